@@ -24,6 +24,9 @@ const inlined: Readonly<Record<string, string>> = {
   "@std/async/abortable": "links/async/abortable.ts",
 };
 
+/** The clients of brokers: whoever uses one installs it, and nobody else gets it. */
+const clients = /^(rabbitmq-client|kafkajs|@nats-io\/.+)$/;
+
 /** What the package needs of Node: `Promise.withResolvers`, `node:sqlite`. */
 const engines = { node: ">=22.13" };
 
@@ -91,6 +94,7 @@ function inlinedFile(name: string): string {
 async function completeManifest(folder: string, { imports }: Config): Promise<void> {
   const manifest = JSON.parse(await Deno.readTextFile(`${folder}/package.json`));
   const dependencies: Record<string, string> = {};
+  const peerDependencies: Record<string, string> = {};
   for (const text of await textsOf(folder)) {
     for (const specifier of importedBy(text)) {
       const [name] = /^(@[^/]+\/)?[^/]+/.exec(specifier)!;
@@ -98,10 +102,20 @@ async function completeManifest(folder: string, { imports }: Config): Promise<vo
       if (version === undefined) {
         throw new Error(`Cannot pack ${specifier}: deno.json does not say which of npm it is`);
       }
-      dependencies[name] = version;
+      (clients.test(name) ? peerDependencies : dependencies)[name] = version;
     }
   }
-  const whole = { ...manifest, sideEffects: false, engines, dependencies };
+  const peerDependenciesMeta = Object.fromEntries(
+    Object.keys(peerDependencies).map((name) => [name, { optional: true }]),
+  );
+  const whole = {
+    ...manifest,
+    sideEffects: false,
+    engines,
+    dependencies,
+    peerDependencies,
+    peerDependenciesMeta,
+  };
   await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify(whole, null, 2) + "\n");
 }
 

@@ -20,7 +20,7 @@ import {
 } from "../runtime/base/errors.ts";
 import { requireDuration } from "../runtime/base/require.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
-import type { Target } from "../runtime/delivery.ts";
+import type { Target } from "../runtime/target.ts";
 import { requireCaller } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { expiredAnswer } from "../runtime/messages/deduplication.ts";

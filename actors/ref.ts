@@ -2,7 +2,7 @@ import type { Activation } from "../runtime/activations/activation.ts";
 import { type Address, type Ref, requireKey } from "../runtime/language/address.ts";
 import type { AskOptions, SendOptions, SubmitOptions } from "../runtime/language/address.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
-import type { Target } from "../runtime/delivery.ts";
+import type { Target } from "../runtime/target.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
 import type { Handle } from "../runtime/turns/turn_services.ts";

@@ -5,7 +5,7 @@ import type { Route } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { replyKey, replyName } from "../runtime/messages/reply_name.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
-import type { Target } from "../runtime/delivery.ts";
+import type { Target } from "../runtime/target.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** A request whose reply is kept until it is collected, or goes to an address. */

@@ -16,7 +16,7 @@ import {
   unknownReply,
 } from "../runtime/messages/reply_name.ts";
 import type { Route } from "../runtime/messages/envelope.ts";
-import type { Target } from "../runtime/delivery.ts";
+import type { Target } from "../runtime/target.ts";
 import type { KeptReply } from "../runtime/in_memory_replies.ts";
 import { errorOfFailure } from "../runtime/ports/dead_letters.ts";
 import type { Runtime } from "../runtime/runtime.ts";

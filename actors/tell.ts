@@ -1,7 +1,7 @@
 import type { SendOptions } from "../runtime/language/address.ts";
 import { Envelope, isReplyTarget, type Route } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
-import type { Target } from "../runtime/delivery.ts";
+import type { Target } from "../runtime/target.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Remembered } from "../runtime/messages/deduplication.ts";
 

@@ -4,7 +4,7 @@ import type { ActorId, Address } from "./language/address.ts";
 import type { Clock } from "./base/clock.ts";
 import { type DeadLetter, errorOfReason, InMemoryDeadLetters, wordsMax } from "./ports/dead_letters.ts";
 import { Envelope, isReplyTarget, namedOperation, nameOf, Route } from "./messages/envelope.ts";
-import { MailboxFullError, messageOf, NotFoundError, StoppedError, TerminalError } from "./base/errors.ts";
+import { MailboxFullError, messageOf, StoppedError, TerminalError } from "./base/errors.ts";
 import type { Health } from "./ports/health.ts";
 import type { MemoryHost } from "./activations/memory_host.ts";
 import type { Ids } from "./messages/ids.ts";
@@ -27,15 +27,10 @@ import { shownActor, shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
 import type { Acceptance } from "./durable/delivery/acceptance.ts";
+import type { Target } from "./target.ts";
+import { requireHandledBy } from "./require_handled.ts";
 import type { Persistence } from "./durable/persistence.ts";
 import type { Remote } from "./remote/remote.ts";
-
-/** The receiver of messages. A handle that sends often caches the activation that delivery found. */
-export interface Target extends ActorId {
-  readonly target?: Activation | undefined;
-  /** Caches the activation of the receiver. */
-  cacheTarget?(found: Activation): void;
-}
 
 /**
  * The two ways into a mailbox. `accept` takes messages from outside, and throws if it cannot. `deliver` takes messages
@@ -279,37 +274,18 @@ export class Delivery implements DeliveryPort {
     return this.hosts.get(operation.protocol)!.get(to.key);
   }
 
-  /** Throws a `NotFoundError` unless an actor of this system handles the operation. */
+  /** Throws a `NotFoundError` unless an actor of this system, or of another service, handles the operation. */
   private requireHandled(operation: Operation, key: string): void {
     const actor = this.actorOf(operation.protocol);
-    if (actor === undefined) {
-      if (this.remote?.has(operation.protocol)) return this.remote.require(operation);
-      const why = this.remote?.unknown(operation.protocol) ??
-        `this system hosts no actor of ${operation.protocol}`;
-      throw new NotFoundError("unknown-protocol", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
-    }
-    // By identity: a handler must not get a payload that another protocol of the same name has checked.
-    const own = actor.operations[operation.name];
-    if (own !== operation || own.mode === "event") {
-      const why = own === undefined
-        ? `it has no operation ${operation.name}`
-        : own === operation
-        ? `${operation.name} is an event, which is published and not sent to an actor`
-        : `its ${operation.protocol} is another protocol of that name, or a second copy of its module`;
-      throw new NotFoundError("unknown-operation", `Cannot deliver to ${operation.protocol}/${key}: ${why}`);
-    }
+    if (actor === undefined && this.remote !== undefined) this.remote.require(operation);
+    else requireHandledBy(actor, operation, key);
   }
 
   private actorOf(protocol: string): Pick<Actor, "operations"> | undefined {
     return this.hosts.get(protocol)?.actor ?? this.persistence?.actor(protocol);
   }
 
-  private deliverElsewhere(
-    elsewhere: Pick<Elsewhere, "send">,
-    to: Target,
-    route: Route,
-    payload: unknown,
-  ): void {
+  private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
     const refuse = (error: unknown) => this.undeliverable(this.envelope(route, to.key, payload), error);
     try {
       elsewhere.send(to, route, payload)?.catch(refuse);
@@ -411,9 +387,9 @@ export class Delivery implements DeliveryPort {
   private resend({ operation, key, payload, routeAgain }: Envelope): void | Promise<void> {
     this.requireRunning(`accept ${shownName(operation, key)}`);
     const to = { protocol: operation.protocol, key };
-    const away = this.remote?.takes(to) === true;
-    const elsewhere = away ? this.remote : this.persistence?.has(to.protocol) ? undefined : this.elsewhere;
-    const sent = elsewhere !== undefined && (away || this.elsewhere?.takes(to))
+    const here = this.persistence?.has(to.protocol) ? undefined : this.elsewhere;
+    const elsewhere = this.remote?.takes(to) ? this.remote : here;
+    const sent = elsewhere?.takes(to)
       ? elsewhere.send(to, routeAgain, payload)
       : this.accept(to, operation, payload, routeAgain);
     return sent?.then(() => {});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { packageFiles } from "../.ci/package.ts";
+import { pagesWithTransports, transportsIn, transportsTable } from "../.ci/transports_table.ts";
 import { hasTable, pagesWithTable, storesTable, tableIn } from "../.ci/stores_table.ts";
 
 const root = new URL("../", import.meta.url);
@@ -65,6 +66,16 @@ for (const name of pagesWithTable) {
       tableIn(text),
       storesTable(),
       "write it anew: deno run -A .ci/stores_table.ts && deno fmt README.md docs/stores.md",
+    );
+  });
+}
+
+for (const name of pagesWithTransports) {
+  Deno.test(`the table of transports in ${name} is what their traits say`, async () => {
+    assert.equal(
+      transportsIn(await Deno.readTextFile(new URL(name, root))),
+      transportsTable(),
+      "write it anew: deno run -A .ci/transports_table.ts && deno fmt README.md docs/brokers.md",
     );
   });
 }

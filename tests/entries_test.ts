@@ -73,6 +73,8 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./store": ["adapters/stores/mod.ts", ...stores],
   "./transport": ["adapters/transports/mod.ts", ...transports],
   "./kafka": ["adapters/transports/kafka/", ...transports],
+  "./nats": ["adapters/transports/nats/", ...transports],
+  "./rabbitmq": ["adapters/transports/rabbitmq/", ...transports],
   "./memory": [
     "adapters/memory.ts",
     "adapters/stores/memory/",
@@ -135,7 +137,17 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
   }
   assert.deepEqual(
     leading.toSorted(),
-    ["./deno-kv", "./kafka", "./memory", "./sqlite", "./store", "./transport", ...unbounded].toSorted(),
+    [
+      "./deno-kv",
+      "./kafka",
+      "./memory",
+      "./nats",
+      "./rabbitmq",
+      "./sqlite",
+      "./store",
+      "./transport",
+      ...unbounded,
+    ].toSorted(),
   );
 });
 

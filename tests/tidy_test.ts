@@ -162,6 +162,7 @@ Deno.test("nothing needs one platform", () => {
     /\bDeno\s*[.[]|\bprocess\s*[.[]|\bBuffer\b|\bglobalThis\b|\bwindow\b/,
     sources.filter(({ path }) =>
       !path.startsWith("adapters/stores/deno_kv/") && // its store is that platform's
+      path !== "adapters/transports/rabbitmq/client.ts" && // its client is Node's
       // query its permissions, if it exists
       !["adapters/stores/sqlite/presence.ts", "runtime/ports/store_file.ts"].includes(path)
     ),

@@ -2,7 +2,7 @@ import type { Activation } from "../../runtime/activations/activation.ts";
 import type { ActorId, Address } from "../../runtime/language/address.ts";
 import type { Subscribed } from "../../runtime/language/context.ts";
 import type { Operation } from "../../runtime/language/protocol.ts";
-import type { Target } from "../../runtime/delivery.ts";
+import type { Target } from "../../runtime/target.ts";
 import { parseSubjectPattern } from "../../runtime/language/subject.ts";
 
 /** One subscription of a topic, with the cached activation of its subscriber. */

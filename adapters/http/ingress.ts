@@ -73,15 +73,23 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
       if (!reads(context)) return refuseMethod(context, "GET, HEAD");
       const { metricsText } = await import("../telemetry/metrics.ts");
       const headers = { "content-type": "text/plain; version=0.0.4; charset=utf-8", ...notStored };
-      return context.body(metricsText(system.stats(), system.health.store), 200, headers);
+      return context.body(
+        metricsText(system.stats(), system.health.store, system.health.transport),
+        200,
+        headers,
+      );
     });
   }
   return app;
 }
 
 /** Health without its reasons, which name files, hosts and variables. */
-function withoutReasons({ status, store }: Health): Health {
-  return store === undefined ? { status } : { status, store: { name: store.name, status: store.status } };
+function withoutReasons({ status, store, transport }: Health): Health {
+  return {
+    status,
+    ...store !== undefined && { store: { name: store.name, status: store.status } },
+    ...transport !== undefined && { transport: { name: transport.name, status: transport.status } },
+  };
 }
 
 type RequestHandler = (context: Context) => Response | Promise<Response>;

@@ -1,8 +1,8 @@
-import type { StoreHealth } from "../../runtime/ports/health.ts";
-import type { Stats } from "../../runtime/ports/stats.ts";
+import type { StoreHealth, TransportHealth } from "../../runtime/ports/health.ts";
+import type { LaneStats, Stats } from "../../runtime/ports/stats.ts";
 
 /** The counters of a system in the Prometheus text format. */
-export function metricsText(stats: Stats, store?: StoreHealth): string {
+export function metricsText(stats: Stats, store?: StoreHealth, transport?: TransportHealth): string {
   const protocols = Object.entries(stats.protocols);
   const unhosted = Object.entries(stats.unhosted ?? {});
   const each = (pick: (protocol: Stats["protocols"][string]) => number) =>
@@ -35,7 +35,36 @@ export function metricsText(stats: Stats, store?: StoreHealth): string {
         [labels("store", store.name), store.status === "unavailable" || store.status === "opening" ? 0 : 1],
       ]),
     ],
+    ...transport === undefined ? [] : transportMetrics(transport, Object.entries(stats.outbox ?? {})),
   ].join("");
+}
+
+function transportMetrics(
+  { name, status, tenures = 0 }: TransportHealth,
+  outbox: readonly (readonly [string, LaneStats])[],
+): readonly string[] {
+  const own = labels("transport", name);
+  return [
+    metric("transport_connected", "gauge", "Whether the broker takes messages", [[
+      own,
+      status === "connected" ? 1 : 0,
+    ]]),
+    metric("transport_tenures", "gauge", "Shards of the broker that are read", [[own, tenures]]),
+    ...outbox.length === 0 ? [] : [
+      metric(
+        "outbox_waiting",
+        "gauge",
+        "Messages in the store that wait to be sent to other services",
+        outbox.map(([lane, { waiting }]): Sample => [labels("lane", lane), waiting]),
+      ),
+      metric(
+        "outbox_oldest_seconds",
+        "gauge",
+        "How long the oldest of them has waited",
+        outbox.map(([lane, { oldestMs = 0 }]): Sample => [labels("lane", lane), oldestMs / 1_000]),
+      ),
+    ],
+  ];
 }
 
 type Sample = readonly [labels: string, value: number];

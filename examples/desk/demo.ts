@@ -1,7 +1,8 @@
 import type { Health } from "@posthorn/posthorn";
 import { deadline } from "@std/async";
 import { tokenOf } from "./access.ts";
-import { readArguments } from "./arguments.ts";
+import { readArguments, refuse } from "./arguments.ts";
+import { transportAt } from "./broker.ts";
 import { check } from "./check.ts";
 import { Client } from "./client.ts";
 import { type Example, examples } from "./deliveries.ts";
@@ -14,7 +15,8 @@ import { type Origin, replay } from "./replay.ts";
 import { report } from "./report.ts";
 import { exampleSecret } from "./secrets.ts";
 import { ServedDesk } from "./served_desk.ts";
-import type { SystemStats } from "./stats.ts";
+import { services } from "./services.ts";
+import { addStats, type SystemStats } from "./stats.ts";
 import { waitUntil } from "./wait_until.ts";
 import { readWebhook } from "./webhook.ts";
 
@@ -29,6 +31,8 @@ export interface DemoOptions {
    * store.
    */
   readonly restart?: () => Promise<void>;
+  /** The URLs of the other services of the desk, if it is several. */
+  readonly others?: readonly Origin[];
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -62,8 +66,9 @@ export async function demo(options: DemoOptions): Promise<Evidence> {
 async function converse(
   client: Client,
   streamed: readonly Recorded[],
-  { origin, restart, onProgress, ...options }: DemoOptions,
+  { origin, restart, onProgress, others = [], ...options }: DemoOptions,
 ): Promise<Evidence> {
+  const desk = [client, ...others.map((other) => new Client(other))];
   const planned = plan(options.examples, options);
   const half = Math.ceil(planned.length / 2);
   const sendings = restart === undefined ? planned : [...planned, ...repeatsOf(planned.slice(0, half))];
@@ -79,11 +84,16 @@ async function converse(
     restart && halfway
       // so that it has an event id to resume from
       .then(() => waitUntil(() => streamed.length > 0, { timeoutMs: settleTimeoutMs }))
-      .then(() => kill(client, restart)),
+      .then(() => kill(desk, restart)),
   ]);
   const expected = newIn(sendings);
   await waitUntil(() => streamed.length >= expected.length, { timeoutMs: settleTimeoutMs });
-  await rest(client);
+  // Over a broker the audit log may hear of a delivery later than the stream.
+  await waitUntil(
+    async () => (await auditNumbers(client)).deliveries >= expected.length,
+    { timeoutMs: settleTimeoutMs },
+  );
+  await rest(desk);
 
   const keys = [...new Set(expected.map(({ event, body }) => readWebhook(event, body).key))];
   const repositories = new Map<string, Numbers>();
@@ -107,14 +117,25 @@ async function converse(
     report: await orderReport(client, keys[0]),
     // One survey that waits for all replies, and one that ends with the first.
     surveys: [
-      await askAround(client, "all in 200 ms", "timeoutMs=200"),
-      await askAround(client, "the first answer", "timeoutMs=200&max=1"),
+      await askAround(desk, "all in 200 ms", "timeoutMs=200"),
+      await askAround(desk, "the first answer", "timeoutMs=200&max=1"),
     ],
-    audit: await client.ask<AuditNumbers>("/actors/audit/desk/numbers"),
+    audit: await auditNumbers(client),
     labels: await client.ask<LabelTotals>("/actors/labels/desk/totals"),
     streamed,
-    stats: await client.get<SystemStats>("/system"),
+    stats: await statsOf(desk),
+    services: desk.length,
   };
+}
+
+function auditNumbers(client: Client): Promise<AuditNumbers> {
+  return client.ask("/actors/audit/desk/numbers");
+}
+
+/** The statistics of all services together. */
+async function statsOf(desk: readonly Client[]): Promise<SystemStats> {
+  const all = await Promise.all(desk.map((client) => client.get<SystemStats>("/system")));
+  return all.reduce(addStats);
 }
 
 function newIn(sendings: readonly Sending[]): Sending[] {
@@ -127,11 +148,11 @@ function repeatsOf(sendings: readonly Sending[]): Sending[] {
 }
 
 /** Kills the serving process while requests are in progress, and starts it again. */
-async function kill(client: Client, restart: () => Promise<void>): Promise<Killed> {
+async function kill(desk: readonly Client[], restart: () => Promise<void>): Promise<Killed> {
   const killedMs = performance.now();
   await restart();
   const downMs = performance.now() - killedMs;
-  const { waiting } = await client.get<SystemStats>("/system");
+  const { waiting } = await statsOf(desk);
   return { waiting, downMs };
 }
 
@@ -165,7 +186,7 @@ async function orderReport(client: Client, key: string): Promise<Evidence["repor
 }
 
 /** Surveys all reviewers, and waits until late ones have replied too. */
-async function askAround(client: Client, question: string, limits: string): Promise<SurveyEvidence> {
+async function askAround(desk: readonly Client[], question: string, limits: string): Promise<SurveyEvidence> {
   const willing = Object.entries(reviewers)
     .filter(([login, { languages }]) =>
       login !== pullRequest.author && languages.includes(pullRequest.language)
@@ -173,21 +194,21 @@ async function askAround(client: Client, question: string, limits: string): Prom
     .map(([login]) => login);
   const offers: Offer[] = [];
   let end = "";
-  for await (const line of client.survey<SurveyLine>(`/surveys/reviewer/review?${limits}`, pullRequest)) {
+  for await (const line of desk[0].survey<SurveyLine>(`/surveys/reviewer/review?${limits}`, pullRequest)) {
     if ("done" in line) end = line.done;
     else offers.push(line.reply);
   }
-  await rest(client);
+  await rest(desk);
   return { question, offers, end, willing };
 }
 
 type SurveyLine = { readonly reply: Offer } | { readonly done: string };
 
-/** Waits until no actor has work left. */
-async function rest(client: Client): Promise<void> {
+/** Waits until no actor has work left, and nothing waits for the broker. */
+async function rest(desk: readonly Client[]): Promise<void> {
   const resting = async () => {
-    const { waiting, running } = await client.get<SystemStats>("/system");
-    return waiting + running === 0;
+    const { waiting, running, outbox = {} } = await statsOf(desk);
+    return waiting + running === 0 && Object.values(outbox).every((lane) => lane.waiting === 0);
   };
   await waitUntil(resting, { timeoutMs: settleTimeoutMs });
 }
@@ -198,26 +219,42 @@ function pathOf(key: string): string {
 
 const usage = `deno task demo [options]
 
-  --memory   without a store: nothing is killed, for nothing would be left
-  --help     this`;
+  --memory       without a store: nothing is killed, for nothing would be left
+  --broker URL   as three services over the broker at amqp://…, kafka://… or nats://…
+  --help         this`;
 
 if (import.meta.main) {
-  const { values: { memory } } = readArguments(usage, { options: { memory: { type: "boolean" } } });
+  const { values: { memory, broker } } = readArguments(usage, {
+    options: { memory: { type: "boolean" }, broker: { type: "string" } },
+  });
+  if (memory && broker !== undefined) refuse("Either --memory or --broker, not both", usage);
+  if (broker !== undefined && transportAt(broker, "demo") === undefined) {
+    refuse("--broker is a URL: amqp://…, kafka://… or nats://…", usage);
+  }
   await using stack = new AsyncDisposableStack();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => void stack.disposeAsync().finally(() => Deno.exit(130)));
   }
   const folder = await Deno.makeTempDir({ prefix: "posthorn-desk-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
-  const served = stack.use(new ServedDesk(memory ? ["--memory"] : ["--store", `${folder}/desk.db`], secrets));
+  // Each run begins with empty stores, so it must not meet what another has left in the broker.
+  const namespace = `demo-${crypto.randomUUID().slice(0, 8)}`;
+  const [served, ...others] = (broker === undefined ? [undefined] : Object.keys(services)).map((service) => {
+    const options = memory ? ["--memory"] : ["--store", `${folder}/${service ?? "desk"}.db`];
+    if (broker !== undefined && service !== undefined) {
+      options.push("--broker", broker, "--service", service, "--namespace", namespace);
+    }
+    return stack.use(new ServedDesk(options, secrets));
+  });
   const progress = new Progress("Delivering");
   const evidence = await demo({
     examples,
     rounds: 4,
     seed: 1,
     origin: served.origin,
+    others: others.map(({ origin }) => origin),
     onProgress: (done, total) => progress.show(done, total),
-    ...(!memory && { restart: () => served.restart() }),
+    ...(!memory && { restart: () => killAll([served, ...others]) }),
   });
   const faults = check(evidence);
   console.log(`\n${report(evidence)}\n`);
@@ -225,4 +262,9 @@ if (import.meta.main) {
     faults.length === 0 ? "Nothing was lost, nothing came twice, all in order." : faults.join("\n"),
   );
   if (faults.length > 0) Deno.exitCode = 1;
+}
+
+/** Kills every process of the desk, and starts it again. */
+async function killAll(desk: readonly ServedDesk[]): Promise<void> {
+  await Promise.all(desk.map((served) => served.restart()));
 }

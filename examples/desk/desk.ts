@@ -92,3 +92,11 @@ export function desk(system: System, secrets: Secrets): Hono<{ Variables: Secure
   });
   return app;
 }
+
+/** What a service of the desk serves over HTTP that is not the intake: its health and its statistics. */
+export function backOffice(system: System): Hono {
+  const app = new Hono();
+  app.route("/api", ingress(system, { expose: [] }));
+  app.get("/system", (context) => context.json(systemStats(system)));
+  return app;
+}

@@ -21,8 +21,10 @@ export interface Evidence {
   /** The events received from the stream. */
   readonly streamed: readonly Recorded[];
   readonly surveys: readonly SurveyEvidence[];
-  /** The statistics of the last serving process. */
+  /** The statistics of the last serving process of each service together. */
   readonly stats: SystemStats;
+  /** The number of services that the desk was. */
+  readonly services: number;
 }
 
 export interface Killed {

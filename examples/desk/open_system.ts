@@ -31,13 +31,23 @@ export async function openSystem(parts: SystemParts = {}): Promise<System> {
     ...(parts.store !== undefined && { store: parts.store }),
   });
   await system.ready();
+  followDeliveries(system);
+  await introduceReviewers(system);
+  return system;
+}
+
+/** Subscribes the audit log and the labels to what the repositories publish. */
+export function followDeliveries(system: System): void {
   system.subscribe(Repository.recorded, system.ref(Audit, "desk").at(Audit.write));
   const labelCounter = system.ref(Labels, "desk");
   system.subscribe(Repository.recorded, labelCounter.at(Labels.labeled), { subject: "*.labeled" });
   system.subscribe(Repository.recorded, labelCounter.at(Labels.unlabeled), { subject: "*.unlabeled" });
   system.subscribe(Repository.recorded, labelCounter.at(Labels.edited), { subject: "label.>" });
+}
+
+/** Tells the reviewers what they know. */
+export async function introduceReviewers(system: System): Promise<void> {
   for (const [login, skills] of Object.entries(reviewers)) {
     await system.ref(Reviewer, login).tell(Reviewer.join, skills);
   }
-  return system;
 }

@@ -35,16 +35,19 @@ export function report(evidence: Evidence): string {
   ].join("\n\n");
 }
 
-function stored({ store }: Evidence): string {
+function stored({ store, services }: Evidence): string {
   if (store === undefined) return "store: none, all in memory";
-  return `store: ${store}; a delivery is answered when it is committed`;
+  const where = services === 1 ? store : `${store}, one for each of ${services} services over a broker`;
+  return `store: ${where}; a delivery is answered when it is committed`;
 }
 
-function killed({ killed, replayed }: Evidence): string[] {
+function killed({ killed, replayed, services }: Evidence): string[] {
   if (killed === undefined) return [];
   const again = replayed.answers.filter(({ attempts }) => attempts > 1).length;
   return [section(
-    "kill: the process that serves got SIGKILL amid requests, and another was started on its store",
+    services === 1
+      ? "kill: the process that serves got SIGKILL amid requests, and another was started on its store"
+      : "kill: the process of each service got SIGKILL amid requests, and another was started on its store",
     table(
       ["down for", "messages that waited in the store", "deliveries that had no answer and were sent again"],
       [[`${Math.round(killed.downMs)} ms`, killed.waiting, again]],

@@ -1,6 +1,6 @@
 import type { Secrets } from "./secrets.ts";
 
-const opened = /^The webhook desk is open: (http:\S+)\n/m;
+const opened = /^The .*webhook desk is open: (http:\S+)\n/m;
 
 /** The desk in a process of its own, served by `start.ts`. The process can be killed and restarted. */
 export class ServedDesk implements AsyncDisposable {

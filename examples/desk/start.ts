@@ -1,25 +1,39 @@
 import { sign } from "@octokit/webhooks-methods";
+import type { System } from "@posthorn/posthorn";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import { tokenOf } from "./access.ts";
 import { readArguments, refuse } from "./arguments.ts";
-import { desk } from "./desk.ts";
+import { transportAt } from "./broker.ts";
+import { backOffice, desk } from "./desk.ts";
 import { openSystem } from "./open_system.ts";
 import { exampleSecret, secretsFault } from "./secrets.ts";
+import { isServiceName, openService, services } from "./services.ts";
 
 const usage = `deno task start [options]
 
   --store FILE   keeps the actors in this SQLite file (./posthorn-desk.db)
   --memory       keeps nothing: the actors end with the process
+  --broker URL   as one of three services, over the broker at amqp://…, kafka://… or nats://…
+  --service NAME which one: intake (serves HTTP), repositories or audit
+  --namespace N  other desks on that broker have another one (desk)
   --help         this
 
 In the environment: HOST (127.0.0.1), PORT (8000), WEBHOOK_SECRET, TOKEN_SECRET`;
 
-const { values: { store, memory } } = readArguments(usage, {
-  options: { store: { type: "string" }, memory: { type: "boolean" } },
+const { values: { store, memory, broker, service, namespace = "desk" } } = readArguments(usage, {
+  options: {
+    store: { type: "string" },
+    memory: { type: "boolean" },
+    broker: { type: "string" },
+    service: { type: "string" },
+    namespace: { type: "string" },
+  },
 });
 if (memory && store !== undefined) refuse("Either --store or --memory, not both", usage);
 if (store === "") refuse("--store needs the name of a file", usage);
-const path = store ?? "./posthorn-desk.db";
+if ((broker === undefined) !== (service === undefined)) refuse("--broker and --service go together", usage);
+if (memory && broker !== undefined) refuse("A service on a broker keeps its actors: no --memory", usage);
+const path = store ?? (service === undefined ? "./posthorn-desk.db" : `./posthorn-desk-${service}.db`);
 const secrets = {
   webhooks: Deno.env.get("WEBHOOK_SECRET") ?? exampleSecret,
   tokens: Deno.env.get("TOKEN_SECRET") ?? crypto.randomUUID(),
@@ -31,15 +45,31 @@ if (fault !== undefined) {
   Deno.exit(1);
 }
 
-const system = await openSystem(memory ? {} : { store: sqlite(path) });
+const system = await open();
+const servesAll = service === undefined || service === "intake";
 const server = Deno.serve({
   hostname: host,
   port: Number(Deno.env.get("PORT") ?? 8000),
-  onListen: ({ hostname, port }) => void printHints(`http://${hostname}:${port}`),
-}, desk(system, secrets).fetch);
+  onListen({ hostname, port }) {
+    const origin = `http://${hostname}:${port}`;
+    if (servesAll) void printHints(origin);
+    else console.log(`The service ${service} of the webhook desk is open: ${origin}`);
+  },
+}, (servesAll ? desk(system, secrets) : backOffice(system)).fetch);
 
 const signals = ["SIGINT", "SIGTERM"] as const;
 for (const signal of signals) Deno.addSignalListener(signal, stop);
+
+/** Starts all actors of the desk, or those of one service. */
+async function open(): Promise<System> {
+  if (broker === undefined || service === undefined) {
+    return await openSystem(memory ? {} : { store: sqlite(path) });
+  }
+  if (!isServiceName(service)) refuse(`--service is one of ${Object.keys(services).join(", ")}`, usage);
+  const transport = await transportAt(broker, namespace);
+  if (transport === undefined) refuse("--broker is a URL: amqp://…, kafka://… or nats://…", usage);
+  return await openService(service, { store: sqlite(path), transport });
+}
 
 /**
  * Handles the accepted messages first: the system drains and ends its event streams, then the server is

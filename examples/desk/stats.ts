@@ -34,3 +34,23 @@ export interface SystemStats extends Stats {
 export function systemStats(system: System): SystemStats {
   return { ...system.stats(), deadLetters: countedBy(system.deadLetters.list(), ({ reason }) => reason) };
 }
+
+/** The statistics of two systems together. */
+export function addStats(one: SystemStats, other: SystemStats): SystemStats {
+  const add = (some: Counts, more: Counts): Counts => {
+    const sum = { ...some };
+    for (const [name, count] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + count;
+    return sum;
+  };
+  return {
+    accepted: one.accepted + other.accepted,
+    done: one.done + other.done,
+    dead: one.dead + other.dead,
+    waiting: one.waiting + other.waiting,
+    running: one.running + other.running,
+    lateReplies: one.lateReplies + other.lateReplies,
+    protocols: { ...one.protocols, ...other.protocols }, // no actor is hosted by two services
+    outbox: { ...one.outbox, ...other.outbox },
+    deadLetters: add(one.deadLetters, other.deadLetters),
+  };
+}

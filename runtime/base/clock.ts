@@ -56,11 +56,19 @@ export function systemClock(): Clock {
     now: () => Date.now(),
     monotonicMs: () => performance.now(),
     setTimer(delayMs, callback) {
-      let timer: ReturnType<typeof setTimeout>;
-      const set = () => void (timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), delayMsMax)));
-      if (!firstTurn.over) return firstTurn.after(set, () => clearTimeout(timer));
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      let cancelled = false;
+      const set = () => {
+        if (!cancelled) timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), delayMsMax));
+      };
+      const cancel = () => {
+        cancelled = true;
+        clearTimeout(timer);
+      };
+      // Not within the listener: Deno takes a timer that is set there for one that nobody cancels.
+      if (!firstTurn.over) return firstTurn.after(() => queueMicrotask(set), cancel);
       set();
-      return () => clearTimeout(timer);
+      return cancel;
     },
     macrotask,
     yield(callback) {

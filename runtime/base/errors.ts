@@ -124,7 +124,8 @@ export class MailboxFullError extends PosthornError {
 
 /**
  * A limit of the system is reached. Nothing was accepted: try again later. The code names the limit:
- * `too-many-actors` or `too-many-replies` (HTTP 429). With `too-many-schedules` the turn that set one more fails.
+ * `too-many-actors`, `too-many-replies` or `outbox-full` (HTTP 429). With `too-many-schedules` the turn that set one more
+ * fails.
  *
  * @example
  * ```ts
@@ -202,7 +203,8 @@ export class StoppedError extends PosthornError {
 
 /**
  * There is no such protocol, operation, reply or dead letter. Code `unknown-protocol`, `unknown-operation`,
- * `unknown-reply` or `unknown-dead-letter`, HTTP 404; `expired-reply`, HTTP 410.
+ * `unknown-reply` or `unknown-dead-letter`, HTTP 404; `expired-reply`, HTTP 410; `no-receiver` if no service receives what
+ * was sent, HTTP 503.
  *
  * @example
  * ```ts

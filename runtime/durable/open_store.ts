@@ -154,7 +154,12 @@ async function begin(
   );
   const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
   const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
-  writer.remote = await remote?.beginRows({ session, writer, committedDelivery });
+  writer.remote = await remote?.beginRows({
+    session,
+    writer,
+    committedDelivery,
+    deadLettered: (letter) => localActors.deadLettered(letter),
+  });
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });

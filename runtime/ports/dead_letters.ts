@@ -27,8 +27,12 @@ export interface DeadLetter extends ActorId {
    * `mailbox-full`, `dropped` (evicted from a full mailbox by its overflow policy), `deadline`, `stopped`
    * (its actor was stopped), `stopping` (the system was stopped), `invalid-payload`, `id-reused`,
    * `unknown-protocol`, `unknown-operation`, `too-many-actors`, `too-many-replies`, `too-many-subscribers`,
-   * `late-reply`, `too-large` (its turn does not fit into one commit), `not-storable` (the message, or a
-   * result of its turn, is not plain data).
+   * `late-reply`, `too-large` (its turn does not fit into one commit, or it is too large for the transport),
+   * `not-storable` (the message, or a result of its turn, is not plain data). Of messages to other services:
+   * `outbox-full`, `expired` (nobody took it in half of `deduplicationWindowMs`; it may have been delivered
+   * all the same), `no-receiver`, `undeliverable` (the broker refused it), `invalid-headers`. Of messages from
+   * other services: `unknown-content-type`, `unreadable-body`, `invalid-key`, `no-return-address`,
+   * `already-answered`.
    */
   readonly reason: string;
   /** The reason in words: at most 4,000 UTF-16 units; a longer text is cut and ends with `…`. */
@@ -61,6 +65,13 @@ const runtimeReasons = new Set([
   "late-reply",
   "too-large",
   "not-storable",
+  "outbox-full",
+  "expired",
+  "no-receiver",
+  "undeliverable",
+  "already-answered",
+  "unknown-content-type",
+  "unreadable-body",
 ]);
 
 /**

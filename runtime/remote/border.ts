@@ -1,7 +1,7 @@
 import type { ActorId } from "../language/address.ts";
 import { within } from "../base/within.ts";
 import type { Acceptance } from "../durable/delivery/acceptance.ts";
-import type { WritingServices } from "../durable/delivery/message_writer.ts";
+import type { RemoteWritingServices } from "../durable/remote_part.ts";
 import type { OpenStore } from "../durable/open_store.ts";
 import type { Publication } from "../messages/builtin_protocols.ts";
 import { isReplyTarget, type Route } from "../messages/envelope.ts";
@@ -21,6 +21,8 @@ import type { Remote } from "./remote.ts";
 /** How long a stop waits for the answer to what is being sent, and for batches that were handed over. */
 const endMs = 1_000;
 const drainMs = 5_000;
+/** How long the start of a system waits for a broker that says nothing. */
+const declareMs = 5_000;
 
 /** The outbox in a store, which is there before the transport is open. */
 export class StoreBorder {
@@ -29,17 +31,14 @@ export class StoreBorder {
   /** What its lanes send with. */
   readonly pump: PumpServices & { connection: TransportConnection | undefined };
 
-  constructor({ parts, registry }: Remote, services: WritingServices) {
+  constructor({ parts, registry }: Remote, services: RemoteWritingServices) {
     const { options, services: system, ids, service, report, transport: { traits } } = parts;
     const { random, deduplicationWindowMs, replyRetentionMs, limits } = options;
     this.pump = { connection: undefined, timers: system.timers, random, report };
     const keepMs = deduplicationWindowMs / 2;
-    const { delivery } = system;
-    const deadLettered = (letter: Parameters<typeof delivery.deadLettered>[0]) =>
-      delivery.deadLettered(letter);
     const bounds = { rows: limits.outbox, bytes: limits.outboxBytes };
     this.lanes = new OutboxLanes(
-      { ...services, pump: this.pump, traits, keepMs, deadLettered },
+      { ...services, pump: this.pump, traits, keepMs },
       bounds,
       () => system.rest(),
     );
@@ -71,6 +70,8 @@ export class Border {
   #intake: Intake | undefined;
   #receiving: Disposable[] = [];
   #watching: Disposable | undefined;
+  /** Resolves when all channels are declared in the broker, or when the broker is away. */
+  declared: Promise<void> = Promise.resolve();
   #ended = false;
 
   constructor(remote: Remote, store: OpenStore | undefined, begun: StoreBorder | undefined) {
@@ -193,7 +194,7 @@ export class Border {
 
   #receive(connection: TransportConnection): void {
     const { parts, registry, pending } = this.#remote;
-    const { service, options, services, ids, transport: { traits }, respondents, accept, report } = parts;
+    const { service, options, services, ids, respondents, accept, report } = parts;
     const sendNow = (parcel: Parcel) => void this.#memoryLanes.send(parcel).catch(report);
     const store = this.#store;
     const intake = intakeOf({
@@ -204,17 +205,36 @@ export class Border {
       options,
       services,
       ids,
-      traits,
       store,
       pending,
       sendNow,
-      report,
     });
     this.#intake = intake;
+    const ready: Promise<void>[] = [];
     for (const channel of registry.channels) {
       const receiving = connection.receive(channel, this.#counted(intake.receiverOf(channel)));
       receiving.ready.catch((error) => report(error));
+      ready.push(receiving.ready);
       this.#receiving.push(receiving);
+    }
+    this.declared = this.#declaredBy(connection, Promise.all(ready));
+    this.declared.catch(() => {}); // each has been reported
+  }
+
+  /** Waits until channels are ready, unless the broker is away: that may take any time. */
+  async #declaredBy(connection: TransportConnection, ready: Promise<unknown>): Promise<void> {
+    const { promise: away, resolve } = Promise.withResolvers<void>();
+    const look = () => {
+      const { status, reason } = connection.state;
+      if (status !== "connected" && (status !== "connecting" || reason !== undefined)) resolve();
+    };
+    look();
+    using _watching = connection.watch(look);
+    const timer = this.#remote.parts.services.timers.set(declareMs, resolve, resolve);
+    try {
+      await Promise.race([ready, away]);
+    } finally {
+      timer.cancel();
     }
   }
 

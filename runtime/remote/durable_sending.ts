@@ -63,8 +63,12 @@ export class DurableSending {
     const services = { session, writer, committedDelivery, replies, deduplicationWindowMs };
     try {
       const receiver = nameOfActor(to);
+      const place = extras?.after === undefined
+        ? session.nextPosition()
+        : session.positionBehind(extras.after);
       const commit = new OutboxCommit(services, {
         draft,
+        place,
         named,
         scoped: scope !== undefined,
         receiver,
@@ -72,7 +76,10 @@ export class DurableSending {
         over,
       });
       session.committer.submit(commit);
-      return commit.accepted;
+      return commit.accepted.then((acceptance) => {
+        if (acceptance.place !== undefined) extras?.onAccepted?.(acceptance.place);
+        return acceptance;
+      });
     } catch (error) {
       over();
       throw error;

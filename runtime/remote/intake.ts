@@ -8,7 +8,7 @@ import { Publication, topicKey } from "../messages/builtin_protocols.ts";
 import { Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
-import type { Channel, Delivery, Parcel, Receiver, Tenure, TransportTraits } from "../ports/transport.ts";
+import type { Channel, Delivery, Parcel, Receiver, Tenure } from "../ports/transport.ts";
 import { DurableIntake } from "./durable_intake.ts";
 import { type Meaning, Meanings } from "./meaning.ts";
 import type { PendingReplies } from "./pending_replies.ts";
@@ -27,7 +27,6 @@ export interface IntakeServices {
   readonly options: ResolvedOptions;
   readonly services: RuntimeServices;
   readonly ids: Ids;
-  readonly traits: TransportTraits;
   /** The store; absent if the system has none. */
   readonly store: OpenStore | undefined;
   /** Functions in this process that answer surveys beside a store; absent if there is none. */
@@ -38,8 +37,6 @@ export interface IntakeServices {
   accept(to: ActorId, operation: Operation, payload: unknown, route: Route): Promise<unknown> | undefined;
   /** Sends a parcel at once, from memory: the reply to an ask. It is lost with this process; a failure is reported. */
   sendNow(parcel: Parcel): void;
-  /** Reports what no call can report. */
-  report(error: unknown): void;
 }
 
 /** Takes what comes from the broker. */

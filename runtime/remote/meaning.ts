@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { messageOf, PosthornError } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { shorten } from "../base/shorten.ts";
 import { codeOf } from "../base/thrown.ts";
 import { type ActorId, faultOfName } from "../language/address.ts";
@@ -50,6 +50,7 @@ export interface MeaningParts {
 }
 
 const ignored: Meaning = { kind: "ignored" };
+const unanswerable: Fault = { code: "no-return-address", message: "it does not say where its reply goes" };
 /** The longest name that this service gives to a reply is far shorter. */
 const replyNameUnitsMax = 100;
 const keyShownMax = 200;
@@ -98,9 +99,7 @@ export class Meanings {
       return refuse(codeOf(error, "failed"), messageOf(error), payload);
     }
     if (operation.mode !== "ask") return { kind: "message", to, route: routeOf(message, operation), payload };
-    if (message.returnTo === undefined) {
-      return refuse("no-return-address", "it does not say where its reply goes", payload);
-    }
+    if (message.returnTo === undefined) return refuse(unanswerable.code, unanswerable.message, payload);
     const nowMs = clock.now();
     const { deadlineMs = nowMs + askTimeoutMs } = message;
     return deadlineMs <= nowMs ? ignored : { kind: "ask", to, operation, payload, deadlineMs };
@@ -230,9 +229,4 @@ function refused(
 /** A text that can be part of a key. */
 function safeName(text: string): string {
   return `~${encodeURIComponent(shorten(text.toWellFormed(), keyShownMax)).slice(0, keyShownMax)}`;
-}
-
-/** The error that a fault is for whoever waits for the reply. */
-export function errorOf({ code, message }: Fault): PosthornError {
-  return new PosthornError(code, message);
 }

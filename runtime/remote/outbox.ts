@@ -55,8 +55,8 @@ export interface OutboxDraft {
   readonly bytes: number;
   /** Its payload, as the store has it. */
   readonly text: string;
-  /** Adds it to a commit, at a new position. */
-  write(writeSet: WriteSet): void;
+  /** Adds it to a commit, at the given position, or at the next. */
+  write(writeSet: WriteSet, place?: string): void;
 }
 
 /** Writes what goes to other services as rows, in the commits of those who send it. */
@@ -156,10 +156,10 @@ export class Outbox implements RemoteRows {
       lane,
       text,
       bytes: parcel.body.length,
-      write: (writeSet) => {
+      write: (writeSet, place = session.nextPosition()) => {
         const head: OutboxHead = { ...remote, atMs: session.clock.now() };
         const value = encodeValue(head, text);
-        writeSet.writeOnce(outboxLanePrefix(lane) + session.nextPosition(), value);
+        writeSet.writeOnce(outboxLanePrefix(lane) + place, value);
         if (awaited?.row !== undefined) this.#expect(writeSet, awaited.expected.name, awaited.row);
         writeSet.after(() => this.#services.lanes.wrote(lane, value.length));
       },

@@ -15,6 +15,7 @@ import {
 import type { WritingServices } from "../durable/delivery/message_writer.ts";
 import type { ReplyRows } from "../durable/delivery/reply_rows.ts";
 import { outboxLanePrefix } from "../durable/rows/keys.ts";
+import { positionToken } from "../durable/rows/queued_message.ts";
 import type { Entry } from "../ports/store.ts";
 import { type CommitSize, requireFits, sizeOfCommit } from "../ports/commit_size.ts";
 import type { OutboxDraft } from "./outbox.ts";
@@ -28,6 +29,8 @@ export interface OutboxCommitServices extends WritingServices {
 /** A message from outside a turn to another service. */
 export interface OutboxIncoming {
   readonly draft: OutboxDraft;
+  /** Its position in its lane. */
+  readonly place: string;
   readonly named: NamedMessage;
   /** Whether its sender gave it an id, so that a repeat may come. */
   readonly scoped: boolean;
@@ -64,13 +67,13 @@ export class OutboxCommit implements CommitRequest {
   /** Throws a `TooLargeError` if no commit can take it. */
   constructor(services: OutboxCommitServices, incoming: OutboxIncoming) {
     const { session, replies } = services;
-    const { draft, named, ticket, receiver, scoped } = incoming;
+    const { draft, place, named, ticket, receiver, scoped } = incoming;
     this.#services = services;
     this.#incoming = incoming;
     this.name = named.name;
     this.lane = outboxLanePrefix(draft.lane) + receiver;
     if (ticket !== undefined) replies.open(this.part, ticket);
-    draft.write(this.part);
+    draft.write(this.part, place);
     this.#token = session.nextToken();
     this.#print = scoped ? fingerprint(named.payload) : "";
     this.#mark(undefined);
@@ -90,7 +93,8 @@ export class OutboxCommit implements CommitRequest {
       const { session, committedDelivery } = this.#services;
       this.#incoming.over();
       this.part.land(committedDelivery, result.version, session.nextReadEpoch());
-      this.#resolve({ repeated: false, ticket: this.#incoming.ticket, place: undefined });
+      const { ticket, place } = this.#incoming;
+      this.#resolve({ repeated: false, ticket, place: positionToken(place) });
     } else this.#fail(result.error);
   }
 
@@ -124,7 +128,7 @@ export class OutboxCommit implements CommitRequest {
   }
 
   #mark(before: Entry | undefined): void {
-    const { named: { session, mark }, scoped, ticket } = this.#incoming;
+    const { named: { session, mark }, scoped, ticket, place } = this.#incoming;
     this.#before = before;
     if (mark === undefined) return;
     const windowMs = scoped ? this.#services.deduplicationWindowMs : retryWindowMs;
@@ -132,7 +136,7 @@ export class OutboxCommit implements CommitRequest {
     writeMark(
       this.part,
       mark,
-      { token: this.#token, fingerprint: this.#print, untilMs, ticket, place: undefined },
+      { token: this.#token, fingerprint: this.#print, untilMs, ticket, place: positionToken(place) },
       before,
     );
   }

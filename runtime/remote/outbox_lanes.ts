@@ -48,7 +48,9 @@ export class OutboxLanes {
   /** The key at the head of each lane at the last look of a heartbeat. */
   readonly #heads = new Map<string, string>();
   readonly #looking = new SingleFlight(() => this.#look());
+  /** The lane behind which the next heartbeat continues, and those that were found since it began with the first. */
   #lookedAt = outboxPrefix;
+  readonly #seen = new Set<string>();
   #ended = false;
 
   /** `onIdle` is called when nothing waits in a lane any more. */
@@ -123,20 +125,29 @@ export class OutboxLanes {
     const range = { prefix: outboxPrefix, limit: 1 };
     for (let count = 0; count < lanesMax && !this.#ended; count++) {
       const [head] = await connection.list({ ...range, after: this.#lookedAt });
-      if (head === undefined) {
-        this.#lookedAt = outboxPrefix;
-        return;
-      }
+      if (head === undefined) return this.#lookedAtAll();
       const name = outboxLane(head.key);
       this.#lookedAt = outboxLanePrefix(name) + behindAll;
+      this.#seen.add(name);
       await this.#lookAt(name, head);
     }
   }
 
+  /** All lanes were looked at: in those that were not found nothing waits, because another process has sent it. */
+  #lookedAtAll(): void {
+    for (const lane of this.#lanes.values()) {
+      if (this.#seen.has(lane.name) || lane.pump.busy) continue;
+      lane.rows = lane.bytes = 0;
+      lane.oldestMs = undefined;
+      this.#idle(lane);
+    }
+    this.#seen.clear();
+    this.#lookedAt = outboxPrefix;
+  }
+
   async #lookAt(name: string, head: Entry): Promise<void> {
     const atMs = readableHead<OutboxHead>(head.value)?.atMs;
-    const known = this.#lanes.get(name);
-    if (known === undefined) await this.#count(name);
+    if ((this.#lanes.get(name)?.rows ?? 0) === 0) await this.#count(name);
     const lane = this.#laneOf(name);
     lane.oldestMs = atMs;
     const { clock, traits: { heartbeatMs } } = this.#session;
@@ -164,7 +175,8 @@ export class OutboxLanes {
     const prefix = outboxLanePrefix(name);
     const most = this.#bounds.rows * turnRoom;
     let [rows, bytes] = [0, 0];
-    for (let after: string | undefined; rows < most && !this.#ended;) {
+    let after: string | undefined;
+    while (rows < most && !this.#ended) {
       const page = await this.#session.connection.list({ prefix, after, limit: listMax });
       rows += page.length;
       for (const { value } of page) bytes += value.length;

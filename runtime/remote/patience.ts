@@ -1,5 +1,4 @@
 import type { Clock } from "../base/clock.ts";
-import { StoppedError } from "../base/errors.ts";
 import type { Tenure } from "../ports/transport.ts";
 
 /** How long a batch waits for a mailbox or for the store before its tenure ends, and how often it looks. */
@@ -24,11 +23,8 @@ export class Patience {
     this.#stopping = stopping;
   }
 
-  /** Throws if the tenure has ended or the system stops. */
+  /** Throws if the tenure has ended. */
   requireTenure(): void {
-    if (this.#stopping.aborted) {
-      throw new StoppedError(`Cannot accept from ${this.#tenure.shard}: the system stops`);
-    }
     this.#tenure.signal.throwIfAborted();
   }
 
@@ -38,41 +34,42 @@ export class Patience {
     this.#pauseMs = lookMsMin;
   }
 
-  /** Waits for a moment. Throws `why` if it has waited for too long; throws as well if the tenure ends meanwhile. */
+  /**
+   * Waits for a moment. Throws `why` if it has waited for too long; throws as well if the tenure ends meanwhile, or the
+   * system stops: then nothing would change.
+   */
   async wait(why: () => unknown): Promise<void> {
-    this.requireTenure();
     const nowMs = this.#clock.monotonicMs();
     this.#sinceMs ??= nowMs;
     const leftMs = this.#sinceMs + patienceMs - nowMs;
     if (leftMs <= 0) throw why();
+    const { promise, resolve } = Promise.withResolvers<void>();
     const pauseMs = Math.min(this.#pauseMs, leftMs);
     this.#pauseMs = Math.min(this.#pauseMs * 2, lookMsMax);
-    await this.#pause(pauseMs);
-    this.requireTenure();
-  }
-
-  /** Waits for something, at most until the tenure ends or the system stops: then it throws. */
-  async until(promise: Promise<unknown>): Promise<void> {
-    const { promise: ended, resolve } = Promise.withResolvers<void>();
-    const signals = [this.#tenure.signal, this.#stopping];
-    const over = () => resolve();
-    for (const signal of signals) signal.addEventListener("abort", over);
+    const cancel = this.#clock.setTimer(pauseMs, resolve);
     try {
-      this.requireTenure();
-      await Promise.race([promise, ended]);
-    } finally {
-      for (const signal of signals) signal.removeEventListener("abort", over);
-    }
-    this.requireTenure();
-  }
-
-  async #pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#clock.setTimer(ms, resolve);
-    try {
-      await this.until(promise);
+      await until(promise, [this.#tenure.signal, this.#stopping]);
     } finally {
       cancel();
     }
+  }
+
+  /** Waits for the end of turns, at most until the tenure ends: then it throws. A stop lets them end. */
+  async turns(ends: Promise<unknown>): Promise<void> {
+    await until(ends, [this.#tenure.signal]);
+  }
+}
+
+/** Waits for a promise. Throws the reason of the first signal that is aborted before it settles. */
+async function until(promise: Promise<unknown>, signals: readonly AbortSignal[]): Promise<void> {
+  const { promise: aborted, resolve } = Promise.withResolvers<void>();
+  const over = () => resolve();
+  for (const signal of signals) signal.addEventListener("abort", over);
+  try {
+    for (const signal of signals) signal.throwIfAborted();
+    await Promise.race([promise, aborted]);
+    for (const signal of signals) signal.throwIfAborted();
+  } finally {
+    for (const signal of signals) signal.removeEventListener("abort", over);
   }
 }

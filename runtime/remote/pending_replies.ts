@@ -1,3 +1,4 @@
+import { BoundedSet } from "../base/bounded_set.ts";
 import type { Clock } from "../base/clock.ts";
 import type { PosthornError } from "../base/errors.ts";
 import { errorOfFailure } from "../ports/dead_letters.ts";
@@ -21,14 +22,16 @@ export interface Waiter {
 
 /** From so many entries on, those that are over are removed whenever their number has doubled. */
 const sweepFrom = 64;
+/** How many ids of replies to one survey are known. */
+const knownMax = 10_000;
 
 /** The asks and surveys of this process that wait for replies of other services. They are lost with it. */
 export class PendingReplies {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #waiters = new Map<string, Waiter>();
-  /** The ids of the replies that came to those who wait for several: a broker may hand one over again. */
-  readonly #heard = new WeakMap<Waiter, Set<string>>();
+  /** The ids of the replies that came to those that wait for several: a relay may send one twice. */
+  readonly #known = new Map<string, BoundedSet>();
   #sweepAt = sweepFrom;
 
   constructor(clock: Clock, random: Random) {
@@ -52,27 +55,37 @@ export class PendingReplies {
   /** Nobody waits under that name any more. */
   forget(name: string): void {
     this.#waiters.delete(name);
+    this.#known.delete(name);
   }
 
-  /** Gives an outcome to whoever waits for it, unless one with that id came before. Returns whether anybody waits. */
+  /**
+   * Gives an outcome to whoever waits for it, and each one once: `id` is that of its message, if it has one. Returns whether
+   * anybody waited.
+   */
   settle(name: string, outcome: Outcome, id?: string): boolean {
     const waiter = this.#waiters.get(name);
-    if (waiter === undefined || waiter.over) return this.#waiters.delete(name) && false;
-    if (waiter.many !== true) this.#waiters.delete(name);
-    else if (id !== undefined && this.#isRepeat(waiter, id)) return true;
+    if (waiter === undefined || waiter.over) {
+      this.forget(name);
+      return false;
+    }
+    if (waiter.many !== true) this.forget(name);
+    else if (id !== undefined && !this.#isFirst(name, id)) return true;
     if ("reply" in outcome) waiter.reply(outcome.reply);
     else waiter.fail(errorOfFailure(outcome.failure));
     return true;
   }
 
-  #isRepeat(waiter: Waiter, id: string): boolean {
-    const heard = this.#heard.get(waiter) ?? new Set();
-    this.#heard.set(waiter, heard);
-    return heard.size === heard.add(id).size;
+  /** Whether a reply with that id comes for the first time to one that waits for several. */
+  #isFirst(name: string, id: string): boolean {
+    const known = this.#known.get(name) ?? new BoundedSet(knownMax);
+    if (known.has(id)) return false;
+    known.add(id);
+    this.#known.set(name, known);
+    return true;
   }
 
   #sweep(): void {
-    for (const [name, waiter] of this.#waiters) if (waiter.over) this.#waiters.delete(name);
+    for (const [name, waiter] of this.#waiters) if (waiter.over) this.forget(name);
     this.#sweepAt = Math.max(this.#waiters.size * 2, sweepFrom);
   }
 }

@@ -1,5 +1,6 @@
 import type { Random } from "../base/random.ts";
 import type { Parcel, Refusal, TransportConnection } from "../ports/transport.ts";
+import { isUnavailable } from "../scheduling/retry_while_unavailable.ts";
 import type { Timer, Timers } from "../scheduling/timers.ts";
 
 /** The pause after a first failure, in milliseconds; it doubles with each further one. A random part is taken away. */
@@ -110,7 +111,8 @@ export class Pump {
       this.#failures = 0;
       return "more";
     } catch (error) {
-      if (!this.#ended && this.#failures === 0) this.#services.report(error);
+      // A store that is away is told by the health of the store.
+      if (!this.#ended && this.#failures === 0 && !isUnavailable(error)) this.#services.report(error);
       return "wait";
     }
   }

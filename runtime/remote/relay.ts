@@ -2,12 +2,13 @@ import { messageOf } from "../base/errors.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 import { commitOne } from "../durable/commits/commit_one.ts";
 import { WriteSet } from "../durable/commits/write_set.ts";
-import type { WritingServices } from "../durable/delivery/message_writer.ts";
-import { outboxLanePrefix } from "../durable/rows/keys.ts";
+import type { RemoteWritingServices } from "../durable/remote_part.ts";
+import { lastPart, outboxLanePrefix } from "../durable/rows/keys.ts";
 import { decodeValue, fromText } from "../durable/rows/value_codec.ts";
 import { namedOperation, nameOf } from "../messages/envelope.ts";
+import { Remote } from "../messages/remote_address.ts";
 import { fits, sizeOfCommit } from "../ports/commit_size.ts";
-import { type DeadLetter, lateness } from "../ports/dead_letters.ts";
+import { lateness } from "../ports/dead_letters.ts";
 import type { Entry } from "../ports/store.ts";
 import type { Parcel, Refusal, TransportTraits } from "../ports/transport.ts";
 import type { OutboxLane } from "./outbox_lanes.ts";
@@ -19,15 +20,18 @@ const listMax = 500;
 const listFirst = 50;
 /** About how many bytes of rows are read at once. */
 const batchBytes = 4_194_304;
+/** How long a reply waits for an address at which nobody receives, in milliseconds. */
+const returnMs = 60_000;
+/** The operation of a row that cannot be read: no operation has that name. */
+const unreadableName = "~unreadable";
+const decoder = new TextDecoder();
 
 /** What relays need. */
-export interface RelayServices extends WritingServices {
+export interface RelayServices extends RemoteWritingServices {
   readonly pump: PumpServices;
   readonly traits: TransportTraits;
   /** How long a row is sent before it becomes a dead letter, in milliseconds. */
   readonly keepMs: number;
-  /** Counts and reports a dead letter. */
-  deadLettered(letter: DeadLetter): void;
 }
 
 /** A row of the outbox. */
@@ -37,6 +41,10 @@ interface Row {
   readonly bytes: number;
   readonly head: OutboxHead;
   readonly text: string;
+  /** The row as a parcel; absent if it cannot be read. */
+  readonly parcel: Parcel | undefined;
+  /** Why it cannot be read. */
+  readonly fault?: string;
 }
 
 /** Why a row is not sent. */
@@ -55,6 +63,8 @@ export class Relay {
   readonly #lane: OutboxLane;
   readonly #prefix: string;
   #limit: number;
+  /** The removal of the rows of the last batch, while it is under way, and their keys. */
+  #removing: { readonly done: Promise<void>; readonly keys: ReadonlySet<string> } | undefined;
 
   constructor(services: RelayServices, lane: OutboxLane) {
     this.#services = services;
@@ -67,16 +77,26 @@ export class Relay {
   async next(): Promise<Batch | undefined> {
     for (;;) {
       const limit = this.#limit;
+      const removing = this.#removing;
       const { connection } = this.#services.session;
-      const entries = await connection.list({ prefix: this.#prefix, limit });
-      const bytes = this.#measure(entries, limit);
+      // From the head, since a row may come in front of those that were sent: its commit landed later.
+      const listed = await connection.list({
+        prefix: this.#prefix,
+        limit: limit + (removing?.keys.size ?? 0),
+      });
+      const entries = listed.filter(({ key }) => removing?.keys.has(key) !== true);
+      if (entries.length === 0 && removing !== undefined) {
+        await this.#removed();
+        continue;
+      }
+      const bytes = removing === undefined ? this.#measure(entries, limit) : bytesOf(entries);
       if (entries.length === 0) return undefined;
       const rows: Row[] = [];
       const parcels: Parcel[] = [];
       for (const entry of entries) {
-        const row = await this.#read(entry);
-        const parcel = row && await this.#parcelOf(row);
-        if (row === undefined || parcel === undefined) continue;
+        const row = readRow(entry, this.#lane.name);
+        const parcel = await this.#parcelOf(row);
+        if (parcel === undefined) continue;
         rows.push(row);
         parcels.push(parcel);
       }
@@ -94,7 +114,7 @@ export class Relay {
 
   /** Counts the rows of the lane, if these are all. Returns their bytes. */
   #measure(entries: readonly Entry[], limit: number): number {
-    const bytes = entries.reduce((sum, { value }) => sum + value.length, 0);
+    const bytes = bytesOf(entries);
     if (entries.length === limit) return bytes;
     this.#lane.rows = entries.length;
     this.#lane.bytes = bytes;
@@ -102,25 +122,10 @@ export class Relay {
     return bytes;
   }
 
-  /** A row, or nothing if it cannot be read: then it is removed, and reported. */
-  async #read({ key, version, value }: Entry): Promise<Row | undefined> {
-    const bytes = value.length;
-    try {
-      const { head, text } = decodeValue<OutboxHead>(value);
-      const row = { key, version, bytes, head, text };
-      parcelOf(head, text);
-      return row;
-    } catch (error) {
-      this.#services.session.onUnreadable(key, error);
-      await this.#removeAll([{ key, bytes }]);
-      return undefined;
-    }
-  }
-
   /** The parcel of a row, or nothing if it is not sent: then it becomes a dead letter, or nobody waits for it. */
   async #parcelOf(row: Row): Promise<Parcel | undefined> {
-    const { head, text } = row;
-    const parcel = parcelOf(head, text);
+    const { head, parcel } = row;
+    if (parcel === undefined) return void await this.#bury(row, { reason: "failed", why: row.fault! });
     const nowMs = this.#services.session.clock.now();
     if ((parcel.expiresAtMs ?? Infinity) <= nowMs) return void await this.#removeAll([row]);
     const fault = this.#faultOf(head, parcel, nowMs);
@@ -141,17 +146,54 @@ export class Relay {
     return { reason: "expired", why };
   }
 
-  /** Removes what the broker has, and makes dead letters of what it will never have. */
+  /**
+   * Removes what the broker has, and makes dead letters of what it will never have. If the broker has all of it, the next
+   * batch need not wait for the removal.
+   */
   async #sent(rows: readonly Row[], answers: readonly (Refusal | undefined)[]): Promise<boolean> {
-    await this.#removeAll(rows.filter((_, index) => answers[index] === undefined));
+    await this.#removed();
+    const sent = rows.filter((_, index) => answers[index] === undefined);
+    this.#remove(sent);
+    if (sent.length === rows.length) return true;
+    await this.#removed();
     let waits = false;
     for (const [index, row] of rows.entries()) {
       const refusal = answers[index];
       if (refusal === undefined) continue;
-      if (refusal.code === "no-receiver") waits = true;
-      else await this.#bury(row, { reason: "undeliverable", why: refusal.message });
+      const fault = this.#faultOfRefusal(refusal, row);
+      if (fault === undefined) waits = true;
+      else await this.#bury(row, fault);
     }
     return !waits;
+  }
+
+  /** Begins to remove rows. If that fails, they are sent again. */
+  #remove(rows: readonly Row[]): void {
+    const done = this.#removeAll(rows);
+    const removing = { done, keys: new Set(rows.map(({ key }) => key)) };
+    this.#removing = removing;
+    done.then(() => {
+      if (this.#removing === removing) this.#removing = undefined;
+    }, () => {}); // `#removed` tells
+  }
+
+  /** Waits for the removal that is under way. Rejects if it failed: then the rows are at the head again. */
+  async #removed(): Promise<void> {
+    const removing = this.#removing;
+    if (removing === undefined) return;
+    try {
+      await removing.done;
+    } finally {
+      this.#removing = undefined;
+    }
+  }
+
+  /** Why a refused row is given up; nothing if it is sent again: somebody may receive there later. */
+  #faultOfRefusal({ code, message }: Refusal, { head: { atMs }, parcel }: Row): Fault | undefined {
+    if (code !== "no-receiver") return { reason: "undeliverable", why: message };
+    // Whoever asked and is gone does not come back under that address, unless its queue is being made anew.
+    const gone = parcel?.to.kind === "reply" && atMs + returnMs <= this.#services.session.clock.now();
+    return gone ? { reason: code, why: message } : undefined;
   }
 
   /** Removes rows. Another relay may have removed them: that does no harm. */
@@ -201,6 +243,30 @@ export class Relay {
     writeSet.after(() => deadLettered(letter));
     const committed = await commitOne(session.committer, writeSet, "a dead letter");
     if (committed !== undefined) writeSet.land(committedDelivery, committed, session.nextReadEpoch());
+  }
+}
+
+function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { value }) => sum + value.length, 0);
+}
+
+/** A row; if it cannot be read, it has the whole row as its payload. */
+function readRow({ key, version, value }: Entry, lane: string): Row {
+  const stored = { key, version, bytes: value.length };
+  try {
+    const { head, text } = decodeValue<OutboxHead>(value);
+    return { ...stored, head, text, parcel: parcelOf(head, text) };
+  } catch (error) {
+    const id = lastPart(key);
+    const head: OutboxHead = {
+      to: { protocol: Remote.arrive.protocol, key: lane },
+      message: { id, operation: unreadableName, via: "" },
+      mode: "tell",
+      sender: "",
+      atMs: 0,
+    };
+    const text = JSON.stringify(decoder.decode(value));
+    return { ...stored, head, text, parcel: undefined, fault: `its row cannot be read: ${messageOf(error)}` };
   }
 }
 

@@ -1,13 +1,13 @@
 import type { ActorId } from "../language/address.ts";
 import type { Actor } from "../language/actor.ts";
 import type { Operation } from "../language/protocol.ts";
-import { messageOf, StoppedError } from "../base/errors.ts";
+import { messageOf, NotFoundError, StoppedError } from "../base/errors.ts";
 import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { LocalRespondents } from "../durable/local_respondents.ts";
 import type { OpenStore } from "../durable/open_store.ts";
 import type { Acceptance } from "../durable/delivery/acceptance.ts";
-import type { WritingServices } from "../durable/delivery/message_writer.ts";
 import type { RemoteRows } from "../durable/delivery/remote_rows.ts";
+import type { RemotePart, RemoteWritingServices } from "../durable/remote_part.ts";
 import { StartupQueue } from "../durable/startup_queue.ts";
 import { Publication, Topic } from "../messages/builtin_protocols.ts";
 import type { Route } from "../messages/envelope.ts";
@@ -19,7 +19,7 @@ import type { LaneStats } from "../ports/stats.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Border, StoreBorder } from "./border.ts";
 import { PendingReplies, type Waiter } from "./pending_replies.ts";
-import { didYouMean } from "./did_you_mean.ts";
+import { didYouMean } from "../base/did_you_mean.ts";
 import { type Listed, Registry, requirePublishable, requireRemote } from "./registry.ts";
 
 /** What the part for other services needs of its system. */
@@ -46,7 +46,7 @@ export interface RemoteParts {
  * The other services, for one system: what is sent to them, and what they send. What sends and receives (`Border`) is
  * loaded when the transport is opened, and until then messages wait.
  */
-export class Remote {
+export class Remote implements RemotePart {
   readonly registry: Registry;
   readonly pending: PendingReplies;
   readonly parts: RemoteParts;
@@ -70,11 +70,13 @@ export class Remote {
   /** Opens the transport of a system without a store. With a store it is opened after that. */
   begin(): void {
     if (this.parts.stored) return;
-    this.#opened = this.load().then(() => this.#open(undefined));
-    this.#opened.catch((error) => this.#fail(error));
+    this.#begin(this.load().then(() => this.#open(undefined)));
   }
 
-  /** Resolves when the transport is open. Rejects if it never will be. */
+  /**
+   * Resolves when the transport is open and its channels are declared in the broker, or the broker is away. Rejects if that
+   * will never be.
+   */
   get opened(): Promise<void> {
     return this.#opened ?? Promise.resolve();
   }
@@ -90,16 +92,15 @@ export class Remote {
     return name === RemoteProtocol.refuse.name ? RemoteProtocol.refuse : RemoteProtocol.arrive;
   }
 
-  /** Throws a `NotFoundError` (`unknown-operation`) if `remote` does not name an operation. */
+  /**
+   * Throws a `NotFoundError` if `remote` does not name an operation of a protocol that is not hosted here:
+   * `unknown-protocol` or `unknown-operation`.
+   */
   require({ protocol, name }: Operation): void {
-    requireRemote(this.registry, protocol, name);
-  }
-
-  /** Why nobody can speak to a protocol that is neither hosted nor remote. */
-  unknown(protocol: string): string {
-    return `this system hosts no actor of it, and \`remote\` does not name it${
-      didYouMean(protocol, this.registry.names)
-    }`;
+    if (this.registry.has(protocol)) return void requireRemote(this.registry, protocol, name);
+    const why = "this system hosts no actor of it, and `remote` does not name it";
+    const near = didYouMean(protocol, this.registry.names);
+    throw new NotFoundError("unknown-protocol", `Cannot speak to ${protocol}: ${why}${near}`);
   }
 
   /** Whether a message of a turn leaves this service, and is delivered nowhere here. */
@@ -169,7 +170,7 @@ export class Remote {
   }
 
   /** The store is being opened: what turns send to other services is written by the result. */
-  async beginRows(services: WritingServices): Promise<RemoteRows> {
+  async beginRows(services: RemoteWritingServices): Promise<RemoteRows> {
     const { StoreBorder } = await (this.#module ??= import("./border.ts"));
     this.#begun = new StoreBorder(this, services);
     return this.#begun.outbox;
@@ -177,8 +178,7 @@ export class Remote {
 
   /** The store is open. */
   storeOpened(store: OpenStore): void {
-    this.#opened = this.#open(store);
-    this.#opened.catch((error) => this.#fail(error));
+    this.#begin(this.#open(store));
   }
 
   /** An attempt to open the store failed. */
@@ -214,6 +214,12 @@ export class Remote {
     this.#border = new Border(this, store, this.#begun);
     this.#startup.run();
     await this.#border.open();
+  }
+
+  #begin(opening: Promise<void>): void {
+    opening.catch((error) => this.#fail(error));
+    this.#opened = opening.then(() => this.#border?.declared);
+    this.#opened.catch(() => {}); // it is reported, and `ready` rejects with it
   }
 
   #fail(error: unknown): void {

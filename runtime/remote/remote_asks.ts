@@ -1,4 +1,4 @@
-import { messageOf, PosthornError } from "../base/errors.ts";
+import { messageOf, type PosthornError } from "../base/errors.ts";
 import { codeOf } from "../base/thrown.ts";
 import type { ActorId } from "../language/address.ts";
 import type { Failure } from "../language/failure.ts";

@@ -1,6 +1,7 @@
 import type { DeliveryPort } from "../activations/runtime_services.ts";
-import { LimitExceededError } from "../base/errors.ts";
+import { LimitExceededError, type PosthornError, StoppedError } from "../base/errors.ts";
 import type { ActorId } from "../language/address.ts";
+import type { Failure } from "../language/failure.ts";
 import { asks, Envelope, isReplyTarget, type ReplyTarget, Route } from "../messages/envelope.ts";
 import type { Meaning } from "./meaning.ts";
 
@@ -30,32 +31,48 @@ export class TransientRuns {
     }
   }
 
-  /** Puts a message into its mailbox. Resolves when its turn is over, or when it has become a dead letter. */
+  /**
+   * Puts a message into its mailbox. Resolves when its turn is over, or when it has become a dead letter. Rejects if it will
+   * not be handled because the system stops: then the broker hands it over again.
+   */
   run({ to, route, payload }: TransientMeaning): Promise<void> {
     const { operation, causationId, correlationId, replyTo, deadline, extras } = route;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const ended = new TurnEnd(resolve, (reply) => {
-      if (replyTo === undefined || isReplyTarget(replyTo)) return;
-      this.#delivery.deliverTo(replyTo, reply, new Envelope(route, to.key, extras!.id!, undefined));
+    const { failTo, ...others } = extras!;
+    const cause = new Envelope(route, to.key, others.id!, undefined);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    promise.catch(() => {}); // whoever waits for the batch gets it
+    const ended = new TurnEnd({
+      reply: (reply) => {
+        if (replyTo !== undefined && !isReplyTarget(replyTo)) this.#delivery.deliverTo(replyTo, reply, cause);
+      },
+      fail: (error) => {
+        if (error instanceof StoppedError) return reject(error);
+        const failure: Failure = { id: String(cause.id), code: error.code, message: error.message };
+        if (failTo !== undefined) this.#delivery.deliverTo(failTo, failure, cause);
+        resolve();
+      },
+      done: resolve,
     });
-    this.#delivery.deliver(
-      to,
-      new Route(operation, causationId, correlationId, ended, deadline, extras),
-      payload,
-    );
+    const own = new Route(operation, causationId, correlationId, ended, deadline, others);
+    this.#delivery.deliver(to, own, payload);
     return promise;
   }
+}
+
+/** What the end of a turn is told to. */
+interface TurnEndParts {
+  reply(value: unknown): void;
+  fail(error: PosthornError): void;
+  done(): void;
 }
 
 /** Waits for the end of a turn. A publication has it as well, and its topic passes it on to each respondent. */
 class TurnEnd implements ReplyTarget {
   readonly over = false;
-  readonly #end: () => void;
-  readonly #answer: (reply: unknown) => void;
+  readonly #parts: TurnEndParts;
 
-  constructor(end: () => void, answer: (reply: unknown) => void) {
-    this.#end = end;
-    this.#answer = answer;
+  constructor(parts: TurnEndParts) {
+    this.#parts = parts;
   }
 
   get [asks](): true {
@@ -63,15 +80,15 @@ class TurnEnd implements ReplyTarget {
   }
 
   reply(_output: unknown, input: unknown): void {
-    this.#answer(input);
-    this.#end();
+    this.#parts.reply(input);
+    this.#parts.done();
   }
 
-  fail(): void { // its dead letter tells whoever wants to know of failures
-    this.#end();
+  fail(error: PosthornError): void {
+    this.#parts.fail(error);
   }
 
   done(): void {
-    this.#end();
+    this.#parts.done();
   }
 }

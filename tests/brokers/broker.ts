@@ -29,13 +29,18 @@ export interface BrokerNode {
   readonly authority?: string;
 }
 
-/** One kind of broker: how it is installed and how it runs. */
-export interface BrokerKind {
-  readonly name: BrokerName;
+/** What the tests need besides Deno. */
+export interface Installable {
+  readonly name: string;
   readonly version: string;
   isInstalled(): boolean;
   /** Installs it if it is missing. */
   install(): Promise<void>;
+}
+
+/** One kind of broker: how it is installed and how it runs. */
+export interface BrokerKind extends Installable {
+  readonly name: BrokerName;
   /** Writes the configuration and whatever the first start needs into the folder. */
   configure(folder: string, options: BrokerOptions): Promise<BrokerNode>;
   program(folder: string, node: BrokerNode): Program;
@@ -61,6 +66,7 @@ export class Broker implements AsyncDisposable {
   #child: Deno.ChildProcess | undefined;
   /** Whether disposing removes the folder. */
   #temporary = false;
+  #isDisposed = false;
 
   private constructor(kind: BrokerKind, folder: string, node: BrokerNode) {
     this.kind = kind;
@@ -150,7 +156,10 @@ export class Broker implements AsyncDisposable {
     this.#child?.unref();
   }
 
+  /** Stops it, and removes the folder of a temporary one. Doing so again does nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
     await this.stop();
     if (this.#temporary) await Deno.remove(this.folder, { recursive: true });
   }

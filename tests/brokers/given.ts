@@ -1,6 +1,6 @@
 // What a test against a real broker uses. `deno task brokers` starts the brokers and prints the environment.
 
-import { Broker, type BrokerName, type BrokerOptions } from "./broker.ts";
+import { Broker, type BrokerName, type BrokerOptions, type Installable } from "./broker.ts";
 import { brokerIn, brokerKinds } from "./brokers.ts";
 
 /** The variable that holds the URL of a broker and, behind a blank, the folder of its node. */
@@ -23,22 +23,28 @@ export interface GivenBroker {
 
 /**
  * A test against a real broker. Several run at once against the same node, so that it uses names with the
- * prefix, and a node of its own to kill it. Without the broker it is ignored, with the command that brings it
- * in its name; if `POSTHORN_BROKERS` is `required`, it fails.
+ * prefix, and a node of its own to kill it. Without the broker, or without what it `needs` besides, it is
+ * ignored, with the command that brings it in its name; if `POSTHORN_BROKERS` is `required`, it fails.
  */
 export function brokerTest(
   name: BrokerName,
   title: string,
   fn: (given: GivenBroker, context: Deno.TestContext) => void | Promise<void>,
+  needs: readonly Installable[] = [],
 ): void {
   const value = Deno.env.get(variableOf(name));
-  const isMissing = value === undefined;
+  const missing = needs.filter((needed) => !needed.isInstalled()).map(({ name }) => name);
+  const command = value === undefined
+    ? `deno task brokers ${name}`
+    : missing.length > 0
+    ? `deno task brokers --install ${missing.join(" ")}`
+    : undefined;
   Deno.test({
-    name: isMissing ? `${title} (needs ${name}: \`deno task brokers ${name}\`)` : title,
-    ignore: isMissing && !isRequired,
+    name: command === undefined ? title : `${title} (needs \`${command}\`)`,
+    ignore: command !== undefined && !isRequired,
     async fn(context) {
-      if (value === undefined) {
-        throw new Error(`${variableOf(name)} is not set: run \`deno task brokers ${name}\``);
+      if (value === undefined || command !== undefined) {
+        throw new Error(`Cannot test with ${[name, ...missing].join(", ")}: run \`${command}\``);
       }
       const [url, folder] = value.split(" ");
       await using nodes = new AsyncDisposableStack();

@@ -1,5 +1,7 @@
 // deno task brokers [NAME…]            starts RabbitMQ, Kafka and NATS, or those named, until Ctrl-C
-// deno task brokers --install [NAME…]  only installs them, into $XDG_CACHE_HOME/posthorn or ~/.cache/posthorn
+// deno task brokers --install [NAME…]  only installs, into $XDG_CACHE_HOME/posthorn or ~/.cache/posthorn: without
+//                                      names also the programs of others that the tests speak to (pika, kcat,
+//                                      nest, spring)
 // deno task brokers start FOLDER [NAME…] [--tls] [--password] [--management]
 //                                      starts them in a folder each of FOLDER, or those that are there again
 // deno task brokers stop FOLDER        stops all that run in FOLDER or in a folder below it
@@ -7,10 +9,13 @@
 //
 // Prints one line `export POSTHORN_…=…` for each node: the tests against real brokers read them.
 
-import { Broker, type BrokerName, type BrokerOptions } from "./broker.ts";
+import { Broker, type BrokerName, type BrokerOptions, type Installable } from "./broker.ts";
 import { brokerIn, brokerKinds, isBrokerName } from "./brokers.ts";
 import { isFile } from "./cache.ts";
 import { variableOf } from "./given.ts";
+import { strangers } from "./strangers/install.ts";
+
+const installables: Readonly<Record<string, Installable | undefined>> = { ...brokerKinds, ...strangers };
 
 const flags = new Set(Deno.args.filter((argument) => argument.startsWith("--")));
 const [verb, ...others] = Deno.args.filter((argument) => !argument.startsWith("--"));
@@ -23,13 +28,15 @@ switch (verb) {
   case "kill":
     for await (const broker of brokersBelow(others[0])) await broker[verb]();
     break;
-  default:
-    await runUntilInterrupted(namesOf(verb === undefined ? [] : [verb, ...others]));
+  default: {
+    const names = verb === undefined ? [] : [verb, ...others];
+    if (flags.has("--install")) await install(names.length > 0 ? names : Object.keys(installables));
+    else await runUntilInterrupted(namesOf(names));
+  }
 }
 
 async function runUntilInterrupted(names: readonly BrokerName[]): Promise<void> {
   await install(names);
-  if (flags.has("--install")) return;
   const folder = await Deno.makeTempDir({ prefix: "posthorn-brokers-" });
   const interrupted = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, resolve);
@@ -53,13 +60,14 @@ async function start(folder: string | undefined, names: readonly BrokerName[]): 
   for (const broker of await startAll(folder, names)) broker.unref();
 }
 
-async function install(names: readonly BrokerName[]): Promise<void> {
+async function install(names: readonly string[]): Promise<void> {
   await inParallel(names, async (name) => {
-    const kind = brokerKinds[name];
-    if (kind.isInstalled()) return;
+    const what = installables[name];
+    if (what === undefined) throw unknown(name, installables);
+    if (what.isInstalled()) return;
     const began = performance.now();
-    console.error(`installing ${name} ${kind.version}`);
-    await kind.install();
+    console.error(`installing ${name} ${what.version}`);
+    await what.install();
     console.error(`installed ${name} in ${secondsSince(began)} s`);
   });
 }
@@ -83,14 +91,14 @@ async function startAll(folder: string, names: readonly BrokerName[]): Promise<B
 }
 
 /** All at once. One that fails does not stop the others, and fails the whole at the end. */
-async function inParallel<Result>(
-  names: readonly BrokerName[],
-  run: (name: BrokerName) => Promise<Result>,
+async function inParallel<Name extends string, Result>(
+  names: readonly Name[],
+  run: (name: Name) => Promise<Result>,
 ): Promise<Result[]> {
   const outcomes = await Promise.allSettled(names.map(run));
   const failed = outcomes.filter((outcome) => outcome.status === "rejected");
   for (const { reason } of failed) console.error(reason instanceof Error ? reason.message : reason);
-  if (failed.length > 0) throw new Error(`${failed.length} of ${names.length} brokers failed`);
+  if (failed.length > 0) throw new Error(`${failed.length} of ${names.length} failed`);
   return outcomes.filter((outcome) => outcome.status === "fulfilled").map(({ value }) => value);
 }
 
@@ -102,13 +110,13 @@ async function* brokersBelow(folder: string): AsyncIterable<Broker> {
 }
 
 function namesOf(given: readonly string[]): BrokerName[] {
-  for (const name of given) {
-    if (!isBrokerName(name)) {
-      throw new RangeError(`Unknown broker ${name}: there are ${Object.keys(brokerKinds).join(", ")}`);
-    }
-  }
+  for (const name of given) if (!isBrokerName(name)) throw unknown(name, brokerKinds);
   const names = given.filter(isBrokerName);
   return names.length > 0 ? names : Object.keys(brokerKinds).filter(isBrokerName);
+}
+
+function unknown(name: string, known: object): RangeError {
+  return new RangeError(`Unknown name ${name}: there are ${Object.keys(known).join(", ")}`);
 }
 
 function secondsSince(began: number): string {

@@ -1,8 +1,9 @@
 // RabbitMQ of Debian. A node shares nothing with another one on the machine: it has its own ports, epmd,
 // cookie, configuration and data.
 
+import { installPackages } from "./apt.ts";
 import type { Broker, BrokerKind, BrokerNode, BrokerOptions } from "./broker.ts";
-import { isFile, run, threeTimes } from "./cache.ts";
+import { isFile, run } from "./cache.ts";
 import { makeCertificates } from "./certificates.ts";
 import { answerOf, freePorts } from "./ports.ts";
 
@@ -17,7 +18,7 @@ export const rabbitmq: BrokerKind = {
   isInstalled: () => isFile(`${programs}/rabbitmq-server`),
 
   async install() {
-    if (!this.isInstalled()) await installPackages("rabbitmq-server");
+    if (!this.isInstalled()) await withoutServices(() => installPackages("rabbitmq-server"));
   },
 
   async configure(folder: string, options: BrokerOptions): Promise<BrokerNode> {
@@ -138,24 +139,16 @@ function environment(folder: string, { ports: [port, distributionPort, namePort]
   };
 }
 
-/** Installs packages of Debian. None of them may start a service, which Debian's packages do by themselves. */
-export async function installPackages(...names: string[]): Promise<void> {
-  const policy = "/usr/sbin/policy-rc.d"; // the file that Debian asks before it starts a service
-  const isOurs = !isFile(policy);
-  if (isOurs) {
-    await Deno.writeTextFile(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 }).catch((error: unknown) => {
-      const command = `apt-get install ${names.join(" ")}`;
-      throw new Error(`Cannot install ${names.join(" ")}: run \`${command}\` as root`, { cause: error });
-    });
-  }
+/** Debian's package starts a node of the machine, unless this file of its own says no. */
+async function withoutServices(install: () => Promise<void>): Promise<void> {
+  const policy = "/usr/sbin/policy-rc.d";
+  if (isFile(policy)) return await install();
+  await Deno.writeTextFile(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 }).catch((error: unknown) => {
+    throw new Error("Cannot install rabbitmq-server: it takes root", { cause: error });
+  });
   try {
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    const wait = ["-o", "DPkg::Lock::Timeout=300", "-qq"];
-    await threeTimes(async () => {
-      await run("apt-get", [...wait, "update"], { env });
-      await run("apt-get", [...wait, "install", "--yes", "--no-install-recommends", ...names], { env });
-    });
+    await install();
   } finally {
-    if (isOurs) await Deno.remove(policy);
+    await Deno.remove(policy);
   }
 }

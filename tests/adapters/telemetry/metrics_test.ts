@@ -51,6 +51,23 @@ Deno.test("metricsText() escapes what a label must not have", () => {
   assert.doesNotMatch(text, /^posthorn_dead_total 9/m);
 });
 
+Deno.test("metricsText() gives the state of the transport, and what waits to be sent by lane", () => {
+  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
+  const outbox = { "inbox:order": { waiting: 3, oldestMs: 1_500 } };
+  const text = metricsText({ ...stats, outbox }, undefined, { name: "fake", status: "blocked", tenures: 2 });
+  for (
+    const line of [
+      'posthorn_transport_connected{transport="fake"} 0',
+      'posthorn_transport_tenures{transport="fake"} 2',
+      'posthorn_outbox_waiting{lane="inbox:order"} 3',
+      'posthorn_outbox_oldest_seconds{lane="inbox:order"} 1.5',
+    ]
+  ) {
+    assert.ok(text.includes(`\n${line}\n`), line);
+  }
+  assert.doesNotMatch(metricsText(stats), /transport|outbox/);
+});
+
 Deno.test("metricsText() calls counters total and nothing else", () => {
   for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
     assert.equal(type, name.endsWith("_total") ? "counter" : "gauge");

@@ -17,6 +17,8 @@ export interface Verdict {
   readonly untrue: readonly string[];
   /** Answered more than once, or with the answer to another. */
   readonly misanswered: readonly string[];
+  /** Accepted submits whose reply does not come, or is a failure. */
+  readonly unanswered: readonly string[];
 }
 
 /** Compares what was sent with what has been received. */
@@ -27,6 +29,7 @@ export function check(history: History): Verdict {
     reordered: [] as string[],
     untrue: [] as string[],
     misanswered: [] as string[],
+    unanswered: history.unanswered,
   };
   let [sent, accepted, received, answered] = [0, 0, 0, 0];
   for (const name of new Set([...history.streams.keys(), ...history.received.keys()])) {
@@ -64,18 +67,19 @@ export function check(history: History): Verdict {
 
 /** One line for a person. */
 export function summaryOf(verdict: Verdict): string {
-  const { sent, accepted, received, answered, lost, doubled, reordered, untrue, misanswered } = verdict;
+  const { sent, accepted, received, answered, lost, doubled, reordered, untrue, misanswered, unanswered } =
+    verdict;
   return `${sent} sent, ${accepted} accepted, ${received} received, ${answered} answered: ${lost.length} lost, ` +
     `${doubled.length} doubled, ${reordered.length} reordered, ${untrue.length} untrue, ` +
-    `${misanswered.length} misanswered`;
+    `${misanswered.length} misanswered, ${unanswered.length} unanswered`;
 }
 
 /** The first ten faults of each kind. */
 export function faultsOf(verdict: Verdict): string[] {
-  const { lost, doubled, reordered, untrue, misanswered } = verdict;
-  return Object.entries({ lost, doubled, reordered, untrue, misanswered }).flatMap(([kind, faults]) =>
-    faults.slice(0, 10).map((fault) => `${kind}: ${fault}`)
-  );
+  const { lost, doubled, reordered, untrue, misanswered, unanswered } = verdict;
+  return Object.entries({ lost, doubled, reordered, untrue, misanswered, unanswered }).flatMap((
+    [kind, faults],
+  ) => faults.slice(0, 10).map((fault) => `${kind}: ${fault}`));
 }
 
 function mustBeThere(stream: Stream, number: number): boolean {

@@ -24,11 +24,11 @@ function runsOf(numbers: readonly number[]): Runs {
 }
 
 function faultsIn(history: History) {
-  const { lost, doubled, reordered, untrue, misanswered } = check(history);
-  return { lost, doubled, reordered, untrue, misanswered };
+  const { lost, doubled, reordered, untrue, misanswered, unanswered } = check(history);
+  return { lost, doubled, reordered, untrue, misanswered, unanswered };
 }
 
-const none = { lost: [], doubled: [], reordered: [], untrue: [], misanswered: [] };
+const none = { lost: [], doubled: [], reordered: [], untrue: [], misanswered: [], unanswered: [] };
 
 Deno.test("what came once and in order is in order", () => {
   assert.deepEqual(faultsIn(historyOf([1, 2, 3], [1, 2, 3])), none);
@@ -82,6 +82,12 @@ Deno.test("an answer is the one to its own question, and comes once", () => {
   for (const answer of [1, 1]) history.add({ is: "answered", stream: "a>b", number: 1, answer });
   history.add({ is: "answered", stream: "a>b", number: 2, answer: 7 });
   assert.deepEqual(faultsIn(history), { ...none, misanswered: ["a>b 1: 1 and 1", "a>b 2: 7"] });
+});
+
+Deno.test("a reply that does not come is told", () => {
+  const history = historyOf([1], [1]);
+  history.add({ is: "unanswered", stream: "a>b", number: 1, code: "deadline" });
+  assert.deepEqual(faultsIn(history), { ...none, unanswered: ["a>b 1: deadline"] });
 });
 
 Deno.test("what an actor has sent in its turns counts as accepted", () => {

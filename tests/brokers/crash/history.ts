@@ -20,6 +20,12 @@ export type Report =
   | { readonly is: "refused"; readonly stream: string; readonly number: number; readonly code: string }
   /** Its answer has come: the number that it was about. */
   | { readonly is: "answered"; readonly stream: string; readonly number: number; readonly answer: number }
+  /** Its send or its ask failed, and nobody knows whether it has an effect. */
+  | { readonly is: "failed"; readonly stream: string; readonly number: number; readonly code: string }
+  /** A submit was accepted, and its reply is a failure or does not come. */
+  | { readonly is: "unanswered"; readonly stream: string; readonly number: number; readonly code: string }
+  /** Dead letters of a service. */
+  | { readonly is: "dead"; readonly reason: string; readonly count: number; readonly example: string }
   /** The state of an actor, at the end: it has sent so many in its turns, which are committed. */
   | { readonly is: "committed"; readonly stream: string; readonly count: number; readonly promised: Promised }
   /** The state of an actor, at the end: it has received these. */
@@ -42,6 +48,8 @@ export type Outcome = "unknown" | "accepted" | "refused";
 /** All that the workers have said. */
 export class History {
   readonly streams: Map<string, Stream> = new Map();
+  /** Replies that do not come, or are failures. */
+  readonly unanswered: string[] = [];
   /** What has been received, of each stream. */
   received: Map<string, Runs> = new Map();
 
@@ -63,6 +71,9 @@ export class History {
         for (let number = 1; number <= report.count; number++) {
           this.#settle(report.stream, report.promised, number, "accepted");
         }
+        break;
+      case "unanswered":
+        this.unanswered.push(`${report.stream} ${report.number}: ${report.code}`);
         break;
       case "received":
         this.received.set(report.stream, report.runs);

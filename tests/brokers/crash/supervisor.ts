@@ -1,4 +1,4 @@
-import type { Fault } from "./faults.ts";
+import type { Fault } from "./draw_faults.ts";
 import type { Report } from "./history.ts";
 import { WorkerProcess } from "./worker_process.ts";
 
@@ -38,11 +38,14 @@ export class Supervisor implements AsyncDisposable {
     const beganMs = performance.now();
     const until = (ms: number) =>
       new Promise((resolve) => setTimeout(resolve, Math.max(beganMs + ms - performance.now(), 0)));
+    const targets = new Set(faults.map(({ target }) => target));
     await Promise.all([
       until(durationMs),
-      ...faults.map(async (fault) => {
-        await until(fault.atMs);
-        await this.carryOut(fault);
+      ...[...targets].map(async (target) => {
+        for (const fault of faults.filter((fault) => fault.target === target)) {
+          await until(fault.atMs); // or later: a broker that was killed first has to start
+          await this.carryOut(fault);
+        }
       }),
     ]);
   }

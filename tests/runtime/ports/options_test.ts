@@ -18,6 +18,8 @@ Deno.test("resolveOptions fills in every default", () => {
       deadLetters: 1_000,
       events: 1_000,
       ids: 10_000,
+      outbox: 10_000,
+      outboxBytes: 67_108_864,
       replies: 100_000,
       replyBytes: 67_108_864,
     },

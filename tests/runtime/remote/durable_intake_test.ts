@@ -3,7 +3,16 @@
 import assert from "node:assert/strict";
 import { inMemory, onEach, sharedKinds } from "../durable/durable_stage.ts";
 import { CountingStore } from "../durable/counting.ts";
-import { additions, delivered, lettersOf, notesOf, order, reader, tenureOf } from "./intake_stage.ts";
+import {
+  additions,
+  delivered,
+  lettersOf,
+  notesOf,
+  order,
+  outboxOf,
+  reader,
+  tenureOf,
+} from "./intake_stage.ts";
 
 onEach(sharedKinds, "a batch is accepted in one commit, and handled in order", async (stage) => {
   const store = new CountingStore(stage.store);
@@ -369,3 +378,33 @@ inMemory("a batch that waits ends at once if its tenure ends or the system stops
   }
   await assert.rejects(receiving.take(additions(["late"]), tenureOf()), { message: /no tenure began/ });
 });
+
+inMemory(
+  "a store that takes less than its limits say gets smaller parts, and loses no message behind",
+  async (stage) => {
+    const started = await reader(stage);
+    const { receiver, system } = started;
+    stage.storeOf(system).refuse = (parts) => {
+      for (const { writes } of parts) {
+        const bytes = writes.reduce((sum, { value }) => sum + value.length, 0);
+        if (writes.some(({ key }) => key.startsWith("source")) && bytes > 2_000) {
+          return new Error(
+            "too much at once",
+          );
+        }
+      }
+      return undefined;
+    };
+    const receiving = receiver();
+    const tenure = tenureOf();
+    await receiving.begin(tenure);
+    const texts = Array.from({ length: 30 }, (_, index) => `text ${index}`);
+    const large = delivered("settle", "x".repeat(30_000), { id: "large", replyTo: "q", correlationId: "c" });
+    await receiving.take([...additions(texts), large, ...additions(["behind"])], tenure);
+    await stage.settle();
+    assert.deepEqual(await notesOf(system), [...texts, "behind"]);
+    assert.deepEqual(lettersOf(system), ['too-large large ""']);
+    const [problem] = await outboxOf(started);
+    assert.match(problem, /^q c problem\+json \{"code":"too-large"/);
+  },
+);

@@ -74,8 +74,6 @@ inMemory(
   async (stage) => {
     const started = await reader(stage, { expose: [] }, [quoted()]);
     const { receiver, system } = started;
-    using answering = system.subscribe(Market.quote, (text) => `function: ${text}`);
-    await answering.ready;
     for (const key of ["ada", "bob"]) await system.subscribe(Market.quote, quotedAt(system, key)).ready;
     const receiving = receiver(quotes);
     const tenure = tenureOf();
@@ -94,7 +92,6 @@ inMemory(
     assert.deepEqual((await outboxOf(started)).toSorted(), [
       'q c json "ada: tea"',
       'q c json "bob: tea"',
-      'q c json "function: tea"',
     ]);
   },
 );

@@ -108,7 +108,16 @@ export async function reader(
   options: ReaderOptions = {},
   actors: readonly Actor[] = [order()],
 ): Promise<Reader> {
-  const inner = options.store ?? stage.store;
+  const { expose, ...others } = options;
+  const captured = capture(options.store ?? stage.store);
+  const system = await stage.start(actors, { ...others, store: captured.store });
+  return await captured.reader(system, actors, expose);
+}
+
+const exposed = [Order.add, Order.maybe, Order.total, Order.settle];
+
+/** A store whose system shows what its intake needs. */
+export function capture(inner: Store) {
   let parts: PersistenceParts | undefined;
   let persistence: Persistence | undefined;
   const engine: StoreEngine = {
@@ -118,11 +127,25 @@ export async function reader(
     },
   };
   const store: Store = { engine, traits: inner.traits, open: (services) => inner.open(services) };
-  const { expose = [Order.add, Order.maybe, Order.total, Order.settle], ...others } = options;
-  const system = await stage.start(actors, { ...others, store });
-  const { durable } = await persistence!.activate({ protocol: "~topic", key: "none" });
-  const open = durable as OpenStore;
-  const { services, ids, options: resolved } = parts!;
+  const reader = async (
+    system: System,
+    actors: readonly Actor[],
+    expose: readonly Operation[] = exposed,
+  ): Promise<Reader> => {
+    const { durable } = await persistence!.activate({ protocol: "~topic", key: "none" });
+    return readerOn(system, parts!, persistence!, durable as OpenStore, actors, expose);
+  };
+  return { store, reader };
+}
+
+function readerOn(
+  system: System,
+  { services, ids, options }: PersistenceParts,
+  persistence: Persistence,
+  open: OpenStore,
+  actors: readonly Actor[],
+  expose: readonly Operation[],
+): Reader {
   const random = seededRandom(7);
   const registry = new Registry({ actors, expose, remote: [Market.settled, Market.quote], stored: true });
   const traits = {
@@ -151,18 +174,14 @@ export async function reader(
   const intake = intakeOf({
     service: "orders",
     registry,
-    options: resolved,
+    options,
     services,
     ids,
-    traits,
     store: open,
-    respondents: persistence!.respondents,
+    respondents: persistence.respondents,
     pending,
     accept: (to, operation, payload, route) => delivery.accept(to, operation, payload, route),
     sendNow: (parcel) => void sent.push(parcel),
-    report: (error) => {
-      throw error;
-    },
   });
   return { system, open, intake, pending, sent, receiver: (channel = inbox) => intake.receiverOf(channel) };
 }

@@ -126,6 +126,27 @@ inMemory("a failure goes to the address for failures, as data", async (stage) =>
   assert.deepEqual(await stage.keys("expect"), [], "nobody wants to know, and nobody waits any more");
 });
 
+for (const channel of [inbox, replies]) {
+  inMemory(`of two replies on two shards of ${channel.kind} one is taken`, async (stage) => {
+    const started = await reader(stage);
+    const receiving = started.receiver(channel);
+    const [zero, one] = [tenureOf("0"), tenureOf("1")];
+    for (const tenure of [zero, one]) await receiving.begin(tenure);
+    if (channel === inbox) await expect(started, stage);
+    const correlationId = channel === inbox ? name : await ticket(started, stage);
+    const yes = receiving.take([reply("yes", { correlationId })], zero);
+    const no = receiving.take([reply("no", { correlationId })], one);
+    await stage.settle();
+    await Promise.all([yes, no]);
+    await stage.settle();
+    const { system } = started;
+    const taken = channel === inbox ? await notesOf(system) : [await system.ticket(correlationId).reply()];
+    assert.equal(taken.length, 1);
+    assert.equal(system.deadLetters.size, 1, "the other one is a dead letter");
+    assert.notEqual(system.deadLetters.list()[0].payload, String(taken[0]).replace("replied ", ""));
+  });
+}
+
 inMemory("a reply that cannot be read is a failure, and no silence", async (stage) => {
   const { started, system, take } = await began(stage);
   await expect(started, stage);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { brokerTest } from "../../../brokers/given.ts";
-import { TextLineStream } from "../../../brokers/crash/lines.ts";
+import { TextLineStream } from "../../../brokers/lines.ts";
 import { brokersOf, connect, eventually, inbox, parcels, Taker } from "./stage.ts";
 
 const quick = { sessionTimeoutMs: 3_000, rebalanceTimeoutMs: 4_000 };

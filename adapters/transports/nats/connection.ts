@@ -1,0 +1,197 @@
+import { PosthornError } from "../../../runtime/base/errors.ts";
+import { within } from "../../../runtime/base/within.ts";
+import type {
+  Channel,
+  Parcel,
+  Receiver,
+  Refusal,
+  TransportConnection,
+  TransportServices,
+  TransportState,
+} from "../../../runtime/ports/transport.ts";
+import { type Client, loadClient } from "./client.ts";
+import { Link } from "./link.ts";
+import type { Settings } from "./options.ts";
+import { type Route, routeOf } from "./outgoing.ts";
+import { Reading } from "./reading.ts";
+import { denied, noReceiver, Sender } from "./sender.ts";
+import type { Outgoing, Session } from "./session.ts";
+import { Streams } from "./streams.ts";
+
+/** A message, and its place in the batch. */
+interface Routed {
+  readonly index: number;
+  readonly message: Outgoing;
+}
+
+const graceMs = 2_000;
+
+/** The connection of one process to a NATS server. */
+export class NatsTransportConnection implements TransportConnection {
+  readonly #services: TransportServices;
+  readonly #settings: Settings;
+  readonly #streams: Streams;
+  readonly #sender: Sender;
+  readonly #link: Link;
+  readonly #readings = new Set<Reading>();
+  #drained: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+
+  private constructor(services: TransportServices, settings: Settings, client: Client) {
+    const { random, clock, service, store } = services;
+    this.#services = services;
+    this.#settings = settings;
+    this.#streams = new Streams(service, settings);
+    this.#sender = new Sender(() => random.ulid(clock.now()));
+    this.#link = new Link({
+      client,
+      settings,
+      services,
+      prepare: async (session) => {
+        if (store !== undefined) await this.#streams.claim(session, store);
+      },
+      began: (session) => {
+        for (const reading of this.#readings) reading.begin(session);
+      },
+    });
+  }
+
+  /** Opens a connection. Resolves after the first attempt, also if the server is away. */
+  static async open(services: TransportServices, settings: Settings): Promise<NatsTransportConnection> {
+    const connection = new NatsTransportConnection(services, settings, await loadClient());
+    try {
+      await connection.#link.tried;
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+    return connection;
+  }
+
+  get state(): TransportState {
+    return this.#link.state;
+  }
+
+  async send(batch: readonly Parcel[]): Promise<readonly (Refusal | undefined)[]> {
+    if (this.#closed !== undefined) throw closed("send");
+    const session = this.#requireSession();
+    const answers: (Refusal | undefined)[] = new Array(batch.length).fill(undefined);
+    const stored: Routed[] = [];
+    const posted: Routed[] = [];
+    const captured = new Map<string, boolean>();
+    const { service } = this.#services;
+    const { messageBytes, names } = this.#settings;
+    const sending = {
+      service,
+      names,
+      messageBytes,
+      inbox: this.#link.inbox,
+      payloadBytes: session.payloadBytes,
+    };
+    for (const [index, parcel] of batch.entries()) {
+      const route = routeOf(parcel, sending);
+      if ("code" in route) answers[index] = route;
+      else {(await this.#isStored(session, route, captured) ? stored : posted).push({
+          index,
+          message: route.outgoing,
+        });}
+    }
+    try {
+      await Promise.all([
+        this.#store(session, stored, batch[0]?.to.kind === "event", answers),
+        this.#post(session, posted, answers),
+      ]);
+    } catch (error) {
+      if (error instanceof PosthornError && error.code === "transport-full") {
+        this.#link.blocked(error.message);
+      }
+      throw error;
+    }
+    if (stored.length > 0) this.#link.blocked(undefined);
+    return answers;
+  }
+
+  receive(channel: Channel, receiver: Receiver): Disposable & { readonly ready: Promise<void> } {
+    if (this.#closed !== undefined || this.#drained !== undefined) throw closed(`read ${channel.kind}`);
+    const reading = new Reading({ channel, receiver, services: this.#services, streams: this.#streams });
+    this.#readings.add(reading);
+    if (this.#link.session !== undefined) reading.begin(this.#link.session);
+    return {
+      ready: reading.ready,
+      [Symbol.dispose]: () => {
+        reading.stop();
+        this.#readings.delete(reading);
+      },
+    };
+  }
+
+  drain(): Promise<void> {
+    return this.#drained ??= Promise.all(Array.from(this.#readings, (reading) => reading.drain())).then(
+      () => {},
+    );
+  }
+
+  watch(onChange: (state: TransportState) => void): Disposable {
+    return this.#link.watch(onChange);
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    for (const reading of this.#readings) reading.stop();
+    const ended = Promise.all(Array.from(this.#readings, (reading) => reading.ended()));
+    const left = ended.then(() => this.#link.session?.flush()); // others can read at once
+    await within(this.#services.clock, graceMs, left);
+    await this.#link.close();
+    await ended;
+  }
+
+  #requireSession(): Session {
+    const { session, state: { status, reason } } = this.#link;
+    if (session !== undefined && !session.ended.aborted) return session;
+    const code = status === "refused" ? "transport-refused" : "transport-unavailable";
+    throw new PosthornError(code, reason ?? "The connection to NATS is not open");
+  }
+
+  /** Whether a stream keeps the message. Of an address that a stranger has given only the server knows. */
+  async #isStored(
+    session: Session,
+    { by, outgoing: { subject } }: Route,
+    captured: Map<string, boolean>,
+  ): Promise<boolean> {
+    if (by !== "address") return by === "stream";
+    const known = captured.get(subject) ?? await this.#streams.isCaptured(session, subject);
+    captured.set(subject, known);
+    return known;
+  }
+
+  async #store(
+    session: Session,
+    routed: readonly Routed[],
+    isEvent: boolean,
+    answers: (Refusal | undefined)[],
+  ): Promise<void> {
+    if (routed.length === 0) return;
+    const results = await this.#sender.send(session, routed.map(({ message }) => message));
+    const missing = isEvent ? results.findIndex((result) => result?.code === "no-receiver") : -1;
+    for (const [at, { index }] of routed.entries()) answers[index] = results[at];
+    if (missing < 0) return;
+    await this.#streams.events(session); // whoever publishes first makes it
+    await this.#store(session, routed.slice(missing), false, answers);
+  }
+
+  async #post(session: Session, routed: readonly Routed[], answers: (Refusal | undefined)[]): Promise<void> {
+    if (routed.length === 0) return;
+    const results = await session.post(routed.map(({ message }) => message));
+    for (const [at, { index, message: { subject } }] of routed.entries()) {
+      if (results[at] === "unheard") answers[index] = noReceiver(subject);
+      else if (results[at] === "denied") answers[index] = denied(subject);
+    }
+  }
+}
+
+function closed(what: string): PosthornError {
+  return new PosthornError("transport-closed", `Cannot ${what}: the connection is closed or drained`);
+}

@@ -1,0 +1,8 @@
+/**
+ * The transport over NATS JetStream.
+ *
+ * @module
+ */
+
+export { nats } from "./nats.ts";
+export type { NatsOptions, NatsTls } from "./options.ts";

@@ -1,0 +1,144 @@
+import { guarded } from "../../../runtime/base/guarded.ts";
+import type { Channel } from "../../../runtime/ports/transport.ts";
+
+/** The second to last part of a subject to which the reply to an actor goes. */
+const replyPart = "posthorn";
+
+/** The names of streams and subjects in the server, with the namespace in front of them. */
+export class Names {
+  /** How many tokens of a subject are the namespace. */
+  readonly depth: number;
+  /** The stream of all events. */
+  readonly eventStream: string;
+  /** The stream that says who reads what just now. */
+  readonly readerStream: string;
+  /** The stream that says which store a service has, and how far it has read. */
+  readonly serviceStream: string;
+  readonly #namespace: string;
+
+  /** @param namespace empty for none */
+  constructor(namespace: string) {
+    this.#namespace = namespace;
+    this.depth = namespace === "" ? 0 : 1;
+    this.eventStream = this.#stream("POSTHORN_EVENTS");
+    this.readerStream = this.#stream("POSTHORN_READERS");
+    this.serviceStream = this.#stream("POSTHORN_SERVICES");
+  }
+
+  /**
+   * The stream of the inbox of a protocol: its name in capitals. If it has capitals itself it stays as it is, so that no
+   * two protocols have the same one.
+   */
+  inboxStream(protocol: string): string {
+    return this.#stream(/[A-Z]/.test(protocol) ? protocol : protocol.toUpperCase());
+  }
+
+  /** The stream of what a service has not handled of a protocol. */
+  deadStream(protocol: string): string {
+    return `${this.inboxStream(protocol)}_DEAD`;
+  }
+
+  /** The stream of the replies to a service. */
+  replyStream(service: string): string {
+    return this.#stream(`POSTHORN_REPLIES_${service}`);
+  }
+
+  /** The subject of an operation of an actor. */
+  operation(protocol: string, key: string, operation: string): string {
+    return this.#subject(`${protocol}.${tokenOf(key)}.${operation}`);
+  }
+
+  /** The subjects of an operation of all actors. */
+  operations(protocol: string, operation: string): string {
+    return this.#subject(`${protocol}.*.${operation}`);
+  }
+
+  /** The subject of a reply to an actor. */
+  reply(protocol: string, key: string, correlationId: string): string {
+    return this.#subject(`${protocol}.${tokenOf(key)}.${replyPart}.${tokenOf(correlationId)}`);
+  }
+
+  /** The subjects that the stream of an inbox captures: never those of asks, or the stream would answer them. */
+  inbox({ protocol, operations }: Channel & { readonly kind: "inbox" }): string[] {
+    const stored = operations.filter(({ mode }) => mode !== "ask");
+    const replies = this.#subject(`${protocol}.*.${replyPart}.*`);
+    return [replies, ...stored.map(({ name }) => this.operations(protocol, name))];
+  }
+
+  /** The subject of an event. */
+  event(protocol: string, event: string, subject: string): string {
+    const tokens = subject === "" ? [] : subject.split(".").map(tokenOf);
+    return this.#subject(["posthorn.events", protocol, event, ...tokens].join("."));
+  }
+
+  /** The subject of a reply to a service. */
+  serviceReply(service: string, correlationId: string): string {
+    return this.#subject(`posthorn.replies.${service}.${tokenOf(correlationId)}`);
+  }
+
+  /** The subjects of all replies to a service. */
+  serviceReplies(service: string): string {
+    return this.#subject(`posthorn.replies.${service}.*`);
+  }
+
+  /** The subjects of all events, leases or notes. */
+  all(kind: "events" | "readers" | "services"): string {
+    return this.#subject(`posthorn.${kind}.>`);
+  }
+
+  /** The subject of the lease of a channel. */
+  reader(service: string, channel: string): string {
+    return this.#subject(`posthorn.readers.${service}.${channel}`);
+  }
+
+  /** The subject of what is noted about a service. */
+  note(service: string, name: string): string {
+    return this.#subject(`posthorn.services.${service}.${name}`);
+  }
+
+  /** The subject of what a service has not handled. */
+  dead(protocol: string, service: string): string {
+    return this.#subject(`posthorn.dead.${protocol}.${service}`);
+  }
+
+  #subject(name: string): string {
+    return this.#namespace === "" ? name : `${this.#namespace}.${name}`;
+  }
+
+  #stream(name: string): string {
+    return this.#namespace === "" ? name : `${this.#namespace.toUpperCase()}_${name}`;
+  }
+}
+
+/** A text as one token of a subject. */
+export function tokenOf(text: string): string {
+  if (/^[A-Za-z0-9_-]+$/.test(text)) return text;
+  if (text === "") return "%"; // a token is never empty
+  return encodeURIComponent(text.toWellFormed()).replace(
+    /[.!~*'()]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** The text of a token. One that is not percent-encoded, from a stranger, is the text itself. */
+export function textOf(token: string): string {
+  if (token === "%") return "";
+  return token.includes("%") ? guarded(() => decodeURIComponent(token), token) : token;
+}
+
+/** Whether only a stream listens to that address: it is one that this package has made, in whatever namespace. */
+export function isStreamAddress(address: string): boolean {
+  return /^([a-z][a-z0-9-]*\.)?posthorn\.replies\.[^.]+\.[^.]+$/.test(address) ||
+    /^([a-z][a-z0-9-]*\.)?[a-z][A-Za-z0-9]*\.[^.]+\.posthorn\.[^.]+$/.test(address);
+}
+
+/** Whether a reply may be sent to that address: to a subject without wildcards, and none that controls the server. */
+export function isAddress(address: string): boolean {
+  return address.length <= 2_000 && /^[^\s.*>$][^\s.*>]*(\.[^\s.*>]+)*$/.test(address);
+}
+
+/** The name of a channel, as one token. */
+export function channelToken(channel: Channel): string {
+  if (channel.kind === "inbox") return `inbox-${channel.protocol}`;
+  return channel.kind === "event" ? `event-${channel.protocol}-${channel.event}` : channel.kind;
+}

@@ -1,0 +1,40 @@
+import type { Transport } from "../../../runtime/ports/transport.ts";
+import { transportEngine } from "../../../runtime/remote/engine.ts";
+import { NatsTransportConnection } from "./connection.ts";
+import { type NatsOptions, settingsOf } from "./options.ts";
+
+/**
+ * Connects a system with other services over NATS: a server of at least 2.10 with JetStream. Tells, submits, events and
+ * replies to actors wait in streams, which are read by position; asks are plain requests. It needs the packages
+ * `@nats-io/nats-core` and `@nats-io/transport-node`, which are loaded when the system starts.
+ *
+ * @example
+ * ```ts ignore
+ * import { System } from "@posthorn/posthorn";
+ * import { nats } from "@posthorn/posthorn/nats";
+ *
+ * const transport = nats({ url: "nats://127.0.0.1:4222", expose: [Order.add] });
+ * await using system = new System({ name: "orders", actors: [order], transport });
+ * ```
+ *
+ * @param options where the server is, and what is exposed
+ * @returns a description of the connection, for one system
+ * @throws {RangeError} if an option cannot be used
+ */
+export function nats(options: NatsOptions): Transport {
+  const settings = settingsOf(options);
+  return {
+    engine: transportEngine,
+    traits: {
+      name: "nats",
+      reads: "log",
+      order: "shard",
+      namesStrangers: true,
+      messageBytes: settings.messageBytes,
+      parcelsAtOnce: 500,
+      failoverMs: 5_000,
+    },
+    expose: options.expose ?? [],
+    open: (services) => NatsTransportConnection.open(services, settings),
+  };
+}

@@ -1,0 +1,104 @@
+import type { Destination, Parcel, Refusal } from "../../../runtime/ports/transport.ts";
+import { isAddress, isStreamAddress, type Names, tokenOf } from "./names.ts";
+import type { Outgoing } from "./session.ts";
+
+/** Who sends, and how much. */
+export interface Sending {
+  readonly service: string;
+  readonly names: Names;
+  /** The subject under which answers to this process come. */
+  readonly inbox: string;
+  /** The maximum size of a body. */
+  readonly messageBytes: number;
+  /** The maximum size of a message with its headers. */
+  readonly payloadBytes: number;
+}
+
+/** How a parcel goes: into a stream, straight to whoever listens, or as the server tells of its subject. */
+export interface Route {
+  readonly by: "stream" | "core" | "address";
+  readonly outgoing: Outgoing;
+}
+
+/** The maximum length of a subject: the server cuts connections that send a line of more than 4,096 bytes. */
+const subjectBytesMax = 3_000;
+
+/** Returns how a parcel goes, or why it cannot. */
+export function routeOf(parcel: Parcel, sending: Sending): Route | Refusal {
+  const { to, id, body } = parcel;
+  const { messageBytes, payloadBytes } = sending;
+  const [by, subject] = pathOf(to, parcel.correlationId, sending.names);
+  const refuse = (code: Refusal["code"], why: string): Refusal => ({
+    code,
+    message: `Cannot send ${id}: ${why}`,
+  });
+  if (to.kind === "reply" && !isAddress(subject)) return refuse("refused", "its reply address is no subject");
+  if (to.kind !== "reply" && to.protocol === "posthorn") {
+    return refuse("refused", "NATS reserves the name posthorn");
+  }
+  if (subject.length > subjectBytesMax) {
+    return refuse("too-large", `its subject has ${subject.length} of ${subjectBytesMax} bytes`);
+  }
+  if (body.length > messageBytes) {
+    return refuse("too-large", `its body has ${body.length} of ${messageBytes} bytes`);
+  }
+  const address = addressOf(parcel, sending);
+  const headers = headersOf(parcel, by === "core" ? undefined : address, sending.service);
+  const size = body.length + sizeOf(headers);
+  if (size > payloadBytes) {
+    return refuse("too-large", `it has ${size} of ${payloadBytes} bytes with its headers`);
+  }
+  return { by, outgoing: { subject, body, headers, reply: by === "core" ? address : undefined } };
+}
+
+function pathOf(to: Destination, correlationId = "", names: Names): [Route["by"], string] {
+  if (to.kind === "event") return ["stream", names.event(to.protocol, to.event, to.subject)];
+  if (to.kind === "reply") {
+    if (isStreamAddress(to.address)) return ["stream", to.address];
+    return [to.address.startsWith("_INBOX.") ? "core" : "address", to.address];
+  }
+  const { protocol, key, operation } = to;
+  if (operation === undefined) return ["stream", names.reply(protocol, key, correlationId)];
+  return [operation.mode === "ask" ? "core" : "stream", names.operation(protocol, key, operation.name)];
+}
+
+function addressOf(
+  { replyTo, correlationId = "" }: Parcel,
+  { service, names, inbox }: Sending,
+): string | undefined {
+  if (replyTo === undefined) return undefined;
+  if (replyTo.kind === "replies") return names.serviceReply(service, correlationId);
+  if (replyTo.kind === "process") return `${inbox}.r.${tokenOf(correlationId)}`;
+  return names.reply(replyTo.protocol, replyTo.key, correlationId);
+}
+
+function headersOf(parcel: Parcel, address: string | undefined, service: string): Record<string, string> {
+  const { to, id, contentType, correlationId, expiresAtMs } = parcel;
+  const headers: Record<string, string> = { ...parcel.headers, "message-id": id };
+  if (contentType !== undefined) headers["content-type"] = contentType;
+  if (correlationId !== undefined) headers["correlation-id"] = correlationId;
+  if (address !== undefined) headers["reply-to"] = address;
+  if (expiresAtMs !== undefined) headers["posthorn-expires"] = String(expiresAtMs);
+  if (to.kind !== "event") return headers;
+  headers["ce-specversion"] = "1.0";
+  headers["ce-id"] = percentEncoded(id);
+  headers["ce-source"] = `/${service}`;
+  headers["ce-type"] = `${to.protocol}.${to.event}`;
+  if (to.subject !== "") headers["ce-subject"] = percentEncoded(to.subject);
+  return headers;
+}
+
+/** A value as CloudEvents writes it into a header. */
+function percentEncoded(text: string): string {
+  return text.toWellFormed().replace(
+    /[^!#-$&-~]/gu,
+    (character) => character === "%" ? "%25" : encodeURIComponent(character),
+  );
+}
+
+/** The size of headers on the wire, with those that a chain adds. */
+function sizeOf(headers: Readonly<Record<string, string>>): number {
+  let size = 160;
+  for (const name in headers) size += name.length + headers[name].length + 4;
+  return size;
+}

@@ -1,0 +1,284 @@
+import type { Msg, MsgHdrs, NatsConnection, PermissionViolationError } from "@nats-io/nats-core";
+import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
+import { PosthornError } from "../../../runtime/base/errors.ts";
+import { guarded } from "../../../runtime/base/guarded.ts";
+
+/** A message to be published. */
+export interface Outgoing {
+  readonly subject: string;
+  readonly body: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The subject of its answer, for what is no exchange. */
+  readonly reply?: string | undefined;
+}
+
+/** What became of a message: its answer, that nobody listens, or that this program may not publish it. */
+export type Answer = Msg | "unheard" | "denied";
+
+/** An error of the interface of JetStream. */
+export class ApiError extends PosthornError {
+  /** The number of the error. */
+  readonly number: number;
+
+  constructor(what: string, number: number, description: string) {
+    super("transport-unavailable", `Cannot use ${what} of NATS: ${description} (${number})`);
+    this.number = number;
+  }
+}
+
+interface Exchange {
+  readonly messages: readonly Outgoing[];
+  answer(index: number, answer: Answer): void;
+  fail(error: PosthornError): void;
+}
+
+/** What a session needs. */
+export interface SessionOptions {
+  readonly connection: NatsConnection;
+  readonly clock: Clock;
+  /** The subject under which all answers to this process come: nobody can guess it. */
+  readonly inbox: string;
+  headers(values: Readonly<Record<string, string>>): MsgHdrs;
+  /** The server does not allow something. */
+  denied(error: Error): void;
+}
+
+const answerMs = 10_000;
+const encoder = new TextEncoder();
+const none = new Uint8Array();
+
+/** One connection to the server, until it breaks. */
+export class Session {
+  readonly clock: Clock;
+  readonly inbox: string;
+  /** Is aborted when the connection has broken, with the reason. */
+  readonly ended: AbortSignal;
+  /** Takes the replies to the asks and surveys of this process. */
+  onReply: ((message: Msg) => void) | undefined;
+  readonly #options: SessionOptions;
+  readonly #connection: NatsConnection;
+  readonly #ended = new AbortController();
+  readonly #exchanges = new Map<string, Exchange>();
+  readonly #posts = new Set<Map<string, Answer>>();
+  #named = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.clock = options.clock;
+    this.inbox = options.inbox;
+    this.ended = this.#ended.signal;
+    this.#connection = options.connection;
+    this.#connection.subscribe(`${this.inbox}.>`, {
+      callback: (error, message) => {
+        if (error === null) this.#heard(message); // the status tells of others
+      },
+    });
+    void this.#watch();
+    void this.#connection.closed().then((error) => this.end(error ?? undefined));
+  }
+
+  /** The maximum size of a message with its headers, in bytes. */
+  get payloadBytes(): number {
+    return this.#connection.info?.max_payload ?? 1_048_576;
+  }
+
+  /** A part of a subject that no other part of this session has. */
+  name(): string {
+    return `${++this.#named}`;
+  }
+
+  /** Publishes messages in order, and resolves with their answers. Rejects if one does not come in time. */
+  exchange(messages: readonly Outgoing[]): Promise<readonly Answer[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Answer[]>();
+    const answers: Answer[] = new Array(messages.length);
+    const name = this.name();
+    let missing = messages.length;
+    const over = () => {
+      this.#exchanges.delete(name);
+      cancel();
+    };
+    const fail = (error: unknown) => {
+      over();
+      reject(error);
+    };
+    const cancel: Cancel = this.clock.setTimer(answerMs, () => fail(silent(messages[0].subject)));
+    this.#exchanges.set(name, {
+      messages,
+      fail,
+      answer(index, answer) {
+        if (index in answers || messages[index] === undefined) return;
+        answers[index] = answer;
+        if (--missing > 0) return;
+        over();
+        resolve(answers);
+      },
+    });
+    try {
+      this.#requireOpen();
+      for (const [index, message] of messages.entries()) {
+        this.#publish(message, `${this.inbox}.a.${name}.${index}`);
+      }
+    } catch (error) {
+      fail(error);
+    }
+    return promise;
+  }
+
+  /** Publishes messages in order, and resolves when the server has them: with what is known of those that failed. */
+  async post(messages: readonly Outgoing[]): Promise<readonly (Answer | undefined)[]> {
+    const failed = new Map<string, Answer>();
+    this.#posts.add(failed);
+    try {
+      this.#requireOpen();
+      for (const message of messages) this.#publish(message, message.reply);
+      await this.flush();
+    } finally {
+      this.#posts.delete(failed);
+    }
+    return messages.map(({ subject, reply = "" }) => failed.get(reply) ?? failed.get(subject));
+  }
+
+  /** Resolves when the server has done all that it was sent before. */
+  async flush(): Promise<void> {
+    this.#requireOpen();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const end = () => reject(reasonOf(this.ended));
+    const cancel = this.clock.setTimer(answerMs, () => reject(silent("a ping")));
+    this.ended.addEventListener("abort", end);
+    this.#connection.flush().then(resolve, end);
+    try {
+      await promise;
+    } finally {
+      cancel();
+      this.ended.removeEventListener("abort", end);
+    }
+  }
+
+  /** Calls the interface of JetStream. Rejects with an {@linkcode ApiError} if it answers with one. */
+  async api<Result>(name: string, request: unknown = undefined): Promise<Result> {
+    const body = request === undefined ? none : encoder.encode(JSON.stringify(request));
+    const [answer] = await this.exchange([{ subject: `$JS.API.${name}`, body, headers: {} }]);
+    if (answer === "denied") {
+      throw new PosthornError("transport-refused", `Cannot use ${name} of NATS: this program may not`);
+    }
+    const result = answer === "unheard" ? undefined : jsonOf<Result & Failed>(answer);
+    if (result === undefined) {
+      throw new ApiError(name, 10_039, "JetStream is not enabled, or does not answer");
+    }
+    if (result.error !== undefined) {
+      throw new ApiError(name, result.error.err_code, result.error.description);
+    }
+    return result;
+  }
+
+  /** Publishes one message without an answer. What becomes of it nobody knows. */
+  publish(message: Outgoing): void {
+    if (!this.ended.aborted) this.#publish(message, message.reply);
+  }
+
+  /** Hears a subject until the result is called; `queue` names those that share it. */
+  subscribe(subject: string, hear: (message: Msg) => void, queue?: string): () => void {
+    this.#requireOpen();
+    const subscription = this.#connection.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
+      callback: (error, message) => {
+        if (error === null) hear(message);
+      },
+    });
+    return () => {
+      if (!this.ended.aborted) subscription.unsubscribe();
+    };
+  }
+
+  /** Closes the connection. */
+  async close(): Promise<void> {
+    await this.#connection.close();
+    this.end(undefined);
+  }
+
+  /** The connection is not used any more. */
+  end(reason: unknown): void {
+    if (this.ended.aborted) return;
+    this.#ended.abort(
+      reason ?? new PosthornError("transport-unavailable", "The connection to NATS has ended"),
+    );
+    for (const exchange of [...this.#exchanges.values()]) exchange.fail(reasonOf(this.ended));
+  }
+
+  #requireOpen(): void {
+    if (this.ended.aborted) throw reasonOf(this.ended);
+  }
+
+  #publish({ subject, body, headers }: Outgoing, reply: string | undefined): void {
+    const options = reply === undefined ? {} : { reply };
+    for (const _ in headers) { // it has one
+      this.#connection.publish(subject, body, { ...options, headers: this.#options.headers(headers) });
+      return;
+    }
+    this.#connection.publish(subject, body, options);
+  }
+
+  #heard(message: Msg): void {
+    const [kind, name, index] = message.subject.slice(this.inbox.length + 1).split(".");
+    const isUnheard = message.headers?.code === 503 && message.data.length === 0;
+    if (kind === "a") {
+      return this.#exchanges.get(name)?.answer(Number(index), isUnheard ? "unheard" : message);
+    }
+    if (kind !== "r") return;
+    if (isUnheard) { for (const failed of this.#posts) failed.set(message.subject, "unheard"); }
+    else this.onReply?.(message);
+  }
+
+  /** The server does not let this program hear a subject. Without its answers a session is of no use. */
+  #denied(subject: string): void {
+    const isInbox = subject.startsWith(this.inbox); // nobody should know it
+    const what = isInbox ? "_INBOX.>" : subject;
+    const error = new PosthornError(
+      "transport-refused",
+      `Cannot use NATS: the user of this program may not subscribe to ${what}`,
+    );
+    if (!isInbox) return this.#options.denied(error);
+    this.end(error);
+    void this.#connection.close();
+  }
+
+  /** Hears what the server does not allow: it says so apart from the message that it concerns. */
+  async #watch(): Promise<void> {
+    for await (const status of this.#connection.status()) {
+      if (status.type !== "error" || status.error.name !== "PermissionViolationError") continue;
+      const { operation, subject } = status.error as PermissionViolationError;
+      if (operation !== "publish") {
+        this.#denied(subject);
+        continue;
+      }
+      for (const failed of this.#posts) failed.set(subject, "denied");
+      for (const exchange of [...this.#exchanges.values()]) {
+        for (const [index, message] of exchange.messages.entries()) {
+          if (message.subject === subject) exchange.answer(index, "denied");
+        }
+      }
+    }
+  }
+}
+
+interface Failed {
+  readonly error?: { readonly err_code: number; readonly description: string };
+}
+
+/** The answer as JSON; `undefined` if it is none. */
+export function jsonOf<Result>(message: Msg): Result | undefined {
+  return guarded(() => message.json<Result>(), undefined);
+}
+
+function reasonOf(ended: AbortSignal): PosthornError {
+  const { reason } = ended;
+  if (reason instanceof PosthornError) return reason;
+  return new PosthornError("transport-unavailable", "The connection to NATS has ended");
+}
+
+function silent(subject: string): PosthornError {
+  return new PosthornError(
+    "transport-unavailable",
+    `Cannot use NATS: it has not answered ${subject} within ${answerMs} ms`,
+  );
+}

@@ -1,0 +1,38 @@
+import type { Clock } from "../../../runtime/base/clock.ts";
+import type { Random } from "../../../runtime/base/random.ts";
+
+/** Resolves after that time, or when the signal is aborted. */
+export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const wake = () => {
+      cancel();
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    const cancel = clock.setTimer(ms, wake);
+    signal.addEventListener("abort", wake);
+  });
+}
+
+/** Delays that double from one to the next, each up to a half shorter by chance. */
+export class Backoff {
+  readonly #options: { readonly fromMs: number; readonly toMs: number; readonly random: Random };
+  #ms: number;
+
+  constructor(options: { readonly fromMs: number; readonly toMs: number; readonly random: Random }) {
+    this.#options = options;
+    this.#ms = options.fromMs;
+  }
+
+  next(): number {
+    const { toMs, random } = this.#options;
+    const ms = this.#ms;
+    this.#ms = Math.min(2 * ms, toMs);
+    return ms * (1 - random.next() / 2);
+  }
+
+  reset(): void {
+    this.#ms = this.#options.fromMs;
+  }
+}

@@ -1,0 +1,74 @@
+import { PosthornError } from "@posthorn/posthorn";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Outcome } from "../contender.ts";
+import { percentilesOf } from "../durable/percentiles.ts";
+
+/** How many messages are on their way to the broker at once. */
+export const inFlight = 1_000;
+/** How many actors receive messages. */
+export const receivers = 20;
+
+/** Sends a number of messages, `inFlight` at a time, and waits until each is confirmed. */
+export async function sendAll(count: number, send: (index: number) => Promise<unknown>): Promise<void> {
+  for (let sent = 0; sent < count;) {
+    const size = Math.min(inFlight, count - sent);
+    await Promise.all(Array.from({ length: size }, (_, index) => send(sent + index)));
+    sent += size;
+  }
+}
+
+/** Sends a message as soon as the outbox has room for it. */
+export async function whenRoom(send: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      return void await send();
+    } catch (error) {
+      if (!(error instanceof PosthornError) || error.code !== "outbox-full") throw error;
+      await delay(5);
+    }
+  }
+}
+
+/** Counts what arrives, and resolves when all has. */
+export class Arrivals {
+  readonly #expected: number;
+  readonly #all = Promise.withResolvers<void>();
+  count = 0;
+
+  constructor(expected: number) {
+    this.#expected = expected;
+  }
+
+  get all(): Promise<void> {
+    return this.#all.promise;
+  }
+
+  arrived(): void {
+    if (++this.count === this.#expected) this.#all.resolve();
+  }
+}
+
+/** Asks one after another, and measures each. */
+export async function timeAsks(count: number, ask: (x: number) => Promise<number>): Promise<Outcome> {
+  for (let index = 0; index < 50; index++) await ask(index); // warm
+  const startMs = performance.now();
+  const durations: number[] = [];
+  let x = 0;
+  for (let index = 0; index < count; index++) {
+    const beganMs = performance.now();
+    x = await ask(x);
+    durations.push(performance.now() - beganMs);
+  }
+  return { elapsedMs: performance.now() - startMs, check: x, also: percentilesOf(durations) };
+}
+
+/** Times from the first send until everything has arrived. */
+export async function timeTells(
+  count: number,
+  arrivals: Arrivals,
+  send: (index: number) => Promise<unknown>,
+): Promise<Outcome> {
+  const startMs = performance.now();
+  await Promise.all([sendAll(count, send), arrivals.all]);
+  return { elapsedMs: performance.now() - startMs, check: arrivals.count };
+}

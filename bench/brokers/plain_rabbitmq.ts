@@ -1,0 +1,58 @@
+// One measurement of the bare client of RabbitMQ: `plain_rabbitmq.ts URL CASE COUNT`.
+
+import { Connection } from "rabbitmq-client";
+import type { Outcome } from "../contender.ts";
+import { finish } from "../goals/process.ts";
+import { Arrivals, timeAsks, timeTells } from "./load.ts";
+
+const [url, what, countText] = Deno.args;
+const count = Number(countText);
+const queue = `bench-${crypto.randomUUID()}`;
+const connection = new Connection({ url, noDelay: true });
+const reading = new Connection({ url, noDelay: true });
+const body = Buffer.from("1");
+
+async function tells(): Promise<Outcome> {
+  const arrivals = new Arrivals(count);
+  const consumer = reading.createConsumer({
+    queue,
+    queueOptions: {
+      durable: true,
+      arguments: { "x-queue-type": "quorum", "x-single-active-consumer": true },
+    },
+    qos: { prefetchCount: 200 },
+  }, () => arrivals.arrived());
+  await new Promise((resolve) => consumer.on("ready", () => resolve(undefined)));
+  const publisher = connection.createPublisher({ confirm: true });
+  const outcome = await timeTells(count, arrivals, (n) => {
+    const envelope = {
+      routingKey: queue,
+      durable: true,
+      mandatory: true,
+      messageId: `${n}`,
+      contentType: "application/json",
+    };
+    return publisher.send(envelope, body);
+  });
+  await consumer.close();
+  await connection.queueDelete(queue);
+  return outcome;
+}
+
+async function asks(): Promise<Outcome> {
+  const consumer = reading.createConsumer({
+    queue,
+    queueOptions: { durable: true, arguments: { "x-queue-type": "quorum" } },
+    qos: { prefetchCount: 200 },
+  }, async ({ body }, reply) => await reply(Number(body) + 1));
+  await new Promise((resolve) => consumer.on("ready", () => resolve(undefined)));
+  const client = connection.createRPCClient({ confirm: true });
+  const outcome = await timeAsks(count, async (x) => Number((await client.send(queue, x)).body));
+  await client.close();
+  await consumer.close();
+  await connection.queueDelete(queue);
+  return outcome;
+}
+
+const outcome = await (what === "asks" ? asks() : tells());
+finish(outcome);

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import type { Msg } from "@nats-io/transport-node";
+import { MsgHdrsImpl } from "@nats-io/nats-core";
+import type { Channel, Parcel } from "@posthorn/posthorn/transport";
+import { deliveryOf } from "../../../../adapters/transports/nats/incoming.ts";
+import { Names } from "../../../../adapters/transports/nats/names.ts";
+import { type Route, routeOf } from "../../../../adapters/transports/nats/outgoing.ts";
+
+const sending = {
+  service: "shop",
+  names: new Names(""),
+  inbox: "_INBOX.me",
+  messageBytes: 1_000,
+  payloadBytes: 2_000,
+};
+const body = new TextEncoder().encode("1");
+const tell: Parcel = {
+  to: { kind: "inbox", protocol: "order", key: "a/b", operation: { name: "add", mode: "tell" } },
+  id: "m-1",
+  body,
+  contentType: "application/json",
+  headers: { traceparent: "00-1", "x-note": "n" },
+};
+const inbox: Channel = { kind: "inbox", protocol: "order", operations: [{ name: "add", mode: "tell" }] };
+
+function message(subject: string, headers: Readonly<Record<string, string>>, reply = ""): Msg {
+  const all = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]]));
+  return { subject, reply, data: body, headers: MsgHdrsImpl.fromRecord(all) } as unknown as Msg;
+}
+
+function routed(parcel: Parcel): Route {
+  const route = routeOf(parcel, sending);
+  if ("code" in route) throw new Error(route.message);
+  return route;
+}
+
+Deno.test("a tell goes into a stream with its address in a header, and an ask straight to whoever hears it", () => {
+  const replyTo = { kind: "inbox", protocol: "cart", key: "c 1" } as const;
+  const { by, outgoing: message } = routed({ ...tell, replyTo, correlationId: "n.1" });
+  assert.deepEqual([by, message.subject, message.reply], ["stream", "order.a%2Fb.add", undefined]);
+  assert.equal(message.headers["reply-to"], "cart.c%201.posthorn.n%2E1");
+  const ask = { ...tell, to: { ...tell.to, operation: { name: "total", mode: "ask" } } } as Parcel;
+  const asked = routed({ ...ask, replyTo: { kind: "process" }, correlationId: "c" });
+  assert.deepEqual([asked.by, asked.outgoing.reply], ["core", "_INBOX.me.r.c"]);
+  assert.equal(asked.outgoing.headers["reply-to"], undefined);
+});
+
+Deno.test("what was sent is what is received, without the headers that the adapter has added", () => {
+  const parcel = { ...tell, correlationId: "c-1", expiresAtMs: 5, replyTo: { kind: "replies" } } as const;
+  const { outgoing: { subject, headers } } = routed(parcel);
+  assert.deepEqual(deliveryOf(message(subject, { ...headers, "Nats-Msg-Id": "chain-1" }), inbox, 7, 0), {
+    id: "m-1",
+    key: "a/b",
+    operation: "add",
+    body,
+    contentType: "application/json",
+    headers: { traceparent: "00-1", "x-note": "n" },
+    replyTo: "posthorn.replies.shop.c-1",
+    correlationId: "c-1",
+    expiresAtMs: 5,
+    position: 7,
+    again: false,
+  });
+});
+
+Deno.test("an event is a CloudEvent", () => {
+  const to = {
+    kind: "event",
+    protocol: "order",
+    event: "settled",
+    mode: "event",
+    subject: "de.ü 1",
+    key: "k",
+  } as const;
+  const { outgoing: sent } = routed({ ...tell, to });
+  assert.equal(sent.subject, "posthorn.events.order.settled.de.%C3%BC%201");
+  assert.deepEqual(
+    Object.fromEntries(Object.entries(sent.headers).filter(([name]) => name.startsWith("ce-"))),
+    {
+      "ce-specversion": "1.0",
+      "ce-id": "m-1",
+      "ce-source": "/shop",
+      "ce-type": "order.settled",
+      "ce-subject": "de.%C3%BC%201",
+    },
+  );
+  const channel: Channel = { kind: "event", protocol: "order", event: "settled", mode: "event" };
+  const got = deliveryOf(message(sent.subject, sent.headers), channel, 1, 0);
+  assert.deepEqual([got.key, got.operation, got.headers["ce-source"]], ["de.ü 1", "settled", "/shop"]);
+});
+
+Deno.test("the id of a stranger's message is that of its CloudEvent, or the one that it gave the server", () => {
+  const idOf = (headers: Record<string, string>) =>
+    deliveryOf(message("order.ada.add", headers), inbox, 1, 0).id;
+  assert.equal(idOf({ "Message-Id": "a", "ce-id": "b", "Nats-Msg-Id": "c" }), "a");
+  assert.equal(idOf({ "ce-id": "b%20c", "Nats-Msg-Id": "c" }), "b c");
+  assert.equal(idOf({ "Nats-Msg-Id": "c" }), "c");
+  assert.equal(idOf({}), undefined);
+});
+
+Deno.test("only an ask is answered to the subject of its message: of a stream that would confirm a delivery", () => {
+  const headers = { "reply-to": "my.replies", "correlation-id": "42" };
+  const stored = deliveryOf(message("order.ada.add", headers, "$JS.ACK.ORDER.c.1.2.3.4.5"), inbox, 2, 0);
+  assert.deepEqual([stored.replyTo, stored.correlationId], ["my.replies", "42"]);
+  const asked = deliveryOf(message("order.ada.total", {}, "_INBOX.x"), inbox, undefined, 0);
+  assert.deepEqual([asked.replyTo, asked.position], ["_INBOX.x", undefined]);
+});
+
+Deno.test("what cannot be sent is refused before anything of its batch is sent, with size and limit", () => {
+  const refused = (parcel: Parcel) => {
+    const refusal = routeOf(parcel, sending);
+    if (!("code" in refusal)) throw new Error("It is not refused");
+    return `${refusal.code}: ${refusal.message}`;
+  };
+  assert.match(refused({ ...tell, body: new Uint8Array(1_001) }), /^too-large: .*1001 of 1000 bytes/);
+  assert.match(
+    refused({ ...tell, headers: { big: "x".repeat(2_000) } }),
+    /^too-large: .* of 2000 bytes with its headers/,
+  );
+  const subject = "日".repeat(512);
+  const to = {
+    kind: "event",
+    protocol: "order",
+    event: "settled",
+    mode: "event",
+    subject,
+    key: "k",
+  } as const;
+  assert.match(refused({ ...tell, to }), /^too-large: .*its subject has 4638 of 3000 bytes/);
+  const control = { kind: "reply", address: "$JS.API.STREAM.DELETE.ORDER" } as const;
+  assert.match(refused({ ...tell, to: control }), /^refused: .*no subject/);
+  assert.match(
+    refused({ ...tell, to: { ...tell.to, protocol: "posthorn" } as Parcel["to"] }),
+    /^refused: .*reserves/,
+  );
+});

@@ -1,0 +1,452 @@
+// What is special about RabbitMQ when it, its operator or the network does wrong.
+
+import assert from "node:assert/strict";
+import { brokerTest } from "../../../brokers/given.ts";
+import { rabbitmqctl } from "../../../brokers/rabbitmq.ts";
+import { TcpProxy } from "../../../brokers/tcp_proxy.ts";
+import { Desk, inboxOf, parcels, sendAtLast, stranger, Taker, until } from "./bench.ts";
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}
+
+function through(url: string, proxy: TcpProxy): string {
+  return Object.assign(new URL(url), { port: String(proxy.port) }).href;
+}
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: an exchange without a queue is no receiver, and neither is a queue that was deleted",
+  async ({ url, prefix }) => {
+    await using desk = new Desk();
+    await using other = await stranger(url);
+    const sender = await desk.connect({ url }, `${prefix}-a`);
+    await other.channel.exchangeDeclare({ exchange: prefix, type: "topic", durable: true });
+    const answers = await sender.send(parcels(prefix, 0, 3));
+    assert.deepEqual(answers.map((answer) => answer?.code), Array(3).fill("no-receiver"));
+    const reading = await desk.connect({ url }, `${prefix}-b`);
+    await reading.receive(inboxOf(prefix), new Taker()).ready;
+    assert.deepEqual(await sender.send(parcels(prefix, 0, 3)), Array(3).fill(undefined));
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: connections that are cut in the midst of frames lose nothing and keep the order",
+  async ({ url, prefix }) => {
+    await using proxy = new TcpProxy({ hostname: "127.0.0.1", port: portOf(url) });
+    await using desk = new Desk();
+    const taker = new Taker();
+    const options = { url: through(url, proxy) };
+    const reading = await desk.connect(options, `${prefix}-b`);
+    await reading.receive(inboxOf(prefix), taker).ready;
+    const sender = await desk.connect(options, `${prefix}-a`);
+    const sent: string[] = [];
+    for (let round = 0; round < 25; round++) {
+      const batch = parcels(prefix, 40 * round, 40, { body: new Uint8Array(300) });
+      // Prime numbers, so that the cuts are at different places of the frames.
+      if (round % 2 === 0) proxy.cutAfter(97 + 1_009 * round);
+      await sendAtLast(sender, batch);
+      sent.push(...batch.map(({ id }) => id));
+    }
+    await until(() => taker.firstIds.length === sent.length, "all are taken");
+    assert.deepEqual(taker.firstIds, sent);
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: a broker that is killed again and again has all that it took, in order",
+  async ({ own, prefix }) => {
+    const { url, ...broker } = await own().then((node) => ({ url: node.url, node }));
+    await using desk = new Desk();
+    const taker = new Taker();
+    const reading = await desk.connect({ url }, `${prefix}-b`);
+    await reading.receive(inboxOf(prefix), taker).ready;
+    const sender = await desk.connect({ url }, `${prefix}-a`);
+    const sent: string[] = [];
+    let over = false;
+    const sending = (async () => {
+      for (let round = 0; !over; round++) {
+        const batch = parcels(prefix, 20 * round, 20);
+        await sendAtLast(sender, batch);
+        sent.push(...batch.map(({ id }) => id));
+      }
+    })();
+    for (let kills = 0; kills < 2; kills++) {
+      const before = sent.length;
+      await until(() => sent.length > before + 200, "more is sent");
+      await broker.node.kill();
+      await broker.node.start();
+    }
+    const before = sent.length;
+    await until(() => sent.length > before + 100, "it goes on");
+    over = true;
+    await sending;
+    await until(() => taker.firstIds.length === sent.length, "all are taken");
+    assert.deepEqual(taker.firstIds, sent);
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: while it is short of memory the state is blocked, and reading goes on; then all is sent",
+  async ({ own, prefix }) => {
+    const node = await own();
+    await using desk = new Desk();
+    const taker = new Taker();
+    const reading = await desk.connect({ url: node.url }, `${prefix}-b`);
+    const release = Promise.withResolvers<void>();
+    taker.before = () => release.promise;
+    await reading.receive(inboxOf(prefix), taker).ready;
+    const sender = reading; // the same process: what it reads it can still acknowledge
+    await sender.send(parcels(prefix, 0, 300));
+    const states: string[] = [];
+    using _ = sender.watch(({ status }) => void states.push(status));
+    await rabbitmqctl(node, "set_vm_memory_high_watermark", "0.00001");
+    const sending = [1, 2, 3].map((number) => sender.send(parcels(prefix, 100 * number + 200, 100)));
+    await until(() => sender.state.status === "blocked", "it is blocked");
+    assert.match(sender.state.reason!, /takes no messages/);
+    release.resolve();
+    await until(() => taker.ids.length >= 300, "what is there is taken and acknowledged meanwhile");
+    await until(
+      async () =>
+        /^0$/m.test(await rabbitmqctl(node, "list_queues", "--no-table-headers", "messages_unacknowledged")),
+      "nothing waits for an acknowledgement",
+    );
+    await rabbitmqctl(node, "set_vm_memory_high_watermark", "absolute", "1GB");
+    for (const answers of await Promise.all(sending)) assert.deepEqual(answers, Array(100).fill(undefined));
+    await until(() => taker.ids.length === 600, "all are taken");
+    assert.deepEqual(taker.ids, parcels(prefix, 0, 600).map(({ id }) => id));
+    assert.deepEqual(states.filter((state, index) => state !== states[index - 1]), ["blocked", "connected"]);
+  },
+);
+
+brokerTest("rabbitmq", "RabbitMQ: a connection that is blocked can be closed", async ({ own, prefix }) => {
+  const node = await own();
+  await using desk = new Desk();
+  const reading = await desk.connect({ url: node.url }, `${prefix}-b`);
+  await reading.receive(inboxOf(prefix), new Taker()).ready;
+  const sender = await desk.connect({ url: node.url }, `${prefix}-a`);
+  await rabbitmqctl(node, "set_vm_memory_high_watermark", "0.00001");
+  const sending = sender.send(parcels(prefix, 0, 3)).then(() => "sent", (error) => error.code);
+  await until(() => sender.state.status === "blocked", "it is blocked");
+  await desk.close(sender);
+  assert.equal(await sending, "transport-closed");
+});
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: a message that is larger than the broker allows is refused from the second time on, and nothing else",
+  async ({ own, prefix }) => {
+    const node = await own({ configuration: ["max_message_size = 5000"] });
+    await using desk = new Desk();
+    const taker = new Taker();
+    const reading = await desk.connect({ url: node.url }, `${prefix}-b`);
+    await reading.receive(inboxOf(prefix), taker).ready;
+    const sender = await desk.connect({ url: node.url }, `${prefix}-a`);
+    const [large] = parcels(prefix, 1, 1, { body: new Uint8Array(6_000) });
+    const batch = [...parcels(prefix, 0, 1), large, ...parcels(prefix, 2, 1)];
+    await assert.rejects(sender.send(batch), { code: "transport-unavailable" });
+    const answers = await sender.send(batch);
+    assert.deepEqual(answers.map((answer) => answer?.code), [undefined, "too-large", undefined]);
+    assert.match(answers[1]!.message, /6000 of 5000 bytes/);
+    await until(() => taker.firstIds.length === 2, "the others are taken");
+    assert.deepEqual(taker.firstIds, [batch[0].id, batch[2].id]);
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: a user who may write one queue and not another is refused there alone",
+  async ({ url: all, broker, prefix }) => {
+    await rabbitmqctl(broker, "add_user", `${prefix}limited`, "pw");
+    await rabbitmqctl(
+      broker,
+      "set_permissions",
+      `${prefix}limited`,
+      `^${prefix}.*store$`,
+      `^${prefix}(ok|.*store)$`,
+      ".*",
+    );
+    await using desk = new Desk();
+    const taker = new Taker();
+    const reading = await desk.connect({ url: all }, `${prefix}-b`);
+    await reading.receive(inboxOf(`${prefix}ok`), taker).ready;
+    await reading.receive(inboxOf(`${prefix}no`), new Taker()).ready;
+    const url = Object.assign(new URL(all), { username: `${prefix}limited`, password: "pw" }).href;
+    const sender = await desk.connect({ url }, `${prefix}-a`);
+    const answers = await sender.send(parcels(`${prefix}no`, 0, 3));
+    assert.deepEqual(answers.map((answer) => answer?.code), Array(3).fill("refused"));
+    assert.match(answers[0]!.message, /ACCESS_REFUSED/);
+    assert.deepEqual(await sender.send(parcels(`${prefix}ok`, 0, 3)), Array(3).fill(undefined));
+    await until(() => taker.ids.length === 3, "they are taken");
+    // It may not declare what it wants to read: that is told, and the connection goes on.
+    sender.receive(inboxOf(`${prefix}mine`), new Taker());
+    await until(() => desk.reported.length > 0, "it is reported");
+    assert.match(String(desk.reported[0]), new RegExp(`${prefix}mine.*ACCESS_REFUSED`));
+    assert.deepEqual(await sender.send(parcels(`${prefix}ok`, 3, 1)), [undefined]);
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: a password that is set right lets the connection in by itself",
+  async ({ url: all, broker, prefix }) => {
+    await rabbitmqctl(broker, "add_user", `${prefix}late`, "other");
+    await rabbitmqctl(broker, "set_permissions", `${prefix}late`, ".*", ".*", ".*");
+    await using desk = new Desk();
+    const url = Object.assign(new URL(all), { username: `${prefix}late`, password: "s3cret" }).href;
+    const connection = await desk.connect({ url }, `${prefix}-a`);
+    assert.equal(connection.state.status, "refused");
+    assert.match(connection.state.reason!, /ACCESS_REFUSED|Login was refused/);
+    await assert.rejects(connection.send(parcels(prefix, 0, 1)), (error: Error & { code?: string }) => {
+      assert.ok(!Deno.inspect(error, { depth: 20 }).includes("s3cret"));
+      return error.code === "transport-unavailable";
+    });
+    await rabbitmqctl(broker, "change_password", `${prefix}late`, "s3cret");
+    await until(() => connection.state.status === "connected", "it is connected");
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: a broker that comes back with another password is told as refused",
+  async ({ own, prefix }) => {
+    const node = await own();
+    await rabbitmqctl(node, "add_user", "ada", "one");
+    await rabbitmqctl(node, "set_permissions", "ada", ".*", ".*", ".*");
+    await using desk = new Desk();
+    const url = Object.assign(new URL(node.url), { username: "ada", password: "one" }).href;
+    const connection = await desk.connect({ url }, `${prefix}-a`);
+    await rabbitmqctl(node, "change_password", "ada", "two");
+    await node.kill();
+    await until(() => connection.state.status === "connecting", "it is not connected");
+    await node.start();
+    await until(() => connection.state.status === "refused", "it is refused");
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: with TLS, an authority of one's own is trusted if it is named, and only then",
+  async ({ own, prefix }) => {
+    const node = await own({ tls: true });
+    const ca = await Deno.readTextFile(node.node.authority!);
+    await using desk = new Desk();
+    const url = Object.assign(new URL(node.url), { hostname: "localhost" }).href;
+    const trusted = await desk.connect({ url, tls: { ca } }, `${prefix}-a`);
+    assert.deepEqual(trusted.state, { status: "connected" });
+    const doubted = await desk.connect({ url }, `${prefix}-b`);
+    assert.equal(doubted.state.status, "connecting");
+    assert.match(doubted.state.reason!, /UnknownIssuer|certificate/i);
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: of the nodes of a cluster one that is there is found",
+  async ({ url, prefix }) => {
+    await using gone = new TcpProxy({ hostname: "127.0.0.1", port: portOf(url) });
+    const away = through(url, gone);
+    await gone.isolate();
+    await using desk = new Desk();
+    const connection = await desk.connect({ url: [away, url] }, `${prefix}-a`);
+    await until(() => connection.state.status === "connected", "it is connected");
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: when a process falls silent another one goes on with its queue, in order",
+  async ({ url, prefix }) => {
+    await using silent = new TcpProxy({ hostname: "127.0.0.1", port: portOf(url) });
+    await using desk = new Desk();
+    const [first, second] = [new Taker(), new Taker()];
+    const one = await desk.connect({ url: through(url, silent), heartbeatSeconds: 1 }, `${prefix}-b`);
+    const sender = await desk.connect({ url }, `${prefix}-a`);
+    await one.receive(inboxOf(prefix), first).ready;
+    await sendAtLast(sender, parcels(prefix, 0, 10));
+    await until(() => first.ids.length === 10, "the first one reads");
+    const two = await desk.connect({ url, heartbeatSeconds: 1 }, `${prefix}-b`);
+    await two.receive(inboxOf(prefix), second).ready;
+    silent.hold(); // its connections stay, and nothing passes
+    await sendAtLast(sender, parcels(prefix, 10, 100));
+    await until(() => second.ids.length === 100, "the second one reads");
+    assert.deepEqual(second.ids, parcels(prefix, 10, 100).map(({ id }) => id));
+    await until(() => [...first.tenures].every(({ signal }) => signal.aborted), "the first one knows");
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: a queue that is there with other properties is reported, and read when it is gone",
+  async ({ url, prefix }) => {
+    await using desk = new Desk();
+    await using other = await stranger(url);
+    await other.channel.queueDeclare({ queue: prefix, durable: true, arguments: {} });
+    const connection = await desk.connect({ url }, `${prefix}-a`);
+    const taker = new Taker();
+    const { ready } = connection.receive(inboxOf(prefix), taker);
+    await until(() => desk.reported.length > 0, "it is reported");
+    assert.match(
+      String(desk.reported[0]),
+      new RegExp(`${prefix}.*PRECONDITION_FAILED.*x-single-active-consumer`),
+    );
+    await other.channel.queueDelete({ queue: prefix });
+    await ready;
+    assert.equal(desk.reported.length, 1); // and not with each attempt
+    await sendAtLast(connection, parcels(prefix, 0, 1));
+    await until(() => taker.ids.length === 1, "it is read");
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: an inbox that another service has is refused, until its mark is deleted",
+  async ({ url, prefix }) => {
+    await using desk = new Desk();
+    await using other = await stranger(url);
+    const first = await desk.connect({ url }, `${prefix}-a`);
+    await first.receive(inboxOf(prefix), new Taker()).ready;
+    const second = await desk.connect({ url }, `${prefix}-b`);
+    await assert.rejects(second.receive(inboxOf(prefix), new Taker()).ready, { code: "another-service" });
+    await desk.close(first);
+    await other.channel.queueDelete({ queue: `${prefix}.service` });
+    await second.receive(inboxOf(prefix), new Taker()).ready;
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: drain leaves nothing that waits for a time-out, and close leaves no connection",
+  async ({ url: all, broker, prefix }) => {
+    const user = `${prefix}user`;
+    await rabbitmqctl(broker, "add_user", user, "pw");
+    await rabbitmqctl(broker, "set_permissions", user, ".*", ".*", ".*");
+    const url = Object.assign(new URL(all), { username: user, password: "pw" }).href;
+    await using desk = new Desk();
+    const taker = new Taker();
+    taker.before = () => new Promise((resolve) => setTimeout(resolve, 20));
+    const reading = await desk.connect({ url }, `${prefix}-b`);
+    await reading.receive(inboxOf(prefix), taker).ready;
+    const sender = await desk.connect({ url }, `${prefix}-a`);
+    for (let round = 0; round < 10; round++) await sender.send(parcels(prefix, 100 * round, 100));
+    await reading.drain();
+    const columns = ["name", "messages_ready", "messages_unacknowledged"];
+    await until(async () => { // the broker counts every few seconds
+      const list = await rabbitmqctl(broker, "list_queues", "--no-table-headers", ...columns);
+      const row = list.split("\n").find((line) => line.startsWith(`${prefix}\t`))?.split("\t").map(Number) ??
+        [];
+      return row[1] + taker.ids.length === 1_000 && row[2] === 0;
+    }, "all that was not taken is ready");
+    await desk.close(reading);
+    await desk.close(sender);
+    await until(
+      async () =>
+        !(await rabbitmqctl(broker, "list_connections", "--no-table-headers", "user")).includes(user),
+      "no connection is left",
+    );
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: two namespaces share a broker without meeting, stores and all",
+  async ({ url, prefix }) => {
+    await using desk = new Desk();
+    const event = { kind: "event", protocol: "order", event: "settled", mode: "event" } as const;
+    const takers = { a: new Taker(), b: new Taker() };
+    for (const [name, taker] of Object.entries(takers)) {
+      const connection = await desk.connect({ url, namespace: prefix + name }, "orders", `store of ${name}`);
+      await connection.receive(inboxOf("order"), taker).ready;
+      await connection.receive(event, taker).ready;
+      await sendAtLast(connection, parcels("order", name === "a" ? 0 : 10, 2));
+      await connection.send(
+        parcels("", name === "a" ? 2 : 12, 1, { to: { ...event, subject: "de", key: "k" } }),
+      );
+    }
+    await until(() => Object.values(takers).every(({ ids }) => ids.length === 3), "all are taken");
+    assert.deepEqual(takers.a.ids.toSorted(), parcels("order", 0, 3).map(({ id }) => id));
+    assert.deepEqual(takers.b.ids.toSorted(), parcels("order", 10, 3).map(({ id }) => id));
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: an exchange that is deleted while its queue stays is declared anew",
+  async ({ url, prefix }) => {
+    await using desk = new Desk();
+    await using other = await stranger(url);
+    const taker = new Taker();
+    const connection = await desk.connect({ url }, `${prefix}-a`);
+    await connection.receive(inboxOf(prefix), taker).ready;
+    await sendAtLast(connection, parcels(prefix, 0, 1));
+    await other.channel.exchangeDelete({ exchange: prefix });
+    await sendAtLast(connection, parcels(prefix, 1, 1)); // "no receiver" until the reader has looked
+    await until(() => taker.ids.length === 2, "both are taken");
+    assert.equal(taker.tenures.size, 1); // the reader goes on
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: what a full queue refuses nobody knows about, and sent again it arrives in order",
+  async ({ url, broker, prefix }) => {
+    await using desk = new Desk();
+    const taker = new Taker();
+    const release = Promise.withResolvers<void>();
+    taker.before = () => release.promise;
+    const policy = JSON.stringify({ "max-length": 5, overflow: "reject-publish" });
+    await rabbitmqctl(broker, "set_policy", prefix, `^${prefix}$`, policy, "--apply-to", "queues");
+    const connection = await desk.connect({ url, prefetch: 2 }, `${prefix}-a`);
+    await connection.receive(inboxOf(prefix), taker).ready;
+    const sent: string[] = [];
+    let refused: Error | undefined;
+    while (refused === undefined) { // the bound of a quorum queue is not exact
+      const batch = parcels(prefix, sent.length, 20);
+      sent.push(...batch.map(({ id }) => id));
+      refused = await connection.send(batch).then(() => undefined, (error) => error);
+      if (refused === undefined) continue;
+      assert.match(refused.message, /rejected by server/);
+      release.resolve();
+      await rabbitmqctl(broker, "clear_policy", prefix);
+      await sendAtLast(connection, batch);
+    }
+    await until(() => taker.firstIds.length === sent.length, "all are taken");
+    assert.deepEqual(taker.firstIds, sent);
+  },
+);
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: of a batch only what the user may not write is refused, whoever sends beside it",
+  async ({ url, broker, prefix }) => {
+    const user = `${prefix}user`;
+    await rabbitmqctl(broker, "add_user", user, "pw");
+    await rabbitmqctl(broker, "set_permissions", user, ".*", ".*", ".*");
+    await rabbitmqctl(broker, "set_topic_permissions", user, prefix, "^may", ".*");
+    await using desk = new Desk();
+    const taker = new Taker();
+    const reading = await desk.connect({ url }, `${prefix}-b`);
+    await reading.receive(inboxOf(prefix), taker).ready;
+    const limited = Object.assign(new URL(url), { username: user, password: "pw" }).href;
+    const sender = await desk.connect({ url: limited }, `${prefix}-a`);
+    const keys = ["may", "may", "not", "may", "not", "may"];
+    const batch = keys.map((key, index) =>
+      parcels(prefix, index, 1, { to: { kind: "inbox", protocol: prefix, key } })[0]
+    );
+    const beside = sendAtLast(
+      sender,
+      parcels(prefix, 10, 1, { to: { kind: "inbox", protocol: prefix, key: "may" } }),
+    );
+    const answers = await sender.send(batch);
+    await beside;
+    assert.deepEqual(
+      answers.map((answer) => answer?.code ?? "may"),
+      keys.map((key) => key === "may" ? key : "refused"),
+    );
+    await until(() => new Set(taker.ids).size === 5, "what it may write is taken");
+    await rabbitmqctl(broker, "delete_user", user);
+  },
+);

@@ -1,0 +1,73 @@
+// One process of a service, in a crash test: NAME NUMBER START URL NAMESPACE FILE. It takes the commands "go",
+// "quiet" and "report", and reports in lines of JSON.
+
+import { System } from "@posthorn/posthorn";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+import { transportAt } from "../../../examples/desk/broker.ts";
+import { TextLineStream } from "../lines.ts";
+import { Clients } from "./clients.ts";
+import type { Report } from "./history.ts";
+import { ears, keys, otherOf, peerActor, type PeerName, peers } from "./peers.ts";
+
+const [name, number, start, url, namespace, file] = Deno.args as [PeerName, ...string[]];
+const own = peers[name];
+const other = peers[otherOf(name)];
+const transport = await transportAt(url, namespace);
+if (transport === undefined) throw new Error(`No transport speaks to ${url}`);
+const system = new System({
+  name,
+  actors: [peerActor(name)],
+  store: sqlite(file),
+  transport: transport([own]),
+  remote: [other],
+  log: false,
+});
+await system.ready();
+// All processes of a service subscribe the same actors, which has no effect after the first one.
+const subscriptions = ears.flatMap((key) => {
+  const ear = system.ref(own, key);
+  return [system.subscribe(other.news, ear.at(own.heard)), system.subscribe(own.vote, ear.at(own.vote))];
+});
+await Promise.all(subscriptions.map(({ ready }) => ready));
+
+const clients = new Clients(system, name, `${name}-${number}.${start}`, say);
+if (start !== "1") clients.start(); // at first it waits until the others can hear it
+say({ is: "note", text: "ready" });
+const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+for await (const command of lines) {
+  if (command === "go") clients.start();
+  else if (command === "quiet") await clients.quiet();
+  else if (command === "report" && number === "1") await report();
+  say({ is: "done", command });
+}
+await system.stop();
+
+/** Says what the actors of the service have received and sent. */
+async function report(): Promise<void> {
+  for (const key of [...keys, ...ears]) {
+    const { received, sent } = await system.ref(own, key).ask(own.state, undefined, { timeoutMs: 30_000 });
+    for (const [stream, runs] of Object.entries(received)) say({ is: "received", stream, runs });
+    for (const [stream, count] of Object.entries(sent)) {
+      if (stream.endsWith(">news")) {
+        for (const ear of ears) committed(`${stream}>${otherOf(name)}/${ear}`, count);
+      } else committed(stream, count);
+      // Each submit of a turn is answered with its number.
+      if (stream.startsWith("asked ")) committed(`answers ${otherOf(name)}/${key}>${name}/${key}`, count);
+    }
+  }
+  const letters = system.deadLetters.list();
+  const reasons = new Set(letters.map(({ reason }) => reason));
+  for (const reason of reasons) {
+    const of = letters.filter((letter) => letter.reason === reason);
+    say({ is: "dead", reason, count: of.length, example: `${of[0].operation}: ${of[0].message}` });
+  }
+}
+
+function committed(stream: string, count: number): void {
+  say({ is: "committed", stream, count, promised: "in order" });
+}
+
+function say(report: Report): void {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(report)}\n`);
+  for (let written = 0; written < bytes.length;) written += Deno.stdout.writeSync(bytes.subarray(written));
+}

@@ -1,0 +1,276 @@
+// What goes to other services from memory: asks, and everything if there is no store.
+
+import assert from "node:assert/strict";
+import {
+  actor,
+  ask,
+  event,
+  protocol,
+  submit,
+  survey,
+  System,
+  type SystemOptions,
+  tell,
+} from "@posthorn/posthorn";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import type { Delivery, Parcel } from "@posthorn/posthorn/transport";
+import * as z from "zod";
+import { FakeTransport } from "./fake_transport.ts";
+
+const Ledger = protocol("ledger", {
+  note: tell(z.string()),
+  read: ask(z.string(), z.number()),
+  book: submit(z.number(), z.string()),
+});
+const Shop = protocol("shop", {
+  send: tell(z.string()),
+  look: ask(z.string(), z.number()),
+  opened: event(z.string()),
+  quote: survey(z.number(), z.number()),
+});
+
+const shop = actor(Shop, {
+  state: () => 0,
+  transient: true,
+  on: {
+    send: (ctx, line) => ctx.ref(Ledger, "main").tell(Ledger.note, line),
+    look: async (ctx, line) => await ctx.ref(Ledger, "main").ask(Ledger.read, line),
+    quote: () => undefined,
+  },
+  retry: { attempts: 1 },
+});
+
+class World implements AsyncDisposable {
+  readonly clock = new VirtualClock();
+  readonly transport: FakeTransport;
+  readonly system: System;
+
+  constructor(
+    transport = new FakeTransport([Shop.opened, Shop.quote]),
+    options: Partial<SystemOptions> = {},
+  ) {
+    this.transport = transport;
+    this.system = new System({
+      name: "shop",
+      actors: [shop],
+      transport,
+      remote: [Ledger],
+      clock: this.clock,
+      random: seededRandom(3),
+      drainMs: 0,
+      log: false,
+      ...options,
+    });
+  }
+
+  async ready(): Promise<this> {
+    await this.system.ready();
+    return this;
+  }
+
+  /** Replies to a parcel, as another service does. */
+  async reply(parcel: Parcel, payload: unknown, more: Partial<Delivery> = {}): Promise<void> {
+    const delivery: Delivery = {
+      key: "",
+      body: new TextEncoder().encode(JSON.stringify(payload)),
+      contentType: "application/json",
+      headers: {},
+      correlationId: parcel.correlationId,
+      again: false,
+      ...more,
+    };
+    const tenure = { shard: "0", signal: new AbortController().signal };
+    await this.transport.receivers.get("process")!.take([delivery], tenure);
+    await this.clock.settle();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.system.stop({ drainMs: 0 });
+  }
+}
+
+Deno.test("an ask is sent once, with its deadline and the name of its reply, and gets what comes", async () => {
+  await using world = await new World().ready();
+  const asked = world.system.ref(Ledger, "main").ask(Ledger.read, "cents", { timeoutMs: 700 });
+  await world.clock.settle();
+  const [parcel] = world.transport.taken;
+  const deadlineMs = world.clock.now() + 700;
+  assert.deepEqual(parcel.replyTo, { kind: "process" });
+  assert.equal(parcel.headers["posthorn-deadline"], String(deadlineMs));
+  assert.equal(parcel.expiresAtMs, deadlineMs);
+  await world.reply(parcel, 5);
+  assert.equal(await asked, 5);
+  await world.reply(parcel, 6); // nobody waits any more
+});
+
+Deno.test("an ask rejects with the failure that comes, and if its reply does not fit", async () => {
+  await using world = await new World().ready();
+  const main = world.system.ref(Ledger, "main");
+  const failed = main.ask(Ledger.read, "a");
+  const odd = main.ask(Ledger.read, "b");
+  const results = Promise.allSettled([failed, odd]);
+  await world.clock.settle();
+  const problem = { code: "broke", detail: "it broke", id: "7" };
+  await world.reply(world.transport.taken[0], problem, { contentType: "application/problem+json" });
+  await world.reply(world.transport.taken[1], "no number");
+  const [one, two] = await results;
+  assert.equal(one.status === "rejected" && one.reason.code, "broke");
+  assert.equal(two.status === "rejected" && two.reason.code, "invalid-payload");
+});
+
+Deno.test("an ask that nobody receives rejects at once", async () => {
+  await using world = await new World().ready();
+  world.transport.answer = (batch) =>
+    batch.map(() => ({ code: "no-receiver", message: "nobody has that inbox" }));
+  await assert.rejects(world.system.ref(Ledger, "main").ask(Ledger.read, "a"), {
+    name: "NotFoundError",
+    code: "no-receiver",
+    message: "Cannot send to ledger/main read: nobody has that inbox",
+  });
+});
+
+Deno.test("an ask of which nobody knows whether the broker has it is not sent again, and may still be answered", async () => {
+  await using world = await new World().ready();
+  world.transport.answer = (batch) => {
+    world.transport.take(batch);
+    throw new Error("cut");
+  };
+  const asked = world.system.ref(Ledger, "main").ask(Ledger.read, "a");
+  await world.clock.settle();
+  world.transport.answer = undefined;
+  await world.clock.advance(1_000);
+  assert.equal(world.transport.batches.length, 1);
+  await world.reply(world.transport.taken[0], 5);
+  assert.equal(await asked, 5);
+});
+
+Deno.test("an ask waits for the broker until its deadline, and is not sent after it", async () => {
+  await using world = await new World().ready();
+  world.transport.state = { status: "connecting" };
+  const asked = world.system.ref(Ledger, "main").ask(Ledger.read, "a", { timeoutMs: 500 });
+  const rejected = assert.rejects(asked, { code: "deadline" });
+  await world.clock.advance(1_000);
+  await rejected;
+  world.transport.state = { status: "connected" };
+  await world.clock.settle();
+  assert.deepEqual(world.transport.batches, []);
+});
+
+Deno.test("a turn of a transient actor asks another service", async () => {
+  await using world = await new World().ready();
+  const looked = world.system.ref(Shop, "a").ask(Shop.look, "cents");
+  await world.clock.settle();
+  await world.reply(world.transport.taken[0], 9);
+  assert.equal(await looked, 9);
+});
+
+Deno.test("without a store a tell is accepted when the broker has it, and is sent again until it is known", async () => {
+  await using world = await new World().ready();
+  let accepted = false;
+  world.transport.answer = () => Promise.reject(new Error("cut"));
+  const told = world.system.ref(Ledger, "main").tell(Ledger.note, "one").then(() => accepted = true);
+  await world.clock.advance(300);
+  assert.equal(accepted, false);
+  world.transport.answer = undefined;
+  await world.clock.advance(1_000);
+  await told;
+  assert.ok(world.transport.batches.length > 1);
+  assert.equal(new Set(world.transport.batches.flat().map(({ id }) => id)).size, 1);
+});
+
+Deno.test("without a store a send that is refused may be repeated with its id, and one that was accepted is not", async () => {
+  await using world = await new World().ready();
+  const main = world.system.ref(Ledger, "main");
+  world.transport.answer = (batch) => batch.map(() => ({ code: "no-receiver", message: "nobody" }));
+  await assert.rejects(main.tell(Ledger.note, "one", { id: "7" }), { code: "no-receiver" });
+  world.transport.answer = undefined;
+  await main.tell(Ledger.note, "one", { id: "7" });
+  await main.tell(Ledger.note, "one", { id: "7" });
+  assert.deepEqual(world.transport.ids, ["7"]);
+});
+
+Deno.test("without a store a message of a turn that is refused is a dead letter", async () => {
+  await using world = await new World().ready();
+  world.transport.answer = (batch) => batch.map(() => ({ code: "refused", message: "it may not" }));
+  await world.system.ref(Shop, "a").tell(Shop.send, "one");
+  await world.clock.settle();
+  assert.deepEqual(
+    world.system.deadLetters.list().map(({ key, operation, reason }) => ({ key, operation, reason })),
+    [
+      { key: "main", operation: "note", reason: "undeliverable" },
+    ],
+  );
+  world.transport.answer = undefined;
+  await world.system.deadLetters.resend(world.system.deadLetters.list()[0].id);
+  assert.deepEqual(world.transport.bodies, ['"one"']);
+});
+
+Deno.test("what waits in memory for the broker is bounded", async () => {
+  await using world = await new World().ready();
+  world.transport.state = { status: "connecting" };
+  const main = world.system.ref(Ledger, "main");
+  const waiting = Array.from({ length: 10_000 }, () => main.tell(Ledger.note, "x"));
+  const settled = Promise.allSettled(waiting);
+  await assert.rejects(main.tell(Ledger.note, "x"), {
+    code: "outbox-full",
+    message: "Cannot send to ledger/main note: 10000 of 10000 messages wait in memory for the broker",
+  });
+  world.transport.state = { status: "connected" };
+  await settled;
+  await main.tell(Ledger.note, "x");
+  assert.ok(world.transport.batches.every((batch) => batch.length <= 100));
+});
+
+Deno.test("a stop tells who waits that what was not sent was not accepted, and that of the rest nobody knows", async () => {
+  const world = await new World().ready();
+  const main = world.system.ref(Ledger, "main");
+  world.transport.answer = () => Promise.reject(new Error("cut"));
+  const sent = assert.rejects(main.tell(Ledger.note, "one"), { name: "OutcomeUnknownError" });
+  await world.clock.settle();
+  const later = assert.rejects(main.tell(Ledger.note, "two"), { code: "stopping" });
+  await world.system.stop({ drainMs: 0 });
+  await Promise.all([sent, later]);
+  assert.equal(world.clock.waiting, 0);
+  assert.equal(world.transport.closed, 1);
+});
+
+Deno.test("a stop waits for what is being sent", async () => {
+  const world = await new World().ready();
+  let answer = () => {};
+  world.transport.answer = (batch) =>
+    new Promise((resolve) => {
+      answer = () => resolve(batch.map(() => undefined));
+    });
+  const told = world.system.ref(Ledger, "main").tell(Ledger.note, "one");
+  await world.clock.settle();
+  const stopping = world.system.stop({ drainMs: 1_000 });
+  await world.clock.settle();
+  answer();
+  await told;
+  assert.equal((await stopping).drained, true);
+});
+
+Deno.test("events and surveys go out beside the subscribers here", async () => {
+  await using world = await new World().ready();
+  const heard: string[] = [];
+  using _opened = world.system.subscribe(Shop.opened, (name) => void heard.push(name));
+  using _quote = world.system.subscribe(Shop.quote, (grams) => grams);
+  await world.system.publish(Shop.opened, "today");
+  const quotes: number[] = [];
+  const collecting = (async () => {
+    for await (const quote of world.system.survey(Shop.quote, 10, { timeoutMs: 500, max: 3 })) {
+      quotes.push(quote);
+    }
+  })();
+  await world.clock.settle();
+  assert.deepEqual(heard, ["today"]);
+  assert.deepEqual(world.transport.bodies, ['"today"', "10"]);
+  const survey = world.transport.taken[1];
+  assert.deepEqual(survey.replyTo, { kind: "process" });
+  await world.reply(survey, 20, { id: "one" });
+  await world.reply(survey, 20, { id: "one" }); // a relay may send it twice
+  await world.reply(survey, { code: "broke" }, { contentType: "application/problem+json" });
+  await world.reply(survey, 30);
+  await collecting;
+  assert.deepEqual(quotes, [10, 20, 30]);
+});

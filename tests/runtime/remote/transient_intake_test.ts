@@ -1,0 +1,270 @@
+// Actors that live in memory get what other services send at least once: a message counts as handled when its turn is
+// over, with a store beside them and without one.
+
+import assert from "node:assert/strict";
+import { System } from "@posthorn/posthorn";
+import type { Receiver } from "@posthorn/posthorn/transport";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import { inMemory } from "../durable/durable_stage.ts";
+import { FakeTransport } from "./fake_transport.ts";
+import {
+  additions,
+  delivered,
+  lettersOf,
+  Market,
+  notesOf,
+  Order,
+  order,
+  type OrderScripts,
+  reader,
+  shown,
+  tenureOf,
+} from "./intake_stage.ts";
+
+/** A system without a store, and its receiver. */
+async function started(scripts: OrderScripts = {}, traits: object = {}) {
+  const clock = new VirtualClock();
+  const transport = new FakeTransport([Order.add, Order.total, Order.settle, Order.maybe]);
+  const system = new System({
+    name: "orders",
+    actors: [order(scripts, traits)],
+    transport,
+    remote: [Market.settled],
+    clock,
+    random: seededRandom(1),
+    drainMs: 0,
+    log: false,
+  });
+  await system.ready();
+  await clock.settle();
+  const receiver = (name = "inbox order"): Receiver => transport.receivers.get(name)!;
+  const stop = async () => {
+    await system.stop({ drainMs: 0 });
+  };
+  return { clock, transport, system, receiver, [Symbol.asyncDispose]: stop };
+}
+
+Deno.test("a batch is acknowledged when its turns are over", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using world = await started({ onAdd: (text) => text === "b" ? gate.promise : undefined });
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  assert.equal(await receiving.begin(tenure), undefined);
+  let settled = false;
+  const taking = receiving.take(additions(["a", "b", "c"]), tenure).then((rejected) => {
+    settled = true;
+    return rejected;
+  });
+  await world.clock.settle();
+  assert.equal(settled, false);
+  gate.resolve();
+  assert.deepEqual(await taking, []);
+  assert.deepEqual(await notesOf(world.system), ["a", "b", "c"]);
+});
+
+Deno.test("a turn that fails for good is over, and a retry is waited for", async () => {
+  let attempts = 0;
+  await using world = await started({
+    onAdd: (text) => {
+      if (text === "b" && ++attempts < 3) throw new Error("not yet");
+      if (text === "c") throw new Error("never");
+    },
+  }, { retry: { attempts: 3, backoffMs: 1_000 } });
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  let settled = false;
+  const taking = receiving.take(additions(["a", "b", "c", "d"]), tenure).then(() => settled = true);
+  await world.clock.settle();
+  assert.equal(settled, false);
+  await world.clock.advance(60_000);
+  await taking;
+  assert.deepEqual(await notesOf(world.system), ["a", "b", "d"]);
+  assert.deepEqual(lettersOf(world.system), ['failed c "c"']);
+});
+
+Deno.test("what will not be handled is a dead letter here, is put aside in the broker, and is told to who asked", async () => {
+  await using world = await started();
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  const asked = { replyTo: "q", correlationId: "c" };
+  const rejections = await receiving.take([
+    ...additions(["a"]),
+    delivered("nonsense", 1, { id: "1", ...asked }),
+    delivered("add", 7, { id: "2", ...asked }),
+    delivered("total", 7, { id: "3", ...asked }),
+    delivered(undefined, 7, { id: "4", correlationId: "unknown" }),
+    ...additions(["b"]),
+  ], tenure);
+  assert.deepEqual(rejections, [
+    { index: 1, reason: "unknown-operation" },
+    { index: 2, reason: "invalid-payload" },
+    { index: 4, reason: "late-reply" },
+  ]);
+  await world.clock.settle();
+  assert.deepEqual(await notesOf(world.system), ["a", "b"]);
+  assert.deepEqual(lettersOf(world.system), ['unknown-operation 1 "1"', "invalid-payload 2 7"]);
+  const codes = world.transport.taken.map((parcel) =>
+    /"code":"([a-z-]+)".*"id":"(\d)"/.exec(shown(parcel))?.slice(1)
+  );
+  assert.deepEqual(codes.toSorted(), [["invalid-payload", "2"], ["invalid-payload", "3"], [
+    "unknown-operation",
+    "1",
+  ]]);
+});
+
+Deno.test("a submit is answered, and an ask as well, but not twice", async () => {
+  await using world = await started();
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  const ask = delivered("total", undefined, { id: "t", replyTo: "q", correlationId: "c2" });
+  await receiving.take(
+    [delivered("settle", "tea", { id: "s", replyTo: "q", correlationId: "c1" }), ask],
+    tenure,
+  );
+  await world.clock.settle();
+  await receiving.take([{ ...ask, again: true }], tenure);
+  await world.clock.settle();
+  assert.deepEqual(world.transport.taken.map(shown).slice(0, 2), [
+    'q c1 json "settled tea"',
+    'q c2 json ["tea"]',
+  ]);
+  assert.match(shown(world.transport.taken[2]), /^q c2 problem\+json \{"code":"outcome-unknown"/);
+});
+
+Deno.test("a full mailbox makes its shard wait, and ends the tenure after a minute", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using world = await started({ onAdd: (text) => text === "0" ? gate.promise : undefined }, {
+    mailbox: { capacity: 1 },
+  });
+  const receiving = world.receiver();
+  const texts = Array.from({ length: 30 }, (_, index) => String(index));
+  const first = tenureOf();
+  await receiving.begin(first);
+  const refused = assert.rejects(receiving.take(additions(texts), first), { code: "mailbox-full" });
+  await world.clock.advance(70_000);
+  await refused;
+  gate.resolve();
+  await world.clock.settle();
+  const second = tenureOf();
+  await receiving.begin(second);
+  const taking = receiving.take(additions(texts.slice(11), { again: true }), second);
+  await world.clock.advance(5_000);
+  await taking;
+  assert.deepEqual(await notesOf(world.system), texts);
+});
+
+Deno.test("an event comes to the subscribers of a system without a store", async () => {
+  await using world = await started();
+  const heard: string[] = [];
+  using _listening = world.system.subscribe(Market.settled, (text) => void heard.push(text));
+  const receiving = world.receiver("event market.settled");
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  await receiving.take(
+    [delivered("settled", "de a", { id: "1" }), delivered("settled", "de b", { id: "2" })],
+    tenure,
+  );
+  await world.clock.settle();
+  assert.deepEqual(heard, ["de a", "de b"]);
+  const own = delivered("settled", "own", { id: "3", headers: { "posthorn-sender": "orders" } });
+  await receiving.take([own, delivered("settled", 7, { id: "4" })], tenure);
+  await world.clock.settle();
+  assert.deepEqual(heard, ["de a", "de b"]);
+});
+
+Deno.test("a message that a stop leaves over is not acknowledged, and nobody is told that it failed", async () => {
+  await using world = await started({ onSettle: () => "settled", onAdd: () => new Promise(() => {}) });
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  const left = assert.rejects(
+    receiving.take([
+      ...additions(["a"]),
+      delivered("settle", "tea", { id: "s", replyTo: "q", correlationId: "c" }),
+    ], tenure),
+    { code: "stopping" },
+  );
+  await world.clock.settle();
+  const stopping = world.system.stop({ drainMs: 0 });
+  await world.clock.advance(10_000);
+  await stopping;
+  await left;
+  assert.deepEqual(world.transport.taken, []);
+});
+
+Deno.test("a stop lets the turns of a batch end, and acknowledges it", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using world = await started({ onAdd: () => gate.promise });
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  const taking = receiving.take(additions(["a"]), tenure);
+  await world.clock.settle();
+  const stopping = world.system.stop({ drainMs: 5_000 });
+  await world.clock.advance(1_000);
+  gate.resolve();
+  await world.clock.advance(1_000);
+  assert.deepEqual(await taking, []);
+  await world.clock.advance(10_000);
+  await stopping;
+});
+
+inMemory("beside a store a turn in memory is over before its batch is accepted", async (stage) => {
+  const gate = Promise.withResolvers<void>();
+  const walker = order({ onAdd: (text) => text === "b" ? gate.promise : undefined }, { transient: true });
+  const { receiver, system } = await reader(stage, {}, [walker]);
+  const receiving = receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  let settled = false;
+  const taking = receiving.take(additions(["a", "b", "a", "c"]), tenure).then(() => settled = true);
+  await stage.settle();
+  assert.equal(settled, false);
+  assert.deepEqual(await stage.keys("source"), []);
+  gate.resolve();
+  await taking;
+  assert.equal((await stage.keys("source")).length, 1);
+  await receiving.take(additions(["c", "d"], { again: true }), tenure);
+  await stage.settle();
+  assert.deepEqual(await notesOf(system), ["a", "b", "c", "d"]);
+});
+
+inMemory("beside a store a message in memory comes again if its process dies in its turn", async (stage) => {
+  const never = new Promise<void>(() => {});
+  const stuck = order({ onAdd: (text) => text === "b" ? never : undefined }, { transient: true });
+  const first = await reader(stage, {}, [stuck]);
+  const before = tenureOf();
+  const receiving = first.receiver();
+  await receiving.begin(before);
+  await receiving.take(additions(["a"]), before);
+  void receiving.take(additions(["b", "c"]), before).catch(() => {});
+  await stage.settle();
+  await stage.kill(first.system);
+  const second = await reader(stage, {}, [order({}, { transient: true })]);
+  const next = second.receiver();
+  const after = tenureOf();
+  await next.begin(after);
+  await next.take(additions(["a", "b", "c"], { again: true }), after);
+  await stage.settle();
+  assert.deepEqual(await notesOf(second.system), ["b", "c"], "what was accepted is not run again");
+});
+
+inMemory(
+  "beside a store a copy of a message in memory is not run, whatever the broker says of it",
+  async (stage) => {
+    let runs = 0;
+    const walker = order({ onAdd: () => void runs++ }, { transient: true });
+    const { receiver, system } = await reader(stage, {}, [walker]);
+    const receiving = receiver();
+    const tenure = tenureOf();
+    await receiving.begin(tenure);
+    await receiving.take(additions(["a"]), tenure);
+    await receiving.take(additions(["b", "a", "c"]), tenure);
+    await stage.settle();
+    assert.equal(runs, 3);
+    assert.deepEqual(await notesOf(system), ["a", "b", "c"]);
+  },
+);
