@@ -37,6 +37,27 @@ brokerTest(
 
 brokerTest(
   "nats",
+  "a service without a store reads from an empty server, and each message once",
+  async ({ own, prefix }) => {
+    await using stage = new Stage(prefix);
+    const { url } = await own();
+    const inbox = stage.inbox("a");
+    const first = await stage.connect("reader", { url }, { stored: false });
+    const taken = await stage.read(first, inbox);
+    const sender = await stage.connect("sender", { url }, { stored: false });
+    await sender.send(parcels(inbox, 0, 20));
+    await eventually(() => taken.deliveries.length === 20, "all are taken");
+    await first.drain();
+    const next = await stage.read(await stage.connect("reader", { url }, { stored: false }), inbox);
+    await sender.send(parcels(inbox, 20, 1));
+    await eventually(() => next.deliveries.length > 0, "the next is taken");
+    assert.deepEqual(next.bodies, ["20"]);
+    assert.deepEqual(stage.reported, []);
+  },
+);
+
+brokerTest(
+  "nats",
   "a connection that is cut in the middle of a frame loses nothing and keeps the order",
   async ({ url, prefix }) => {
     await using stage = new Stage(prefix);
