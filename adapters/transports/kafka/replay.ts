@@ -57,7 +57,7 @@ export async function replay(
     await link.connect();
     const topic = await topics.find(name);
     if (topic === undefined) {
-      throw new PosthornError("not-found", `Cannot replay ${name}: there is no such topic`);
+      throw new PosthornError("no-receiver", `Cannot replay ${name}: there is no such topic`);
     }
     let count = 0;
     const done: Promise<void>[] = [];
