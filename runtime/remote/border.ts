@@ -205,6 +205,7 @@ export class Border {
       options,
       services,
       ids,
+      reads: parts.transport.traits.reads,
       store,
       pending,
       sendNow,

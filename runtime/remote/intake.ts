@@ -27,6 +27,8 @@ export interface IntakeServices {
   readonly options: ResolvedOptions;
   readonly services: RuntimeServices;
   readonly ids: Ids;
+  /** How the transport reads. */
+  readonly reads: "queue" | "log";
   /** The store; absent if the system has none. */
   readonly store: OpenStore | undefined;
   /** Functions in this process that answer surveys beside a store; absent if there is none. */
@@ -79,7 +81,8 @@ export function intakeOf(intake: IntakeServices): Intake {
         delivery.deliver(to, new Route(operation, extras?.id, extras?.id, replyTo, deadline), payload);
       }
     };
-    return new DurableIntake(channel, { ...parts, store, deduplicationWindowMs, askRespondents });
+    const { reads } = intake;
+    return new DurableIntake(channel, { ...parts, store, deduplicationWindowMs, reads, askRespondents });
   };
   return {
     receiverOf,

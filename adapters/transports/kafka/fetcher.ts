@@ -78,7 +78,8 @@ export class Fetcher {
       } catch (error) {
         if (signal.aborted) return;
         if (codeOf(error) === "TOPIC_GONE") throw error;
-        for (const reader of this.#readers) reader.interrupt();
+        if (failures === 0) { for (const reader of this.#readers) reader.interrupt(); // then nothing is read until it is back
+         }
         this.#health.trouble(error);
         this.#topics.forget(this.#name);
         await pause(this.#clock, backoffMs(failures++, 1_000), signal);

@@ -15,7 +15,7 @@ export interface KafkaTransport extends Transport {
    * to the end of the log as it is now. A system that runs on this transport must read it. All of it takes effect once
    * more, in the order of each key, beside what comes meanwhile; replies are left out, and nothing is answered again.
    * Resolves with the number of messages when all of them are accepted. Rejects with a {@linkcode PosthornError}:
-   * `not-found` if nobody here reads it, `transport-closed` if the system stops meanwhile.
+   * `no-receiver` if nobody here reads it, `transport-closed` if the system stops meanwhile.
    */
   replay(what: NamedProtocol<string> | Operation, from: KafkaReplay): Promise<number>;
 }
@@ -86,7 +86,7 @@ export function kafka(options: KafkaOptions): KafkaTransport {
       const connection = [...connections].find((one) => one.reads(topic));
       if (connection !== undefined) return await connection.replay(topic, operation, from);
       throw new PosthornError(
-        "not-found",
+        "no-receiver",
         `Cannot replay ${topic}: no system that runs on this transport reads it`,
       );
     },

@@ -19,6 +19,8 @@ const ownHeaders: ReadonlySet<string> = new Set([
   "ce_id",
   "ce_type",
   "ce_subject",
+  "kafka_nest-err",
+  "kafka_nest-is-disposed",
   "posthorn-process",
   "posthorn-return-key",
 ]);
@@ -61,7 +63,7 @@ export function recordOf(
   return { key: encoder.encode(target.key ?? correlationId ?? parcel.id), value: parcel.body, headers };
 }
 
-/** The delivery of a record; `undefined` if it is for another process. */
+/** The delivery of a record; `undefined` if it is for another process, or NestJS's word that there are no more answers. */
 export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | undefined {
   const headers: Record<string, string> = {};
   const own = new Map<string, Uint8Array>();
@@ -74,6 +76,8 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
     const bytes = own.get(name);
     return bytes === undefined ? undefined : decoder.decode(bytes);
   };
+  if (own.has("kafka_nest-is-disposed") && record.value.length === 0) return undefined;
+  const nestFailure = text("kafka_nest-err");
   let correlationId = correlationOf(own.get("correlation-id") ?? own.get("kafka_correlationid"));
   let asker = reading.process ?? text("posthorn-process");
   if (asker !== undefined && correlationId?.startsWith(asker + processMark)) {
@@ -86,8 +90,8 @@ export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | und
     id: text("id") ?? text("ce_id"),
     key: keyOf(record, reading, text("ce_subject")),
     operation: text("operation") ?? text("ce_type")?.split(".").at(-1),
-    body: record.value,
-    contentType: text("content-type"),
+    body: nestFailure === undefined ? record.value : encoder.encode(JSON.stringify({ detail: nestFailure })),
+    contentType: nestFailure === undefined ? text("content-type") : "application/problem+json",
     headers,
     replyTo: replyTopic === undefined ? undefined : addressOf({
       topic: replyTopic,
@@ -142,9 +146,12 @@ function bytesOf(correlationId: string): string | Uint8Array {
   return Uint8Array.from(atob(correlationId.slice(bytesMark.length)), (char) => char.charCodeAt(0));
 }
 
-/** The partition that Spring asks to be answered in: four bytes, the highest first. */
+/** The partition in which an answer is wanted: NestJS writes digits, Spring four bytes, the highest first. */
 function partitionNumber(bytes: Uint8Array | undefined): number | undefined {
-  if (bytes?.length !== 4) return undefined;
+  if (bytes === undefined) return undefined;
+  const text = decoder.decode(bytes);
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  if (bytes.length !== 4) return undefined;
   const number = new DataView(bytes.buffer, bytes.byteOffset, 4).getInt32(0);
   return number >= 0 && number < 1_000_000 ? number : undefined;
 }

@@ -23,8 +23,8 @@ import { RabbitmqConnection } from "./rabbitmq_connection.ts";
  * by a policy with `reject-publish`: a message that is refused while one behind it is taken changes the order. Without
  * bounds the broker blocks those who publish when it is short of memory or disk: the state is then `blocked`, and `send`
  * waits. The user of the URL must be allowed to configure, write and read these names, and to write to `amq.default`, over
- * which replies go. `frame_max` of the broker must be at least 32 KiB. `rabbitmq-client` is loaded when a system opens
- * the transport.
+ * which replies go. `frame_max` of the broker must be at least 32 KiB. `rabbitmq-client` 5.0.8 is loaded when a system
+ * opens the transport; on npm it is an optional peer, which you install.
  *
  * @example
  * ```ts

@@ -15,7 +15,8 @@ for (const name of Object.keys(brokerKinds).filter(isBrokerName)) {
       const pace = paceOf(brokerKinds[name], true);
       const result = await run({ broker, seed: 7, durationMs: 20_000, ...pace });
       assert.deepEqual([...faultsOf(result), ...result.failures], [], summaryOf(result));
-      assert.ok(result.accepted > 100, summaryOf(result));
+      assert.ok(result.accepted > 100 && result.answered > 10, summaryOf(result));
+      assert.ok(result.kills >= 2);
     },
   );
 }

@@ -63,5 +63,5 @@ Deno.test("a replay that is not possible is refused before anything is read", as
   await assert.rejects(transport.replay(Order, { atMs: 0.5 }), RangeError);
   await assert.rejects(transport.replay(Order, { offset: 0, name: "A b" }), RangeError);
   await assert.rejects(transport.replay(Order.dead, { offset: 0 }), /the dead letters or replies of order/);
-  await assert.rejects(transport.replay(Order, { offset: 0 }), { code: "not-found" });
+  await assert.rejects(transport.replay(Order, { offset: 0 }), { code: "no-receiver" });
 });
