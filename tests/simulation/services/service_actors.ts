@@ -9,6 +9,8 @@ import {
   type Service,
   services,
   type State,
+  Worker,
+  worker,
 } from "./messages.ts";
 
 /** What actors tell the run. */
@@ -65,6 +67,10 @@ export function serviceActor(service: Service, world: ServiceWorld): Actor {
     const self = `${service}/${ctx.key}`;
     note(ctx, job.from, job.n);
     for (let index = 0; index < Math.min(job.hops, 2); index++) send(ctx, self, job, index);
+    if (hashOf(`${job.tag} worker`) % 4 === 0) {
+      const next = { tag: `${job.tag}.w`, from: self, n: count(ctx, worker), hops: 0 };
+      ctx.ref(Worker, partsOf(worker).key).tell(Worker.note, next);
+    }
     if (hashOf(`${job.tag} post`) % 3 !== 0) return self;
     ctx.state = { ...ctx.state, published: ctx.state.published + 1 };
     ctx.publish(kind.posted, { from: self, n: ctx.state.published });
@@ -87,6 +93,19 @@ export function serviceActor(service: Service, world: ServiceWorld): Actor {
     const address = { replyTo: ctx.self.at(kind.answered), failTo: ctx.self.at(kind.refused) };
     ctx.ref(kinds[other], key).submit(kinds[other].work, { ...next, fails }, address);
   }
+}
+
+/** The actor of the service without a store, which calls back with what it has handled. */
+export function workerActor(pause: () => Promise<void>, handled: (entry: string) => void): Actor {
+  return actor(Worker, {
+    state: () => null,
+    on: {
+      async note(_, { from, n }) {
+        await pause();
+        handled(`${from}#${n}`);
+      },
+    },
+  });
 }
 
 /** Notes a message in the log. */

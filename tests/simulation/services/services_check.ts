@@ -1,5 +1,5 @@
 import type { ServiceClients } from "./service_clients.ts";
-import { actors, keys, services, type State } from "./messages.ts";
+import { actors, keys, services, type State, worker } from "./messages.ts";
 
 /** A message for which its receiver had no room. */
 export interface Died {
@@ -13,6 +13,8 @@ export interface Died {
 export interface ServicesCheckOptions {
   readonly states: ReadonlyMap<string, State>;
   readonly died: readonly Died[];
+  /** What the service without a store has handled, at least once. */
+  readonly handled: ReadonlySet<string>;
   readonly clients: ServiceClients;
   /** Whether a message without an id has a name of its own in the broker. */
   readonly namesStrangers: boolean;
@@ -48,6 +50,11 @@ export function checkServices(options: ServicesCheckOptions): void {
     const failed = failing.length + refusedAtOnce.length;
     const lost = died.filter(({ to, operation }) => to === name && operation === "refused").length;
     if (refused !== failed - lost) fail(`${name} hears of ${refused} failures, not ${failed}`);
+  }
+  for (const [name, { sent }] of states) {
+    for (let n = 1; n <= (sent[worker] ?? 0); n++) {
+      if (!options.handled.has(`${name}#${n}`)) fail(`${worker} has not handled ${n} of ${name}`);
+    }
   }
   checkEvents(states, clients, fail, (to, entry) => isDead(to, entry, true));
   checkAsks(states, clients, fail);

@@ -12,6 +12,8 @@ export interface ServicesPlan {
   readonly reads: "queue" | "log";
   readonly shards: number;
   readonly processes: Readonly<Record<Service, number>>;
+  /** The number of processes of the service without a store. */
+  readonly workers: number;
   readonly process: ProcessFaults;
   readonly store: SimulatedFaults;
   readonly broker: SimulatedBrokerFaults;
@@ -44,6 +46,7 @@ export function servicesPlanOf(random: Random): ServicesPlan {
     reads,
     shards,
     processes: Object.fromEntries(counts) as Record<Service, number>,
+    workers: 1 + Math.floor(random.next() * 2),
     process: {
       crash: some(4),
       stop: some(2),

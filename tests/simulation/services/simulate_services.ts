@@ -6,8 +6,8 @@ import type { Entry } from "../../../runtime/ports/store.ts";
 import { Patches } from "../patches.ts";
 import { spaceOf } from "../rule.ts";
 import { uncaught } from "../uncaught.ts";
-import { actors, type Job, kinds, partsOf, type Service, services, type State } from "./messages.ts";
-import { serviceActor, subscribe } from "./service_actors.ts";
+import { actors, type Job, kinds, partsOf, type Service, services, type State, Worker } from "./messages.ts";
+import { serviceActor, subscribe, workerActor } from "./service_actors.ts";
 import { ServiceClients } from "./service_clients.ts";
 import { ruled, type ServiceRule, serviceRules } from "./service_rules.ts";
 import { checkServices, type Died } from "./services_check.ts";
@@ -83,6 +83,9 @@ class ServicesRun {
   readonly #plan: ServicesPlan;
   readonly #rule: ServiceRule | undefined;
   readonly #simulations = new Map<Service, Simulation<System>>();
+  /** The service without a store, and what it has handled. */
+  readonly #worker: Simulation<System>;
+  readonly #handled = new Set<string>();
   readonly #clients: ServiceClients;
   readonly #marks = new Set<string>();
   #failure: string | undefined;
@@ -119,6 +122,13 @@ class ServicesRun {
       });
       this.#simulations.set(service, simulation);
     }
+    this.#worker = new Simulation<System>({
+      seed: seed + services.length * 1_000_003,
+      service: "worker",
+      processes: this.#plan.workers,
+      beside: this.#first,
+      start: (host) => this.#startWorker(host),
+    });
     this.#clients = new ServiceClients({
       simulations: this.#simulations,
       broker: this.#first.broker,
@@ -142,12 +152,13 @@ class ServicesRun {
       simulation.store.faults = store;
       simulation.faults = process;
     }
+    this.#worker.faults = process;
     for (const service of services) this.#clients.begin(service, actions, everyMs);
     await this.#first.advance(safetyMs, failed);
     for (const [fault, count] of Object.entries(this.#first.broker.counts)) {
       if (count > 0) this.#marks.add(`broker ${fault}`);
     }
-    for (const simulation of this.#simulations.values()) simulation.calm();
+    for (const simulation of [...this.#simulations.values(), this.#worker]) simulation.calm();
     const calmMs = this.#first.clock.now();
     await this.#first.advance(lateMs, failed);
     await this.#first.advance(restMsMax, () => failed() || this.#unrest() === undefined);
@@ -184,13 +195,26 @@ class ServicesRun {
       random: host.random,
       store: ruled(host.store, this.#rule, probes),
       transport: this.#rule?.transport?.(transport, host) ?? transport,
-      remote: others,
+      remote: [...others, Worker],
       deduplicationWindowMs: windowMs,
       limits: { outbox, actors: actorsMax },
       log: false,
     });
     system.ready().catch(() => host.crash()); // its program ends and is restarted
     return system;
+  }
+
+  #startWorker(host: SimulatedHost): System {
+    const pause = () => pauseOf(host, host.random.next() * this.#plan.handlerMsMax);
+    const transport = host.broker.transport([Worker]);
+    return new System({
+      name: "worker",
+      actors: [workerActor(pause, (entry) => void this.#handled.add(entry))],
+      clock: host.clock,
+      random: host.random,
+      transport: this.#rule?.transport?.(transport, host) ?? transport,
+      log: false,
+    });
   }
 
   /** Subscriptions are made before there are faults. */
@@ -247,6 +271,7 @@ class ServicesRun {
     if (this.#failure !== undefined) return;
     checkServices({
       states,
+      handled: this.#handled,
       died: this.#checkLetters(),
       clients: this.#clients,
       namesStrangers: this.#first.broker.traits.namesStrangers,
@@ -286,7 +311,7 @@ class ServicesRun {
 
   async #stopAll(): Promise<void> {
     let stopping = 0;
-    for (const { running } of this.#simulations.values()) {
+    for (const { running } of [...this.#simulations.values(), this.#worker]) {
       for (const { system } of running) {
         stopping++;
         void system.stop({ drainMs: 1_000 }).then(() => stopping--);
