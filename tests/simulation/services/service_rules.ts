@@ -197,7 +197,7 @@ export const serviceRules: readonly ServiceRule[] = [
   },
   {
     name: "poison-is-put-aside",
-    foundBy: 2,
+    foundBy: 1,
     says: "a message that cannot be handled is a dead letter, and stops nothing behind it",
     transport: (transport) =>
       received(transport, (receiver) => ({
