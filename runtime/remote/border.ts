@@ -12,6 +12,7 @@ import { DurableSending } from "./durable_sending.ts";
 import { type Intake, intakeOf } from "./intake.ts";
 import { MemoryLanes } from "./memory_lanes.ts";
 import { MemorySending } from "./memory_sending.ts";
+import { shownLaneName } from "./lane.ts";
 import { Outbox } from "./outbox.ts";
 import { OutboxLanes } from "./outbox_lanes.ts";
 import type { Waiter } from "./pending_replies.ts";
@@ -72,6 +73,7 @@ export class Border {
   #watching: Disposable | undefined;
   /** Resolves when all channels are declared in the broker, or when the broker is away. */
   declared: Promise<void> = Promise.resolve();
+  #opening: Promise<void> = Promise.resolve();
   #ended = false;
 
   constructor(remote: Remote, store: OpenStore | undefined, begun: StoreBorder | undefined) {
@@ -86,7 +88,12 @@ export class Border {
   }
 
   /** Opens the transport, and reads what comes. Rejects if that will never be possible. */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.#opening = this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
     const { transport, service, ids, options: { clock, random }, report } = this.#remote.parts;
     const store = this.#store?.durabilityCheck.storeName;
     const connection = await transport.open({ clock, random, service, instance: ids.name, store, report });
@@ -110,7 +117,8 @@ export class Border {
     const { status = "connecting", reason } = this.#pump.connection?.state ?? {};
     const lanes = this.#begun?.lanes.lanes ?? [];
     const oldest = lanes.flatMap(({ oldestMs }) => oldestMs ?? []);
-    const ageMs = Math.max(this.#remote.parts.options.clock.now() - Math.min(...oldest), 0);
+    const firstMs = oldest.reduce((first, atMs) => Math.min(first, atMs), Infinity); // they may be more than a call takes
+    const ageMs = Math.max(this.#remote.parts.options.clock.now() - firstMs, 0);
     return {
       status,
       ...(reason !== undefined && { reason }),
@@ -122,13 +130,13 @@ export class Border {
 
   get lanes(): Readonly<Record<string, LaneStats>> {
     const nowMs = this.#remote.parts.options.clock.now();
-    const lanes = this.#begun?.lanes.lanes ?? [];
-    return Object.fromEntries(
-      lanes.map(({ name, rows, oldestMs }) => [
-        name,
-        { waiting: rows, ...(oldestMs !== undefined && { oldestMs: Math.max(nowMs - oldestMs, 0) }) },
-      ]),
-    );
+    const shown: Record<string, { waiting: number; oldestMs?: number }> = {};
+    for (const { name, rows, oldestMs } of this.#begun?.lanes.lanes ?? []) {
+      const lane = shown[shownLaneName(name)] ??= { waiting: 0 };
+      lane.waiting += rows;
+      if (oldestMs !== undefined) lane.oldestMs = Math.max(nowMs - oldestMs, lane.oldestMs ?? 0);
+    }
+    return shown;
   }
 
   accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
@@ -174,6 +182,9 @@ export class Border {
   }
 
   async close(): Promise<void> {
+    this.#ended = true;
+    // One that is being opened is closed when it is open.
+    await within(this.#remote.parts.options.clock, drainMs, this.#opening.catch(() => {})); // `Remote` reports why
     const { connection } = this.#pump;
     this.#pump.connection = undefined;
     if (this.#begun !== undefined) this.#begun.pump.connection = undefined;
