@@ -266,8 +266,9 @@ export class System implements AsyncDisposable {
    * Stops the system. It accepts no more messages (code `stopping`), runs turns for up to `drainMs`, and makes dead
    * letters of the messages that are left in memory; those in a store stay there. Callers that still wait for a reply
    * get a {@linkcode StoppedError}. It waits up to 5 s for commits that are under way; the callers of the others get an
-   * {@linkcode OutcomeUnknownError}. It ends within `drainMs` and 12 s, whatever the store does. A second call has no
-   * effect.
+   * {@linkcode OutcomeUnknownError}. It ends within `drainMs` and 12 s, whatever the store does. With a transport it hands
+   * over nothing more of what other services send, and waits up to 5 s more for what it was handed, and 1 s for what is
+   * being sent. A second call has no effect.
    */
   async stop(options?: StopOptions): Promise<StopReport> {
     const { drainMs = this.#runtime.options.drainMs } = options ?? {};

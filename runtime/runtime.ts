@@ -237,7 +237,7 @@ export class Runtime implements RuntimeServices {
     });
     const drained = await promise;
     this.rested = undefined;
-    await handedOver;
+    if (handedOver !== undefined) await handedOver;
     this.delivery.status = "stopped";
     let left = 0;
     for (const host of this.delivery.hosts.values()) {
@@ -245,9 +245,10 @@ export class Runtime implements RuntimeServices {
         left += activation.deadLetter("stopping", "the system stopped");
       }
     }
-    await this.remote?.endSending();
+    const { remote } = this;
+    if (remote !== undefined) await remote.endSending();
     await this.persistence?.end();
-    await this.remote?.close();
+    if (remote !== undefined) await remote.close();
     this.timers.clear();
     this.deadlines.stop();
     if (this.scheduler.pending) await new Promise<void>((resolve) => this.clock.yield(resolve));

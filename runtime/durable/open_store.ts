@@ -154,12 +154,10 @@ async function begin(
   );
   const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
   const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
-  writer.remote = await remote?.beginRows({
-    session,
-    writer,
-    committedDelivery,
-    deadLettered: (letter) => localActors.deadLettered(letter),
-  });
+  if (remote !== undefined) {
+    const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
+    writer.remote = await remote.beginRows({ session, writer, committedDelivery, deadLettered });
+  }
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
@@ -170,7 +168,7 @@ async function begin(
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
-    async () => await remote?.heartbeat(),
+    ...remote === undefined ? [] : [() => remote.heartbeat()],
   ]);
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();

@@ -279,9 +279,10 @@ export class SimulatedBroker {
     }
     if (shard.waiting > 0 || !fate.strikes("recreate")) return;
     this.#options.onStep?.(`${shard.title} is made anew`);
+    const old = [...shard.tenancies];
     shard.recreate(random.ulid(clock.now()));
-    for (const { client } of shard.tenancies) if (client.crashed) queue.move(shard);
-    for (const tenancy of shard.tenancies) tenancy.client.deliver(() => tenancy.end());
+    queue.move(shard);
+    for (const tenancy of old) tenancy.client.deliver(() => tenancy.end());
   }
 
   #cut(connection: SimulatedTransportConnection): void {

@@ -94,6 +94,10 @@ export class SimulatedTenancy implements Tenure {
   /** Hands over the next batch, or waits until there may be one. Resolves with the position behind it. */
   async #readFrom(from: number): Promise<number> {
     const { clock, fate, rejected } = this.#host;
+    if (this.epoch !== this.#shard.epoch) {
+      this.end(); // the process hears that the log is gone
+      return from;
+    }
     const unreachableMs = this.client.unreachableUntilMs - clock.now();
     if (unreachableMs > 0) {
       await this.#sleep(unreachableMs);
@@ -129,8 +133,9 @@ export class SimulatedTenancy implements Tenure {
   #acknowledge(to: number): void {
     const { fate, clock } = this.#host;
     if (this.client.unreachableUntilMs > clock.now() || fate.strikes("acknowledgementLost")) return;
+    if (this.epoch !== this.#shard.epoch) return; // that log is gone
     const own = this.#shard.tenancy === this;
-    if (!own && (this.epoch === undefined || this.epoch !== this.#shard.epoch || fate.share() < 0.5)) return;
+    if (!own && (this.epoch === undefined || fate.share() < 0.5)) return;
     this.#shard.acknowledge(to);
   }
 

@@ -271,6 +271,7 @@ function forgetful(plan: ServicesPlan): ServicesPlan {
     ...plan,
     reads: "log",
     windowMs: 30_000,
+    process: { ...plan.process, pause: 0, clocksApartMs: 0, clockJump: 0 }, // which could outlive the window too
     broker: { ...plan.broker, reset: 6, recreate: 0, block: 0, partition: 0, unread: 0 },
   };
 }

@@ -4,6 +4,7 @@ import type {
   SimulatedBrokerFaults,
   SimulatedFaults,
 } from "@posthorn/posthorn/testing/simulation";
+import type { StoreLimits } from "../../../runtime/ports/store.ts";
 import { type Service, services } from "./messages.ts";
 
 /** The faults of one run of services, and its sizes. */
@@ -14,6 +15,10 @@ export interface ServicesPlan {
   readonly process: ProcessFaults;
   readonly store: SimulatedFaults;
   readonly broker: SimulatedBrokerFaults;
+  /** The limits of a commit, where they are small. */
+  readonly limits: Partial<StoreLimits>;
+  /** The number of rows of a lane above which users are refused. */
+  readonly outbox: number;
   /** How long a handler takes at most, in milliseconds. */
   readonly handlerMsMax: number;
   /** How long the id of a message is remembered, in milliseconds. */
@@ -73,6 +78,8 @@ export function servicesPlanOf(random: Random): ServicesPlan {
       reset: some(3),
       recreate: some(6),
     },
+    limits: random.next() < 0.3 ? { valueBytes: 8_000, writes: 60, checks: 20, bytes: 60_000 } : {},
+    outbox: random.next() < 0.3 ? 50 : 10_000,
     handlerMsMax: random.next() < 0.5 ? 0 : random.next() * 60,
     windowMs: dayMs,
     actions: 50,

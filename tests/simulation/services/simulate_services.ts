@@ -98,7 +98,7 @@ class ServicesRun {
     this.#plan = faultPlan(rule?.plan?.(drawn) ?? drawn);
     for (const [index, service] of services.entries()) {
       const beside = this.#simulations.get("alpha");
-      const { reads, shards, processes, process } = this.#plan;
+      const { reads, shards, processes, process, limits } = this.#plan;
       const simulation: Simulation<System> = new Simulation<System>({
         seed: seed + index * 1_000_003,
         service,
@@ -106,6 +106,7 @@ class ServicesRun {
         faults: { clocksApartMs: process.clocksApartMs ?? 0 },
         ...(beside === undefined ? { broker: { reads, shards }, ...(onStep && { onStep }) } : { beside }),
         store: {
+          limits,
           onCommit: ({ instance, version, outcome, parts }) => {
             const text = parts.map(({ writes, removals }) =>
               [...writes, ...removals.map((key) => `-${key}`)].join(" ")
@@ -168,7 +169,7 @@ class ServicesRun {
   }
 
   #start(service: Service, host: SimulatedHost): System {
-    const { handlerMsMax, windowMs } = this.#plan;
+    const { handlerMsMax, windowMs, outbox } = this.#plan;
     const kind = kinds[service];
     const others = services.filter((other) => other !== service).map((other) => kinds[other]);
     const transport = host.broker.transport([kind.note, kind.work, kind.add, kind.posted, kind.count]);
@@ -188,6 +189,7 @@ class ServicesRun {
       transport: this.#rule?.transport?.(transport, host) ?? transport,
       remote: others,
       deduplicationWindowMs: windowMs,
+      limits: { outbox },
       log: false,
     });
     system.ready().catch(() => host.crash()); // its program ends and is restarted
