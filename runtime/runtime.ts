@@ -237,7 +237,6 @@ export class Runtime implements RuntimeServices {
     });
     const drained = await promise;
     this.rested = undefined;
-    if (handedOver !== undefined) await handedOver;
     this.delivery.status = "stopped";
     let left = 0;
     for (const host of this.delivery.hosts.values()) {
@@ -246,6 +245,7 @@ export class Runtime implements RuntimeServices {
       }
     }
     const { remote } = this;
+    if (handedOver !== undefined) await handedOver; // a batch ends with its turns, of which none is left now
     if (remote !== undefined) await remote.endSending();
     await this.persistence?.end();
     if (remote !== undefined) await remote.close();

@@ -22,6 +22,8 @@ import type { Remote } from "./remote.ts";
 /** How long a stop waits for the answer to what is being sent, and for batches that were handed over. */
 const endMs = 1_000;
 const drainMs = 5_000;
+/** How long the reply to an ask waits in memory for the broker: whoever asked gave it any deadline, or none. */
+const answerMs = 60_000;
 /** How long the start of a system waits for a broker that says nothing. */
 const declareMs = 5_000;
 
@@ -206,7 +208,12 @@ export class Border {
   #receive(connection: TransportConnection): void {
     const { parts, registry, pending } = this.#remote;
     const { service, options, services, ids, respondents, accept, report } = parts;
-    const sendNow = (parcel: Parcel) => void this.#memoryLanes.send(parcel).catch(report);
+    const { clock } = options;
+    const sendNow = (parcel: Parcel) => {
+      const untilMs = clock.monotonicMs() + answerMs;
+      const over = () => clock.monotonicMs() >= untilMs;
+      void this.#memoryLanes.send(parcel, { over }).catch(report);
+    };
     const store = this.#store;
     const intake = intakeOf({
       accept,

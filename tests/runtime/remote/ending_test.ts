@@ -44,4 +44,44 @@ for (const stored of [true, false]) {
     assert.deepEqual([transport.services.length, transport.closed], [1, 1]);
     assert.equal(clock.waiting, 0);
   });
+
+  Deno.test(`${where}, a stop does not wait for a turn that does not end`, async () => {
+    const clock = new VirtualClock();
+    const transport = new FakeTransport([Order.add]);
+    const hung = actor(Order, {
+      state: () => 0,
+      transient: true,
+      on: { add: () => new Promise<void>(() => {}) },
+    });
+    const system = new System({
+      name: "shop",
+      actors: [hung],
+      transport,
+      clock,
+      log: false,
+      ...stored && { store: memoryStore() },
+    });
+    await system.ready();
+    const receiver = transport.receivers.get("inbox order")!;
+    const tenure = { shard: "0", signal: new AbortController().signal };
+    await receiver.begin(tenure);
+    const delivery = {
+      key: "a",
+      operation: "add",
+      body: new TextEncoder().encode('"x"'),
+      headers: {},
+      again: false,
+    };
+    const taking = receiver.take([delivery], tenure);
+    transport.onDrain = () => taking.then(() => {}, () => {});
+    await clock.settle();
+    const fromMs = clock.monotonicMs();
+    let stopped = false;
+    const stopping = system.stop({ drainMs: 0 }).then(() => stopped = true);
+    for (let round = 0; round < 20; round++) await clock.settle();
+    assert.equal(stopped, true);
+    await stopping;
+    assert.equal(clock.monotonicMs(), fromMs);
+    await assert.rejects(taking, { code: "stopping" }); // it comes again to another process
+  });
 }
