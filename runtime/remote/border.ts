@@ -1,23 +1,21 @@
 import type { ActorId } from "../language/address.ts";
 import { within } from "../base/within.ts";
 import type { Acceptance } from "../durable/delivery/acceptance.ts";
-import type { RemoteWritingServices } from "../durable/remote_part.ts";
 import type { OpenStore } from "../durable/open_store.ts";
 import type { Publication } from "../messages/builtin_protocols.ts";
 import { isReplyTarget, type Route } from "../messages/envelope.ts";
 import type { TransportHealth } from "../ports/health.ts";
 import type { LaneStats } from "../ports/stats.ts";
 import type { Parcel, Receiver, Tenure, TransportConnection } from "../ports/transport.ts";
-import { DurableSending } from "./durable_sending.ts";
 import { type Intake, intakeOf } from "./intake.ts";
 import { MemoryLanes } from "./memory_lanes.ts";
 import { MemorySending } from "./memory_sending.ts";
 import { shownLaneName } from "./lane.ts";
-import { Outbox } from "./outbox.ts";
-import { OutboxLanes } from "./outbox_lanes.ts";
+import type { DurableSending } from "./durable_sending.ts";
 import type { Waiter } from "./pending_replies.ts";
 import type { PumpServices } from "./pump.ts";
 import type { Remote } from "./remote.ts";
+import type { StoreBorder } from "./store_border.ts";
 
 /** How long a stop waits for the answer to what is being sent, and for batches that were handed over. */
 const endMs = 1_000;
@@ -26,38 +24,6 @@ const drainMs = 5_000;
 const answerMs = 60_000;
 /** How long the start of a system waits for a broker that says nothing. */
 const declareMs = 5_000;
-
-/** The outbox in a store, which is there before the transport is open. */
-export class StoreBorder {
-  readonly lanes: OutboxLanes;
-  readonly outbox: Outbox;
-  /** What its lanes send with. */
-  readonly pump: PumpServices & { connection: TransportConnection | undefined };
-
-  constructor({ parts, registry }: Remote, services: RemoteWritingServices) {
-    const { options, services: system, ids, service, report, transport: { traits } } = parts;
-    const { random, deduplicationWindowMs, replyRetentionMs, limits } = options;
-    this.pump = { connection: undefined, timers: system.timers, random, report };
-    const keepMs = deduplicationWindowMs / 2;
-    const bounds = { rows: limits.outbox, bytes: limits.outboxBytes };
-    this.lanes = new OutboxLanes(
-      { ...services, pump: this.pump, traits, keepMs },
-      bounds,
-      () => system.rest(),
-    );
-    this.outbox = new Outbox({
-      service,
-      registry,
-      session: services.session,
-      ids,
-      random,
-      lanes: this.lanes,
-      traits,
-      expectMs: Math.max(deduplicationWindowMs, replyRetentionMs),
-      isStored: (protocol) => parts.actors.some(({ name, transient }) => name === protocol && !transient),
-    });
-  }
-}
 
 /** The border of a service while its transport is open, or being opened: what goes out, and what comes in. */
 export class Border {
@@ -86,7 +52,7 @@ export class Border {
     this.#pump = { connection: undefined, timers: services.timers, random, report };
     this.#memoryLanes = new MemoryLanes(this.#pump, { clock, traits, onIdle: () => services.rest() });
     this.#memory = new MemorySending(remote, this.#memoryLanes);
-    this.#durable = store && begun && new DurableSending(remote, store, begun);
+    this.#durable = store && begun?.sending(store);
   }
 
   /** Opens the transport, and reads what comes. Rejects if that will never be possible. */
@@ -224,6 +190,7 @@ export class Border {
       services,
       ids,
       store,
+      durable: this.#begun,
       pending,
       sendNow,
     });

@@ -18,9 +18,10 @@ import type { TransportHealth } from "../ports/health.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import type { LaneStats } from "../ports/stats.ts";
 import type { Transport } from "../ports/transport.ts";
-import type { Border, StoreBorder } from "./border.ts";
+import type { Border } from "./border.ts";
 import { PendingReplies, type Waiter } from "./pending_replies.ts";
 import { didYouMean } from "../base/did_you_mean.ts";
+import type { StoreBorder } from "./store_border.ts";
 import { type Listed, Registry, requirePublishable, requireRemote } from "./registry.ts";
 
 /** What the part for other services needs of its system. */
@@ -189,7 +190,7 @@ export class Remote implements RemotePart {
 
   /** The store is being opened: what turns send to other services is written by the result. */
   async beginRows(services: RemoteWritingServices): Promise<RemoteRows> {
-    const { StoreBorder } = await (this.#module ??= import("./border.ts"));
+    const [{ StoreBorder }] = await Promise.all([import("./store_border.ts"), this.load()]);
     this.#begun = new StoreBorder(this, services);
     return this.#begun.outbox;
   }
