@@ -1,7 +1,14 @@
 // After how many seeds the simulation notices that a rule of the protocol is missing, as docs/durable-protocol.md shows it.
 // `deno run -A .ci/rules_table.ts` writes the numbers that the rules have.
 
-import { rules } from "../tests/simulation/rules.ts";
+import { rules as rulesOfStore } from "../tests/simulation/rules.ts";
+import { serviceRules } from "../tests/simulation/services/service_rules.ts";
+
+/** All rules: those of one store, and those between services. */
+export const rules: readonly { readonly name: string; readonly says: string; readonly foundBy: number }[] = [
+  ...rulesOfStore,
+  ...serviceRules,
+];
 
 /** The page with the table of rules. */
 export const pageOfRules = "docs/durable-protocol.md";

@@ -137,7 +137,17 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
   }
   assert.deepEqual(
     leading.toSorted(),
-    ["./deno-kv", "./memory", "./rabbitmq", "./sqlite", "./store", "./transport", ...unbounded].toSorted(),
+    [
+      "./deno-kv",
+      "./kafka",
+      "./memory",
+      "./nats",
+      "./rabbitmq",
+      "./sqlite",
+      "./store",
+      "./transport",
+      ...unbounded,
+    ].toSorted(),
   );
 });
 

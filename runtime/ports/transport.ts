@@ -133,7 +133,11 @@ export interface Delivery {
 export interface Tenure {
   /** The name of the shard: unique within the channel, the same in all processes, at most 200 characters. */
   readonly shard: string;
-  /** The identity of the log: a topic that was deleted and made anew has another one. Absent in a queue. */
+  /**
+   * The identity of the log: a topic that was deleted and made anew has another one. Absent in a queue. A transport that
+   * reads a log has tenures without it for what no log keeps, asks and replies to a process: it never comes again, and
+   * each process of a service has a tenure of such a shard.
+   */
   readonly epoch?: string | undefined;
   /** Is aborted when the tenure has ended: somebody else may be reading the shard. */
   readonly signal: AbortSignal;

@@ -189,6 +189,7 @@ export class Border {
       options,
       services,
       ids,
+      reads: parts.transport.traits.reads,
       store,
       durable: this.#begun,
       pending,

@@ -11,7 +11,7 @@ import type { Channel, Delivery, Receiver, Rejection, Tenure } from "../ports/tr
 import { BatchPart, type Room } from "./batch_part.ts";
 import type { Meaning } from "./meaning.ts";
 import { type Arrival, type EffectParts, MessageEffects } from "./message_effects.ts";
-import { messageMark } from "./message_mark.ts";
+import { comesOnce, messageMark } from "./message_mark.ts";
 import { Patience } from "./patience.ts";
 import type { ReceivedMessage } from "./received_message.ts";
 import { waitingKey } from "./reply_intake.ts";
@@ -25,6 +25,8 @@ const failuresMax = 1_000;
 
 /** What a durable intake needs. */
 export interface DurableIntakeParts extends EffectParts {
+  /** How the transport reads. */
+  readonly reads: "queue" | "log";
   readonly runs: TransientRuns;
   /** Is aborted when the system stops. */
   readonly stopping: AbortSignal;
@@ -105,8 +107,11 @@ export class DurableIntake implements Receiver {
 
   #arrival(delivery: Delivery, tenure: Tenure): Arrival {
     const message = this.#parts.read(delivery, tenure);
-    const mark = messageMark(message, this.#channel);
-    return { message, meaning: this.#parts.meaningOf(message), mark, ran: false, shrunk: 0 };
+    const meaning = this.#parts.meaningOf(message);
+    const mark = comesOnce(meaning, tenure, this.#parts.reads)
+      ? undefined
+      : messageMark(message, this.#channel);
+    return { message, meaning, mark, ran: false, shrunk: 0 };
   }
 
   /** The rows that decide what a part does: marks if repeats may be among the messages, and what waits for replies. */

@@ -27,6 +27,8 @@ export interface IntakeServices {
   readonly options: ResolvedOptions;
   readonly services: RuntimeServices;
   readonly ids: Ids;
+  /** How the transport reads. */
+  readonly reads: "queue" | "log";
   /** The store; absent if the system has none. */
   readonly store: OpenStore | undefined;
   /** What takes messages into the store. It is loaded with the outbox: only a system with a store loads it. */
@@ -81,7 +83,8 @@ export function intakeOf(intake: IntakeServices): Intake {
         delivery.deliver(to, new Route(operation, extras?.id, extras?.id, replyTo, deadline), payload);
       }
     };
-    return durable.receiver(channel, { ...parts, store, deduplicationWindowMs, askRespondents });
+    const { reads } = intake;
+    return durable.receiver(channel, { ...parts, store, deduplicationWindowMs, reads, askRespondents });
   };
   return {
     receiverOf,

@@ -1,7 +1,8 @@
 import { fingerprint } from "../base/fingerprint.ts";
 import { guarded } from "../base/guarded.ts";
 import { encodeName, markKey } from "../durable/rows/keys.ts";
-import type { Channel } from "../ports/transport.ts";
+import type { Channel, Tenure } from "../ports/transport.ts";
+import type { Meaning } from "./meaning.ts";
 import type { ReceivedMessage } from "./received_message.ts";
 import { channelName } from "./source_row.ts";
 
@@ -25,4 +26,13 @@ export function messageMark(message: ReceivedMessage, channel: Channel): string 
   if (name.length <= keyUnitsMax) return markKey(name);
   const [front, back] = [name.slice(0, name.length >> 1), name.slice(name.length >> 1)];
   return markKey(`remote\n${[name, front, back].map(fingerprint).join("\n")}`);
+}
+
+/**
+ * Whether a message cannot come again, so that it needs no mark and no commit: an ask that a broker of logs keeps in none.
+ * Each process of a service is handed a share of them.
+ */
+export function comesOnce(meaning: Meaning, { epoch }: Tenure, reads: "queue" | "log"): boolean {
+  const isAsk = meaning.kind === "ask" || (meaning.kind === "refused" && meaning.asked);
+  return isAsk && reads === "log" && epoch === undefined;
 }

@@ -1,5 +1,5 @@
 import { isFile } from "./cache.ts";
-import { eventually, type Program, remember, runningOf, startProgram } from "./process.ts";
+import { eventually, killProgram, type Program, remember, runningOf, startProgram } from "./process.ts";
 
 export type BrokerName = "rabbitmq" | "kafka" | "nats";
 
@@ -122,6 +122,7 @@ export class Broker implements AsyncDisposable {
     remember(this.#pidFile, child.pid);
     const serves = await eventually(async () => ended || await this.kind.serves(this.node), startTimeoutMs);
     if (ended || !serves) {
+      killProgram(child); // the broker may be a child of what was started
       await this.kill();
       const reason = ended ? "it has ended" : `it does not respond within ${startTimeoutMs / 1_000} s`;
       throw new Error(

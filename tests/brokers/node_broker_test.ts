@@ -37,6 +37,12 @@ for (const name of Object.keys(brokerKinds).filter(isBrokerName)) {
   );
 }
 
+for (const name of ["rabbitmq", "nats"] as const) {
+  brokerTest(name, `a node of ${name} that cannot start says why`, async ({ own }) => {
+    await assert.rejects(own({ configuration: ["nonsense"] }), /Cannot start .* it has ended: [^]*config/);
+  });
+}
+
 brokerTest(
   "rabbitmq",
   "rabbitmqctl and rabbitmqadmin reach a node, whose queues survive",

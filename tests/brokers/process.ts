@@ -10,13 +10,15 @@ export interface Program {
   readonly log: string;
 }
 
+const setsid = "/usr/bin/setsid";
+
 /**
  * Starts a program in a session of its own: the Ctrl-C of a terminal reaches only who started it, so that it
  * is stopped in order.
  */
 export function startProgram({ command, args, env, log }: Program): Deno.ChildProcess {
   const shell = ["sh", "-c", 'exec "$@" >>"$0" 2>&1', log, command, ...args];
-  const [first, ...others] = isFile("/usr/bin/setsid") ? ["/usr/bin/setsid", ...shell] : shell;
+  const [first, ...others] = isFile(setsid) ? [setsid, ...shell] : shell;
   return new Deno.Command(first, {
     args: others,
     env,
@@ -24,6 +26,15 @@ export function startProgram({ command, args, env, log }: Program): Deno.ChildPr
     stdout: "null",
     stderr: "null",
   }).spawn();
+}
+
+/** Kills a program that was started, and all that it has started in turn. */
+export function killProgram({ pid }: Deno.ChildProcess): void {
+  try {
+    Deno.kill(isFile(setsid) ? -pid : pid, "SIGKILL");
+  } catch (error) {
+    if (startOf(pid) !== undefined) throw error;
+  }
 }
 
 /** When a process started, in ticks since the machine did; undefined if it does not run (any more). */

@@ -122,6 +122,7 @@ export async function rabbitmqadmin({ node }: Broker, ...args: string[]): Promis
 function environment(folder: string, { ports: [port, distributionPort, namePort] }: BrokerNode) {
   return {
     HOME: `${folder}/home`,
+    ERL_CRASH_DUMP: `${folder}/erl_crash.dump`,
     ERL_EPMD_ADDRESS: "127.0.0.1",
     ERL_EPMD_PORT: String(namePort),
     RABBITMQ_NODENAME: `posthorn${port}@localhost`,

@@ -1,8 +1,7 @@
 // docs/durable-protocol.md shows the actual rules, scenes and keys.
 
 import assert from "node:assert/strict";
-import { pageOfRules, withSeeds } from "../../.ci/rules_table.ts";
-import { rules } from "../simulation/rules.ts";
+import { pageOfRules, rules, withSeeds } from "../../.ci/rules_table.ts";
 import { sceneNames } from "../simulation/scenes.ts";
 import { textOf } from "./page.ts";
 

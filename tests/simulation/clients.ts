@@ -78,17 +78,25 @@ export class Clients {
 
   /** Cancels all repeating schedules. */
   async cancelSchedules(): Promise<void> {
+    const { history } = this.#options;
     while (this.open > 0) await this.pause(500); // one may still be in flight
-    for (const { actor, tag } of this.schedules) {
-      const cancel = { tag: `${tag}x`, does: "cancel" as const, target: tag, path: [] };
-      for (;;) {
-        await this.send(actor, cancel, "named");
-        const index = this.sent.findLastIndex(({ job }) => job.tag === cancel.tag);
-        if (index >= 0 && this.sent[index].outcome === "accepted") break;
-        // it is sent again, so the outcome of the first does not count
-        if (index >= 0) this.sent.splice(index, 1);
-        await this.pause(500);
-      }
+    for (const { actor, tag } of this.schedules) await this.#cancelSchedule(actor, tag, `${tag}x`);
+    const pending = () => this.schedules.filter(({ actor, tag }) => history.isScheduled(actor, tag));
+    for (let round = 2; history.waiting > 0 || pending().length > 0; round++) {
+      await this.pause(500); // what sets one may be handled behind its cancel
+      for (const { actor, tag } of pending()) await this.#cancelSchedule(actor, tag, `${tag}x${round}`);
+    }
+  }
+
+  async #cancelSchedule(actor: string, target: string, tag: string): Promise<void> {
+    const cancel = { tag, does: "cancel" as const, target, path: [] };
+    for (;;) {
+      await this.send(actor, cancel, "named");
+      const index = this.sent.findLastIndex(({ job }) => job.tag === tag);
+      if (index >= 0 && this.sent[index].outcome === "accepted") break;
+      // it is sent again, so the outcome of the first does not count
+      if (index >= 0) this.sent.splice(index, 1);
+      await this.pause(500);
     }
   }
 

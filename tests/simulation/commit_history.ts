@@ -112,6 +112,12 @@ export class CommitHistory {
     return this.#schedules.size;
   }
 
+  /** Whether a schedule of an actor is pending. */
+  isScheduled(actor: string, name: string): boolean {
+    const end = ["", ...actor.split("/"), name].join("\u001f");
+    return this.#schedules.values().some((key) => key.endsWith(end));
+  }
+
   apply(commit: SimulatedCommit, parts: readonly AtomicPart[]): void {
     const touched = new Set<string>();
     for (const part of parts) this.#part(commit, part, touched);

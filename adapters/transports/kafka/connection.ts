@@ -136,13 +136,11 @@ export class KafkaConnection implements TransportConnection {
   ): Promise<number> {
     const read = this.#receivers.get(topic)!;
     const { clock, random } = this.#services;
-    const what = {
+    const replaying = replay(this.#context, read.reading, read.receiver, {
       at: offset ?? atMs ?? 0,
       isTime: atMs !== undefined,
       name: `replay-${name ?? random.ulid(clock.now()).toLowerCase()}`,
       operation,
-    };
-    const replaying = replay(this.#context, read.reading, read.receiver, what, {
       stop: this.#drained.signal,
       abandon: this.#closed.signal,
     });

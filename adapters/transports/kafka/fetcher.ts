@@ -43,12 +43,14 @@ export class Fetcher {
     this.#id = topic.id;
     this.#readers = readers;
     for (const reader of readers) {
-      reader.onRoom = () => {
-        this.#room.resolve();
-        this.#room = Promise.withResolvers();
-      };
+      reader.onRoom = this.#wake;
     }
   }
+
+  readonly #wake = (): void => {
+    this.#room.resolve();
+    this.#room = Promise.withResolvers();
+  };
 
   /**
    * Fetches until the signal is aborted. A broker that is away is tried again and again. Rejects with `TOPIC_GONE` if the
@@ -76,7 +78,8 @@ export class Fetcher {
       } catch (error) {
         if (signal.aborted) return;
         if (codeOf(error) === "TOPIC_GONE") throw error;
-        for (const reader of this.#readers) reader.interrupt();
+        if (failures === 0) { for (const reader of this.#readers) reader.interrupt(); // then nothing is read until it is back
+         }
         this.#health.trouble(error);
         this.#topics.forget(this.#name);
         await pause(this.#clock, backoffMs(failures++, 1_000), signal);
@@ -92,13 +95,14 @@ export class Fetcher {
     signal: AbortSignal,
     succeeded: () => void,
   ): Promise<void> {
+    signal.addEventListener("abort", this.#wake, { once: true });
     while (!signal.aborted) {
       const room = this.#room.promise;
       const from = readers.flatMap(({ plan: { partition }, wanted }) =>
         wanted === undefined ? [] : [{ partition, offset: wanted }]
       );
       if (from.length === 0) {
-        await Promise.race([room, aborted(signal)]);
+        await room;
         continue;
       }
       if (leader < 0) throw new KafkaError("LEADER_NOT_AVAILABLE", `No broker leads all of ${this.#name}`);

@@ -63,7 +63,7 @@ export class GroupReader implements ChannelReader {
           this.#isReady.reject(error);
           break;
         }
-        if (isExpelled(error)) this.#memberId = "";
+        if (isExpelled(error) && codeOf(error) !== "ILLEGAL_GENERATION") this.#memberId = "";
         const isUsual = isExpelled(error) || ["REBALANCE_IN_PROGRESS", "TOPIC_GONE"].includes(codeOf(error));
         if (!isUsual && !signal.aborted) health.trouble(this, error);
         await pause(clock, backoffMs(failures++), signal);

@@ -15,7 +15,7 @@ export interface KafkaTransport extends Transport {
    * to the end of the log as it is now. A system that runs on this transport must read it. All of it takes effect once
    * more, in the order of each key, beside what comes meanwhile; replies are left out, and nothing is answered again.
    * Resolves with the number of messages when all of them are accepted. Rejects with a {@linkcode PosthornError}:
-   * `not-found` if nobody here reads it, `transport-closed` if the system stops meanwhile.
+   * `no-receiver` if nobody here reads it, `transport-closed` if the system stops meanwhile.
    */
   replay(what: NamedProtocol<string> | Operation, from: KafkaReplay): Promise<number>;
 }
@@ -32,10 +32,11 @@ export interface KafkaTransport extends Transport {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { protocol, tell, unchecked } from "@posthorn/posthorn";
+ * import { protocol, tell } from "@posthorn/posthorn";
  * import { kafka } from "@posthorn/posthorn/kafka";
+ * import * as z from "zod";
  *
- * const Order = protocol("order", { add: tell(unchecked<number>()) });
+ * const Order = protocol("order", { add: tell(z.number()) });
  * const transport = kafka({ brokers: ["localhost:9092"], expose: [Order.add] });
  * assert(transport.traits.reads === "log");
  * ```
@@ -46,6 +47,10 @@ export interface KafkaTransport extends Transport {
 export function kafka(options: KafkaOptions): KafkaTransport {
   const settings = settingsOf(options);
   const connections = new Set<KafkaConnection>();
+  const expose = [...options.expose ?? []];
+  for (const { mode, protocol, name } of expose.flatMap(operationsOf)) {
+    if (mode === "event" || mode === "survey") eventTopic("", protocol, name); // throws if the name is taken
+  }
   return {
     engine: transportEngine,
     traits: {
@@ -57,7 +62,7 @@ export function kafka(options: KafkaOptions): KafkaTransport {
       parcelsAtOnce: 500,
       failoverMs: settings.sessionTimeoutMs + settings.rebalanceTimeoutMs,
     },
-    expose: [...options.expose ?? []],
+    expose,
     async open(services: TransportServices) {
       const library = await load();
       const openLink = kafkajsLinks(library, settings, services.instance);
@@ -81,11 +86,16 @@ export function kafka(options: KafkaOptions): KafkaTransport {
       const connection = [...connections].find((one) => one.reads(topic));
       if (connection !== undefined) return await connection.replay(topic, operation, from);
       throw new PosthornError(
-        "not-found",
+        "no-receiver",
         `Cannot replay ${topic}: no system that runs on this transport reads it`,
       );
     },
   };
+}
+
+function operationsOf(exposed: NamedProtocol<string> | Operation): readonly Operation[] {
+  if (!("~protocol" in exposed)) return [exposed];
+  return Object.values(exposed["~protocol"].operations as Readonly<Record<string, Operation>>);
 }
 
 /** The topic that is to be replayed, and the operation if it is only one. Throws if what is asked is not possible. */

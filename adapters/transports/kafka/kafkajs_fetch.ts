@@ -20,6 +20,7 @@ function withoutAborted(
   records: readonly FoundRecord[],
   transactions: NonNullable<FoundPartition["abortedTransactions"]>,
 ): FoundRecord[] {
+  if (transactions.length === 0) return records.filter(({ isControlRecord }) => isControlRecord !== true);
   const upcoming = transactions.toSorted((a, b) => Number(a.firstOffset) - Number(b.firstOffset));
   const aborted = new Set<string>();
   return records.filter(({ offset, key, isControlRecord = false, batchContext }) => {
@@ -34,20 +35,16 @@ function withoutAborted(
   });
 }
 
-function readRecordOf({ offset, key, value, headers = {} }: FoundRecord): ReadRecord {
-  const read: [string, Uint8Array][] = [];
-  for (const [name, values] of Object.entries(headers)) {
-    for (const one of Array.isArray(values) ? values : [values]) read.push([name, plain(one)]);
-  }
-  return {
-    offset: Number(offset),
-    key: key === null ? undefined : plain(key),
-    value: plain(value),
-    headers: read,
-  };
-}
+const empty = new Uint8Array();
 
-/** The same bytes, as an array that is no more than one. */
-function plain(bytes: Uint8Array | null): Uint8Array {
-  return bytes === null ? new Uint8Array() : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function readRecordOf({ offset, key, value, headers }: FoundRecord): ReadRecord {
+  const read: [string, Uint8Array][] = [];
+  for (const name in headers) {
+    const values = headers[name];
+    if (Array.isArray(values)) { for (const one of values) read.push([name, one ?? empty]); }
+    else read.push([name, values as Uint8Array | null ?? empty]);
+  }
+  // The body goes on to users: as an array of the language, not of the platform.
+  const body = value === null ? empty : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return { offset: Number(offset), key: key ?? undefined, value: body, headers: read };
 }

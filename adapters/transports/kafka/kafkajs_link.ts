@@ -75,12 +75,14 @@ class KafkajsLink implements KafkaLink {
     const builder = cluster.connectionPoolBuilder;
     const build = builder.build.bind(builder);
     builder.build = async (...where) => {
+      if (this.#closed) throw closed();
       const pool = await build(...where);
       for (const { requestQueue } of pool.pool) {
         // It would set a timer of a negative delay after each request, of which the platform warns.
         const schedule = requestQueue.scheduleCheckPendingRequests.bind(requestQueue);
         requestQueue.scheduleCheckPendingRequests = () => requestQueue.pending.length > 0 && schedule();
       }
+      if (this.#closed) throw closed();
       this.#pools.add(pool);
       return pool;
     };
@@ -279,7 +281,7 @@ class KafkajsLink implements KafkaLink {
 
   async close(): Promise<void> {
     this.#closed = true;
-    const error = new KafkaError("CLOSED", "The connection to Kafka is closed");
+    const error = closed();
     for (const { pool } of this.#pools) for (const connection of pool) connection.rejectRequests(error);
     await Promise.all([...this.#pools].map((pool) => pool.destroy()));
     this.#pools.clear();
@@ -321,7 +323,7 @@ class KafkajsLink implements KafkaLink {
   }
 
   #do<Result>(call: () => Promise<Result>): Promise<Result> {
-    if (this.#closed) return Promise.reject(new KafkaError("CLOSED", "The connection to Kafka is closed"));
+    if (this.#closed) return Promise.reject(closed());
     return guarded(call);
   }
 }
@@ -330,6 +332,10 @@ class KafkajsLink implements KafkaLink {
 function bytesWith({ AssignerProtocol }: Library): Bytes {
   const { constructor } = AssignerProtocol.MemberAssignment.encode({ version: 0, assignment: {} });
   return (of) => constructor.from(of.buffer, of.byteOffset, of.byteLength);
+}
+
+function closed(): KafkaError {
+  return new KafkaError("CLOSED", "The connection to Kafka is closed");
 }
 
 function certificates(ca: string | readonly string[] | undefined): string | string[] | undefined {

@@ -1,9 +1,9 @@
 /**
- * Services that speak to each other over Apache Kafka.
+ * Services over Apache Kafka.
  *
  * @module
  */
 
 export { kafka, type KafkaTransport } from "./kafka.ts";
-export type { KafkaReplay } from "./replay.ts";
 export type { KafkaOptions, KafkaSasl, KafkaTls } from "./options.ts";
+export type { KafkaReplay } from "./replay.ts";

@@ -30,6 +30,6 @@ export async function within<Result>(
 }
 
 /** How long to wait before the next attempt: twice as long each time, from 100 ms up to a maximum. */
-export function backoffMs(failures: number, mostMs = 3_000): number {
+export function backoffMs(failures: number, mostMs = 1_000): number {
   return Math.min(mostMs, 100 * 2 ** Math.min(failures, 12));
 }

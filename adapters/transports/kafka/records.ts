@@ -15,6 +15,12 @@ const ownHeaders: ReadonlySet<string> = new Set([
   "kafka_replytopic",
   "kafka_replypartition",
   "kafka_correlationid",
+  "ce_specversion",
+  "ce_id",
+  "ce_type",
+  "ce_subject",
+  "kafka_nest-err",
+  "kafka_nest-is-disposed",
   "posthorn-process",
   "posthorn-return-key",
 ]);
@@ -37,53 +43,60 @@ export function recordOf(
   if (to.kind === "inbox" && to.operation !== undefined) headers.operation = to.operation.name;
   if (to.kind === "event") {
     headers.operation = to.event;
+    headers["ce_specversion"] = "1.0";
+    headers["ce_id"] = parcel.id;
+    headers["ce_source"] = `/${names.service}`;
+    headers["ce_type"] = `${to.protocol}.${to.event}`;
     if (to.subject !== "") headers["ce_subject"] = to.subject;
   }
   if (replyTo !== undefined) headers["reply-topic"] = names.returnTopic(replyTo);
   if (replyTo?.kind === "inbox") headers["posthorn-return-key"] = replyTo.key;
   if (replyTo?.kind === "process") headers["posthorn-process"] = names.instance;
   if (correlationId !== undefined) {
-    const process = replyTo?.kind === "process" ? names.instance : target.process;
-    headers["correlation-id"] = process === undefined
+    const asker = replyTo?.kind === "process" ? names.instance : target.process;
+    headers["correlation-id"] = asker === undefined
       ? bytesOf(correlationId)
-      : process + processMark + correlationId;
+      : asker + processMark + correlationId;
     if (to.kind === "reply") headers["kafka_correlationId"] = headers["correlation-id"];
   }
   if (parcel.expiresAtMs !== undefined) headers["posthorn-deadline"] ??= String(parcel.expiresAtMs);
   return { key: encoder.encode(target.key ?? correlationId ?? parcel.id), value: parcel.body, headers };
 }
 
-/** The delivery of a record; `undefined` if it is for another process. */
+/** The delivery of a record; `undefined` if it is for another process, or NestJS's word that there are no more answers. */
 export function deliveryOf(record: ReadRecord, reading: Reading): Delivery | undefined {
-  const named = new Map<string, Uint8Array>();
-  for (const [name, value] of record.headers) named.set(name.toLowerCase(), value);
+  const headers: Record<string, string> = {};
+  const own = new Map<string, Uint8Array>();
+  for (const [name, value] of record.headers) {
+    const lower = name.toLowerCase();
+    if (ownHeaders.has(lower)) own.set(lower, value);
+    else if (lower !== "__proto__") headers[lower.replace(/^ce_/, "ce-")] = decoder.decode(value);
+  }
   const text = (name: string) => {
-    const bytes = named.get(name);
+    const bytes = own.get(name);
     return bytes === undefined ? undefined : decoder.decode(bytes);
   };
-  let correlationId = correlationOf(named.get("correlation-id") ?? named.get("kafka_correlationid"));
-  let process = reading.process ?? text("posthorn-process");
-  if (process !== undefined && correlationId?.startsWith(process + processMark)) {
-    correlationId = correlationId.slice(process.length + processMark.length);
+  if (own.has("kafka_nest-is-disposed") && record.value.length === 0) return undefined;
+  const nestFailure = text("kafka_nest-err");
+  let correlationId = correlationOf(own.get("correlation-id") ?? own.get("kafka_correlationid"));
+  let asker = reading.process ?? text("posthorn-process");
+  if (asker !== undefined && correlationId?.startsWith(asker + processMark)) {
+    correlationId = correlationId.slice(asker.length + processMark.length);
   } else if (reading.process !== undefined) return undefined;
-  else process = undefined;
+  else asker = undefined;
   const replyTopic = text("reply-topic") ?? text("kafka_replytopic");
-  const deadline = Number(text("posthorn-deadline") ?? NaN);
+  const deadline = Number(headers["posthorn-deadline"] ?? NaN);
   return {
     id: text("id") ?? text("ce_id"),
     key: keyOf(record, reading, text("ce_subject")),
     operation: text("operation") ?? text("ce_type")?.split(".").at(-1),
-    body: record.value,
-    contentType: text("content-type"),
-    headers: Object.fromEntries(
-      [...named].filter(([name]) => !ownHeaders.has(name)).map((
-        [name, value],
-      ) => [name, decoder.decode(value)]),
-    ),
+    body: nestFailure === undefined ? record.value : encoder.encode(JSON.stringify({ detail: nestFailure })),
+    contentType: nestFailure === undefined ? text("content-type") : "application/problem+json",
+    headers,
     replyTo: replyTopic === undefined ? undefined : addressOf({
       topic: replyTopic,
-      partition: partitionNumber(named.get("kafka_replypartition")),
-      process,
+      partition: partitionNumber(own.get("kafka_replypartition")),
+      process: asker,
       key: text("posthorn-return-key"),
     }),
     correlationId,
@@ -133,9 +146,12 @@ function bytesOf(correlationId: string): string | Uint8Array {
   return Uint8Array.from(atob(correlationId.slice(bytesMark.length)), (char) => char.charCodeAt(0));
 }
 
-/** The partition that Spring asks to be answered in: four bytes, the highest first. */
+/** The partition in which an answer is wanted: NestJS writes digits, Spring four bytes, the highest first. */
 function partitionNumber(bytes: Uint8Array | undefined): number | undefined {
-  if (bytes?.length !== 4) return undefined;
+  if (bytes === undefined) return undefined;
+  const text = decoder.decode(bytes);
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  if (bytes.length !== 4) return undefined;
   const number = new DataView(bytes.buffer, bytes.byteOffset, 4).getInt32(0);
   return number >= 0 && number < 1_000_000 ? number : undefined;
 }

@@ -1,7 +1,7 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
 import type { Delivery, Receiver } from "../../../runtime/ports/transport.ts";
 import { aborted, Fetcher } from "./fetcher.ts";
-import type { ReadRecord } from "./link.ts";
+import type { KafkaLink, ReadRecord, Topic } from "./link.ts";
 import { offsetsOf } from "./lone_reader.ts";
 import type { Reading } from "./names.ts";
 import { PartitionReader } from "./partition_reader.ts";
@@ -24,6 +24,21 @@ export interface KafkaReplay {
 /** The longest id that a message may have. */
 const idLength = 255;
 
+/** What is replayed, and when that ends. */
+export interface ReplayPlan {
+  /** An offset, or a time in milliseconds. */
+  readonly at: number;
+  readonly isTime: boolean;
+  /** The name of its shards, and what is added to the ids of its messages. */
+  readonly name: string;
+  /** The only operation that is replayed; all, if absent. */
+  readonly operation: string | undefined;
+  /** Hands nothing over any more. */
+  readonly stop: AbortSignal;
+  /** Does not wait for what is in hand. */
+  readonly abandon: AbortSignal;
+}
+
 /**
  * Reads a channel again, from an offset or a time up to its end as it is now, and hands everything to the receiver as shards
  * of their own: so their positions are others, and what comes meanwhile is not held up. The messages have other ids, so
@@ -33,13 +48,7 @@ export async function replay(
   context: ReadingContext,
   reading: Reading,
   receiver: Receiver,
-  what: {
-    readonly at: number;
-    readonly isTime: boolean;
-    readonly name: string;
-    readonly operation: string | undefined;
-  },
-  { stop, abandon }: { readonly stop: AbortSignal; readonly abandon: AbortSignal },
+  plan: ReplayPlan,
 ): Promise<number> {
   const { topics, clock } = context;
   const { topic: name } = reading;
@@ -48,72 +57,92 @@ export async function replay(
     await link.connect();
     const topic = await topics.find(name);
     if (topic === undefined) {
-      throw new PosthornError("not-found", `Cannot replay ${name}: there is no such topic`);
+      throw new PosthornError("no-receiver", `Cannot replay ${name}: there is no such topic`);
     }
-    const starts = await offsetsOf(link, name, topic, "start");
-    const ends = await offsetsOf(link, name, topic, "end");
-    const times = what.isTime ? await offsetsOf(link, name, topic, what.at) : undefined;
     let count = 0;
     const done: Promise<void>[] = [];
     const readers: PartitionReader[] = [];
-    for (const [partition, end] of ends) {
-      const asked = times === undefined ? what.at : times.get(partition) ?? -1; // -1: nothing is that young
-      const begin = asked < 0 ? end : Math.max(asked, starts.get(partition) ?? 0);
-      if (begin >= end) continue;
+    for (const { partition, begin, end } of await rangesOf(link, name, topic, plan)) {
       const finished = Promise.withResolvers<void>();
       done.push(finished.promise);
-      readers.push(
-        new PartitionReader(
-          {
-            partition,
-            shard: `${name}/${partition}/${what.name}`,
-            epoch: topic.id,
-            start: (position) => {
-              const from = position === undefined ? begin : Math.max(begin, position + 1);
-              if (from >= end) finished.resolve();
-              return Promise.resolve(from);
-            },
-            deliver(record: ReadRecord): Delivery | undefined {
-              const delivery = record.offset < end ? deliveryOf(record, reading) : undefined;
-              if (delivery?.operation === undefined && reading.channel !== "event") return undefined;
-              if (delivery === undefined) return undefined;
-              if (what.operation !== undefined && delivery.operation !== what.operation) return undefined;
-              count++;
-              const id = delivery.id === undefined ? undefined : `${delivery.id}.${what.name}`;
-              return {
-                ...delivery,
-                id: id === undefined || id.length > idLength ? undefined : id,
-                replyTo: undefined,
-                correlationId: undefined,
-              };
-            },
-            acknowledge: (next) => next >= end ? finished.resolve() : undefined,
-            reject: (record, reason) => context.bury(name, partition, record, reason),
-          },
-          receiver,
-          clock,
-        ),
-      );
+      const part = {
+        partition,
+        shard: `${name}/${partition}/${plan.name}`,
+        epoch: topic.id,
+        start: (position: number | undefined) => {
+          const from = position === undefined ? begin : Math.max(begin, position + 1);
+          if (from >= end) finished.resolve();
+          return Promise.resolve(from);
+        },
+        deliver: (record: ReadRecord) => {
+          const delivery = record.offset < end ? replayedOf(record, reading, plan) : undefined;
+          if (delivery !== undefined) count++;
+          return delivery;
+        },
+        acknowledge: (next: number) => next >= end ? finished.resolve() : undefined,
+        reject: (record: ReadRecord, reason: string) => context.bury(name, partition, record, reason),
+      };
+      readers.push(new PartitionReader(part, receiver, clock));
     }
-    const over = new AbortController();
-    const told = { trouble: () => {}, well: () => {} };
-    const fetching = new Fetcher(link, topics, clock, told, { name, id: topic.id }, readers).run(over.signal);
-    fetching.catch(() => {}); // the race says it
-    const reads = readers.map((reader) => reader.run());
-    try {
-      if (readers.length > 0) await Promise.race([Promise.all(done), fetching, aborted(stop)]);
-    } finally {
-      over.abort();
-      for (const reader of readers) reader.stop();
-      await Promise.race([Promise.all(reads), aborted(abandon)]);
-      for (const reader of readers) reader.end();
-    }
-    if (!stop.aborted) return count;
+    const health = { trouble: () => {}, well: () => {} };
+    const fetcher = new Fetcher(link, topics, clock, health, { name, id: topic.id }, readers);
+    await readAll(fetcher, readers, Promise.all(done), plan);
+    if (!plan.stop.aborted) return count;
     throw new PosthornError(
       "transport-closed",
       `Cannot replay all of ${name}: the connection was drained meanwhile`,
     );
   } finally {
     await link.close();
+  }
+}
+
+/** Which offsets are replayed of each partition that has some. */
+async function rangesOf(link: KafkaLink, name: string, topic: Topic, { at, isTime }: ReplayPlan) {
+  const starts = await offsetsOf(link, name, topic, "start");
+  const ends = await offsetsOf(link, name, topic, "end");
+  const times = isTime ? await offsetsOf(link, name, topic, at) : undefined;
+  const ranges: { readonly partition: number; readonly begin: number; readonly end: number }[] = [];
+  for (const [partition, end] of ends) {
+    const asked = times === undefined ? at : times.get(partition) ?? -1; // -1: nothing is that young
+    const begin = asked < 0 ? end : Math.max(asked, starts.get(partition) ?? 0);
+    if (begin < end) ranges.push({ partition, begin, end });
+  }
+  return ranges;
+}
+
+function replayedOf(record: ReadRecord, reading: Reading, plan: ReplayPlan): Delivery | undefined {
+  const delivery = deliveryOf(record, reading);
+  if (delivery === undefined) return undefined;
+  const { operation } = delivery;
+  if (operation === undefined && reading.channel !== "event") return undefined; // a reply
+  if (plan.operation !== undefined && operation !== plan.operation) return undefined;
+  const id = delivery.id === undefined ? undefined : `${delivery.id}.${plan.name}`;
+  return {
+    ...delivery,
+    id: id === undefined || id.length > idLength ? undefined : id,
+    replyTo: undefined,
+    correlationId: undefined,
+  };
+}
+
+/** Reads until all is done, or the plan is stopped. */
+async function readAll(
+  fetcher: Fetcher,
+  readers: readonly PartitionReader[],
+  done: Promise<unknown>,
+  { stop, abandon }: ReplayPlan,
+): Promise<void> {
+  const over = new AbortController();
+  const fetching = fetcher.run(over.signal);
+  fetching.catch(() => {}); // the race says it
+  const reads = readers.map((reader) => reader.run());
+  try {
+    if (readers.length > 0) await Promise.race([done, fetching, aborted(stop)]);
+  } finally {
+    over.abort();
+    for (const reader of readers) reader.stop();
+    await Promise.race([Promise.all(reads), aborted(abandon)]);
+    for (const reader of readers) reader.end();
   }
 }

@@ -108,6 +108,7 @@ export class LogReader {
   async #tenure(session: Session, signal: AbortSignal, end: AbortController): Promise<boolean> {
     const { log: { stream, subjects, channel }, receiver, services: { clock }, streams } = this.#options;
     const { created: epoch, state } = await streams.info(session, stream);
+    if (signal.aborted) return false;
     const tenure: Tenure = { shard: "log", epoch, signal };
     const begun = await settled(receiver.begin(tenure), signal);
     if (begun === undefined) return !signal.aborted;
@@ -172,6 +173,6 @@ export class LogReader {
       "posthorn-subject": message.subject,
     };
     for (const [name, [value]] of message.headers ?? []) if (!/^nats-/i.test(name)) headers[name] ??= value;
-    await streams.bury(session, protocol, { body: message.data, headers });
+    await streams.putAside(session, protocol, { body: message.data, headers });
   }
 }

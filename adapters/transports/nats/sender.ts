@@ -14,7 +14,7 @@ interface Acknowledgement {
 type Outcome = "stored" | "broken" | "unheard" | "denied" | "too-large" | { readonly why: string };
 
 /** How many messages are on their way to a stream at most. */
-const windowMax = 500;
+const atOnceMax = 500;
 /** How long a send begins chains. The last of them may take ten seconds more. */
 const sendMs = 18_000;
 const wrongLastId = 10_070;
@@ -27,7 +27,7 @@ const tooLarge = 10_054;
  */
 export class Sender {
   readonly #names: () => string;
-  #window = windowMax;
+  #atOnce = atOnceMax;
 
   /** @param names returns a text that nobody can guess, for each chain */
   constructor(names: () => string) {
@@ -40,16 +40,16 @@ export class Sender {
     const endMs = session.clock.monotonicMs() + sendMs;
     while (answers.length < messages.length) {
       if (session.clock.monotonicMs() > endMs) throw tooSlow(messages[0].subject);
-      const links = messages.slice(answers.length, answers.length + this.#window);
+      const links = messages.slice(answers.length, answers.length + this.#atOnce);
       const outcomes = (await session.exchange(this.#chain(links))).map(outcomeOf);
       const found = outcomes.findIndex((outcome) => outcome !== "stored");
       const stored = found < 0 ? links.length : found;
       for (let index = 0; index < stored; index++) answers.push(undefined);
       if (found < 0) {
-        this.#window = Math.min(2 * this.#window, windowMax);
+        this.#atOnce = Math.min(2 * this.#atOnce, atOnceMax);
         continue;
       }
-      this.#window = Math.max(stored, 1);
+      this.#atOnce = Math.max(stored, 1);
       if (stored > 0) continue; // what the first of a chain is answered does not depend on others
       const { subject } = links[0];
       const first = outcomes[0];

@@ -22,6 +22,7 @@ export interface StreamInfo {
 const nameInUse = 10_058;
 const wrongLastSequence = 10_071;
 const noMessage = 10_037;
+const noStream = 10_059;
 /** How long a reader that says nothing keeps its channel. */
 export const leaseMs = 3_000;
 const nanosPerMs = 1_000_000;
@@ -75,7 +76,7 @@ export class Streams {
   }
 
   /** Keeps a message that this service does not handle. */
-  async bury(
+  async putAside(
     session: Session,
     protocol: string,
     { body, headers }: Omit<Outgoing, "subject">,
@@ -136,7 +137,7 @@ export class Streams {
         Uint8Array.from(atob(message.data ?? ""), (character) => character.charCodeAt(0)),
       );
     } catch (error) {
-      if (error instanceof ApiError && error.number === noMessage) return undefined;
+      if (error instanceof ApiError && [noMessage, noStream].includes(error.number)) return undefined;
       throw error;
     }
   }

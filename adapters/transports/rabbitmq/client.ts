@@ -100,6 +100,9 @@ export const frameBytesMax = 32_768;
 const neverMs = 1_000_000_000;
 const connectMs = 10_000;
 
+/** The version whose inside is known. */
+const version = "5.0.8";
+
 /** Loads the client. It needs the modules of Node. */
 export async function loadClient(): Promise<Client> {
   try {
@@ -122,16 +125,15 @@ export async function loadClient(): Promise<Client> {
       bytes: ({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength),
     };
   } catch (cause) {
-    throw new PosthornError("transport-unavailable", "Cannot load rabbitmq-client on this platform", {
-      cause,
-    });
+    const why = `it needs rabbitmq-client ${version}, and a platform with the modules of Node`;
+    throw new PosthornError("transport-unavailable", `Cannot load the client of RabbitMQ: ${why}`, { cause });
   }
 }
 
 /** The number of the method that brings a message back. */
 const basicReturn = 3_932_210;
 
-/** The inside of a channel of rabbitmq-client 5.0.8. */
+/** The inside of a channel. */
 interface Inside {
   _onMethod(frame: { readonly methodId: number }): void;
   _onHeader(frame: { fields: { contentType?: string; messageId?: string; rawContentType?: string } }): void;
@@ -148,6 +150,12 @@ export async function openChannel(
   const channel = await connection.acquire({ emitErrorsFromChannel: true }) as AmqpChannel & Inside;
   const onMethod = channel._onMethod;
   const onHeader = channel._onHeader;
+  if (typeof onMethod !== "function" || typeof onHeader !== "function") {
+    throw new PosthornError(
+      "transport-unavailable",
+      `Cannot use this rabbitmq-client: it must be ${version}`,
+    );
+  }
   let returns = false;
   channel._onMethod = function (frame) {
     returns = frame.methodId === basicReturn;

@@ -78,6 +78,7 @@ export class Handover implements Tenure {
         await this.#step();
       }
     } catch (error) {
+      this.#stopping = true;
       failed(error);
     }
   }

@@ -57,7 +57,8 @@ function headersOf({ headers = {} }: Message): { all: Texts; attributes: Texts }
   return { all: Object.fromEntries(all), attributes: Object.fromEntries(attributes) };
 }
 
-function textOf(value: unknown): string {
+/** The value of a header as text. */
+export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   if (value === null || value === undefined) return "";
   if (value instanceof Uint8Array) return decoder.decode(value);

@@ -25,21 +25,15 @@ export function eventRoutingKeyOf(protocol: string, event: string, subject: stri
   return isShort(whole) ? whole : `${protocol}.${event}.${fingerprint(subject)}`;
 }
 
-/** What begins the address of an actor, to which its inbox's queue would not lead. No queue of ours begins so. */
-const actorAddress = "actor:";
-
-/** The address to which a reply to an actor goes, with its key. A stranger is given the queue. */
+/** The address to which a reply to an actor goes, with its key. A stranger is given the queue of the inbox. */
 export function addressOfActor(protocol: string, key: string): string {
-  return `${actorAddress}${protocol}/${key}`;
+  return `actor:${protocol}/${key}`;
 }
 
-/** The actor that an address names, if it names one. */
+/** The actor that an address names, if it names one: nobody can make a service write to another exchange. */
 export function actorOf(address: string): { readonly protocol: string; readonly key: string } | undefined {
-  if (!address.startsWith(actorAddress)) return undefined;
-  const end = address.indexOf("/");
-  return end < 0
-    ? undefined
-    : { protocol: address.slice(actorAddress.length, end), key: address.slice(end + 1) };
+  const [, protocol, key] = /^actor:([a-z][A-Za-z0-9]{0,63})\/([^]+)$/.exec(address) ?? [];
+  return protocol === undefined ? undefined : { protocol, key };
 }
 
 /** A channel that is a queue of the broker. */

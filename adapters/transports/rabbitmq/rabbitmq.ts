@@ -1,5 +1,5 @@
-import type { Transport, TransportTraits } from "../../../runtime/ports/transport.ts";
 import { transportEngine } from "../../../runtime/remote/engine.ts";
+import type { Transport, TransportTraits } from "../../../runtime/ports/transport.ts";
 import { loadClient } from "./client.ts";
 import { type RabbitmqOptions, settingsOf } from "./options.ts";
 import { RabbitmqConnection } from "./rabbitmq_connection.ts";
@@ -19,11 +19,12 @@ import { RabbitmqConnection } from "./rabbitmq_connection.ts";
  * - The empty queues `orders.store` and `order.service` say which store the service `orders` has, and that it has the
  *   inbox `order`. A process with another store is refused with `another-store`.
  *
- * Do not bound the inboxes by a policy with `reject-publish`: a message that is refused while one behind it is taken
- * changes the order. Without bounds the broker blocks those who publish when it is short of memory or disk: the state
- * is then `blocked`, and `send` waits. The user of the URL must be allowed to configure, write and read these names, and
- * to write to `amq.default`, over which replies go. `frame_max` of the broker must be at least 32 KiB. `rabbitmq-client`
- * is loaded when a system opens the transport.
+ * A queue stays in the broker, and fills, when its service no longer reads it: delete it then. Do not bound the inboxes
+ * by a policy with `reject-publish`: a message that is refused while one behind it is taken changes the order. Without
+ * bounds the broker blocks those who publish when it is short of memory or disk: the state is then `blocked`, and `send`
+ * waits. The user of the URL must be allowed to configure, write and read these names, and to write to `amq.default`, over
+ * which replies go. `frame_max` of the broker must be at least 32 KiB. `rabbitmq-client` 5.0.8 is loaded when a system
+ * opens the transport; on npm it is an optional peer, which you install.
  *
  * @example
  * ```ts

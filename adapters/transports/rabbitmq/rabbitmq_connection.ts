@@ -10,6 +10,7 @@ import type {
   TransportState,
 } from "../../../runtime/ports/transport.ts";
 import { type AmqpConnection, type Client, type Message, openChannel } from "./client.ts";
+import { textOf } from "./incoming.ts";
 import { Link } from "./link.ts";
 import { directReplyTo, Names, type QueueChannel } from "./names.ts";
 import type { Settings } from "./options.ts";
@@ -21,9 +22,6 @@ import { Backoff, sleep } from "./waiting.ts";
 
 /** How long `open` waits for the broker before it goes on without. */
 const openMs = 5_000;
-
-/** The headers of a rejected message that are kept with it, in characters of JSON: more may not fit into a frame. */
-const headersCopied = 8_192;
 
 /** The states from the one that says most. */
 const statuses = ["refused", "connecting", "blocked", "connected"] as const;
@@ -171,7 +169,7 @@ export class RabbitmqConnection implements TransportConnection {
       type,
       contentType: rawContentType,
       contentEncoding,
-      headers: JSON.stringify(headers ?? {}).length > headersCopied ? said : { ...headers, ...said },
+      headers: { ...copyOf(headers), ...said },
       correlationId,
       replyTo: replyTo?.startsWith(directReplyTo) ? undefined : replyTo,
       exchange: "",
@@ -222,6 +220,25 @@ export class RabbitmqConnection implements TransportConnection {
     const { status: before, reason } = this.#shown;
     if (status === before && state.reason === reason) return;
     this.#shown = state;
-    for (const watcher of [...this.#watchers]) watcher(state);
+    for (const watcher of [...this.#watchers]) {
+      try {
+        watcher(state);
+      } catch (error) { // it must not end the connection
+        this.#services.report(error);
+      }
+    }
   }
+}
+
+/** The headers of a rejected message that are kept with it, in characters: more may not fit into a frame. */
+const headersCopied = 8_192;
+
+/** The headers as text. Those that the broker would obey are left out, and all of them if they are long. */
+function copyOf(headers: Message["headers"] = {}): Record<string, string> {
+  const texts = Object.entries(headers).map(([name, value]) => [name, textOf(value)] as const);
+  const length = texts.reduce((sum, [name, text]) => sum + name.length + text.length, 0);
+  if (length > headersCopied) return {};
+  return Object.fromEntries(
+    texts.filter(([name]) => !/^(b?cc|x-delivery-count|x-acquired-count)$/i.test(name)),
+  );
 }

@@ -89,10 +89,12 @@ export class Reader {
       this.#stop.signal.addEventListener("abort", end);
       await this.#declare(amqp);
       this.#ready.resolve();
+      if (over.signal.aborted) return fault;
       const handover = this.#handover = this.#handoverOf(amqp, end);
       await amqp.basicQos({ prefetchCount: prefetch });
       let last = 0;
       await amqp.basicConsume({ queue: names.queue(channel) }, (message) => {
+        if (over.signal.aborted) return;
         if (message.deliveryTag === ++last) handover.add(message);
         else end(); // one is missing: all come again, in order
       });
@@ -139,6 +141,7 @@ export class Reader {
         if (!amqp.active) return;
         amqp.basicAck({ deliveryTag: messages.at(-1)!.deliveryTag, multiple: true });
         this.#backoff.reset();
+        this.#reported = undefined;
       },
       failed: () => { // the receiver knows why
         this.#failed = true;

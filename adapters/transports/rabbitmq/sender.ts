@@ -106,14 +106,14 @@ export class Sender {
     const { exchange } = batch[0].envelope;
     const refusal = await this.#faultOfExchange(exchange, signal);
     if (refusal !== undefined) return batch.map(() => refusal);
-    const publisher = await this.#publisher(replies ? repliesName : `exchange ${exchange}`);
+    const name = replies ? repliesName : `exchange ${exchange}`;
+    const publisher = await this.#publisher(name);
     const outcomes = await publisher.publish(batch, signal);
     const failed = outcomes.find((outcome) => typeof outcome === "object");
     if (failed === undefined) return outcomes.map((outcome, index) => this.#answer(outcome, batch[index]));
-    if (amqpCodeOf(failed.error) === "ACCESS_REFUSED") {
-      return await this.#publishEach(batch, outcomes, failed.error, { replies, signal });
-    }
-    if (amqpCodeOf(failed.error) === "NOT_FOUND") this.#exchanges.delete(exchange);
+    const code = amqpCodeOf(failed.error);
+    if (code === "ACCESS_REFUSED") return await this.#publishEach(batch, outcomes, name, signal);
+    if (code === "NOT_FOUND") this.#exchanges.delete(exchange);
     this.#learn(failed.error);
     throw this.#unknown(wordsOf(failed.error));
   }
@@ -122,16 +122,31 @@ export class Sender {
   async #publishEach(
     batch: readonly Outgoing[],
     outcomes: readonly Outcome[],
-    error: unknown,
-    { replies, signal }: { readonly replies: boolean; readonly signal: AbortSignal },
+    name: string,
+    signal: AbortSignal,
   ): Promise<Answer[]> {
-    if (batch.length === 1) return [{ code: "refused", message: this.#words(batch[0], wordsOf(error)) }];
     const answers: Answer[] = [];
     for (const [index, outcome] of outcomes.entries()) {
-      if (typeof outcome !== "object") answers.push(this.#answer(outcome, batch[index]));
-      else answers.push(...await this.#publish([batch[index]], replies, signal));
+      const outgoing = batch[index];
+      if (typeof outcome !== "object") answers.push(this.#answer(outcome, outgoing));
+      else answers.push(await this.#publishAlone(outgoing, name, signal));
     }
     return answers;
+  }
+
+  /** Publishes on a channel that nobody else uses: so what the broker says about the channel is about this one. */
+  async #publishAlone(outgoing: Outgoing, name: string, signal: AbortSignal): Promise<Answer> {
+    const publisher = await this.#open(name);
+    const [outcome] = await publisher.publish([outgoing], signal);
+    if (typeof outcome !== "object") {
+      // The reply comes to the channel that has asked.
+      if (name === repliesName) this.#publishers.set(name, Promise.resolve(publisher));
+      else publisher.close();
+      return this.#answer(outcome, outgoing);
+    }
+    const words = wordsOf(outcome.error);
+    if (amqpCodeOf(outcome.error) !== "ACCESS_REFUSED") throw this.#unknown(words);
+    return { code: "refused", message: this.#words(outgoing, words) };
   }
 
   #answer(outcome: Outcome, outgoing: Outgoing): Answer {

@@ -5,7 +5,7 @@
 import { Broker } from "../broker.ts";
 import { brokerKinds, isBrokerName } from "../brokers.ts";
 import { faultsOf, summaryOf } from "./check.ts";
-import { run, scheduleFor } from "./run.ts";
+import { paceOf, run } from "./run.ts";
 
 const [name = "", ...others] = Deno.args;
 if (!isBrokerName(name)) {
@@ -20,10 +20,10 @@ await kind.install();
 console.log(`${name}, seed ${seed}, ${seconds} s`);
 await using broker = await Broker.temporary(kind);
 const began = performance.now();
-const schedule = scheduleFor(kind, seconds <= 20);
+const pace = paceOf(kind, seconds <= 20);
 const onStep = (step: string) =>
   console.log(`${((performance.now() - began) / 1_000).toFixed(1)} s: ${step}`);
-const result = await run({ broker, seed, durationMs: seconds * 1_000, ...schedule, onStep });
+const result = await run({ broker, seed, durationMs: seconds * 1_000, ...pace, onStep });
 console.log(`${result.kills} kills; ${summaryOf(result)}`);
 console.log("failed:", result.codes);
 for (const letters of result.dead) console.log(`dead letters of ${letters}`);

@@ -1,6 +1,6 @@
 import { Broker, type BrokerKind } from "../broker.ts";
 import { check, type Verdict } from "./check.ts";
-import { faultsOf } from "./faults.ts";
+import { drawFaults } from "./draw_faults.ts";
 import { History, type Report } from "./history.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -27,8 +27,11 @@ export interface CrashResult extends Verdict {
 /** How long nothing may come before what is missing counts as lost. */
 const patienceMs = 60_000;
 
+/** How long nothing may come before no repeats are expected any more. */
+const repeatsMs = 5_000;
+
 /** How each broker is treated: a group of Kafka needs a while to notice that a member is gone. */
-export function scheduleFor({ name }: BrokerKind, isShort: boolean) {
+export function paceOf({ name }: BrokerKind, isShort: boolean) {
   const isSlow = name === "kafka";
   return {
     killEachMs: isSlow ? (isShort ? 20_000 : 10_000) : 3_000,
@@ -57,10 +60,11 @@ export async function run(options: CrashOptions): Promise<CrashResult> {
     else if (report.is === "note") onStep(`${worker}: ${report.text}`);
   };
   const workers = workersOf(broker.url, `crash${seed}`, folder);
-  const faults = faultsOf({ ...options, workers: Object.keys(workers) });
+  const faults = drawFaults({ ...options, workers: Object.keys(workers) });
   try {
     await using supervisor = new Supervisor({ workers, broker, onReport, onStep });
-    await supervisor.tell("go"); // all have said that they are ready
+    await supervisor.tell("listen"); // each does so when it listens: who speaks before is not heard by all
+    await supervisor.tell("go");
     await supervisor.run(durationMs, faults);
     onStep("everything runs: no more is sent");
     await supervisor.tell("quiet");
@@ -78,7 +82,10 @@ export async function run(options: CrashOptions): Promise<CrashResult> {
   }
 }
 
-/** Asks for the states again and again, until nothing is missing or nothing more comes. */
+/**
+ * Asks for the states again and again. Ends when nothing is missing and nothing more has come for a while, or when
+ * nothing comes for so long that what is missing is lost.
+ */
 async function settled(
   supervisor: Supervisor,
   history: History,
@@ -90,8 +97,9 @@ async function settled(
     const verdict = check(history);
     if (verdict.received !== received) quietMs = 0;
     received = verdict.received;
-    if (verdict.lost.length === 0 || quietMs >= patienceMs) return verdict;
-    if (quietMs % 10_000 === 0) onStep(`${verdict.lost.length} have not come yet`);
+    const isComplete = verdict.lost.length === 0;
+    if (quietMs >= (isComplete ? repeatsMs : patienceMs)) return verdict;
+    if (!isComplete && quietMs % 10_000 === 0) onStep(`${verdict.lost.length} have not come yet`);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
 }

@@ -1,4 +1,4 @@
-import type { Fault } from "./faults.ts";
+import type { Fault } from "./draw_faults.ts";
 import type { Report } from "./history.ts";
 import { WorkerProcess } from "./worker_process.ts";
 

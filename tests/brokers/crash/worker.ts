@@ -1,5 +1,5 @@
-// One process of a service, in a crash test: NAME NUMBER START URL NAMESPACE FILE. It takes the commands "go",
-// "quiet" and "report", and reports in lines of JSON.
+// One process of a service, in a crash test: NAME NUMBER START URL NAMESPACE FILE. It takes the commands
+// "listen", "go", "quiet" and "report", and reports in lines of JSON.
 
 import { System } from "@posthorn/posthorn";
 import { sqlite } from "@posthorn/posthorn/sqlite";

@@ -19,6 +19,7 @@ export class WorkerProcess {
   readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
   readonly #ended: Promise<void>;
   #isEnding = false;
+  #hasEnded = false;
 
   constructor({ name, args, onReport, onFailure }: WorkerOptions) {
     this.name = name;
@@ -45,14 +46,14 @@ export class WorkerProcess {
 
   async kill(): Promise<void> {
     this.#isEnding = true;
-    this.#child.kill("SIGKILL");
+    if (!this.#hasEnded) this.#child.kill("SIGKILL");
     await this.#ended;
   }
 
   /** Closes its input, which ends it in order. */
   async end(): Promise<void> {
     this.#isEnding = true;
-    await this.#input.close();
+    if (!this.#hasEnded) await this.#input.close();
     await this.#ended;
   }
 
@@ -61,6 +62,7 @@ export class WorkerProcess {
     const said = lastText(this.#child.stderr);
     await this.#read();
     const { code, signal } = await this.#child.status;
+    this.#hasEnded = true;
     await this.#input.abort().catch(() => {}); // a killed one has broken the pipe
     const error = new Error(`Worker ${this.name} ended with ${signal ?? code}: ${await said}`);
     for (const { reject } of this.#waiting.values()) reject(error);

@@ -101,7 +101,10 @@ export const settled: Channel = { kind: "event", protocol: "market", event: "set
 export const quotes: Channel = { kind: "event", protocol: "market", event: "quote", mode: "survey" };
 export const replies: Channel = { kind: "replies" };
 
-export type ReaderOptions = StageOptions & { readonly expose?: readonly Operation[] };
+export type ReaderOptions = StageOptions & {
+  readonly expose?: readonly Operation[];
+  readonly reads?: "queue" | "log";
+};
 
 /** Starts a process of the service `orders`. */
 export async function reader(
@@ -109,10 +112,10 @@ export async function reader(
   options: ReaderOptions = {},
   actors: readonly Actor[] = [order()],
 ): Promise<Reader> {
-  const { expose, ...others } = options;
+  const { expose, reads, ...others } = options;
   const captured = capture(options.store ?? stage.store);
   const system = await stage.start(actors, { ...others, store: captured.store });
-  return await captured.reader(system, actors, expose);
+  return await captured.reader(system, actors, expose, reads);
 }
 
 const exposed = [Order.add, Order.maybe, Order.total, Order.settle];
@@ -132,9 +135,10 @@ export function capture(inner: Store) {
     system: System,
     actors: readonly Actor[],
     expose: readonly Operation[] = exposed,
+    reads: "queue" | "log" = "queue",
   ): Promise<Reader> => {
     const { durable } = await persistence!.activate({ protocol: "~topic", key: "none" });
-    return readerOn(system, parts!, persistence!, durable as OpenStore, actors, expose);
+    return readerOn(system, parts!, persistence!, durable as OpenStore, actors, expose, reads);
   };
   return { store, reader };
 }
@@ -146,12 +150,13 @@ function readerOn(
   open: OpenStore,
   actors: readonly Actor[],
   expose: readonly Operation[],
+  reads: "queue" | "log",
 ): Reader {
   const random = seededRandom(7);
   const registry = new Registry({ actors, expose, remote: [Market.settled, Market.quote], stored: true });
   const traits = {
     name: "hand",
-    reads: "queue",
+    reads,
     order: "shard",
     namesStrangers: false,
     messageBytes: 1_000_000,
@@ -178,6 +183,7 @@ function readerOn(
     options,
     services,
     ids,
+    reads,
     store: open,
     durable: { receiver: (channel, parts) => new DurableIntake(channel, parts) },
     respondents: persistence.respondents,

@@ -1,6 +1,7 @@
 // Asks of other services are started at most once, and answered at once from memory.
 
 import assert from "node:assert/strict";
+import { sourceKey } from "../../../runtime/durable/rows/keys.ts";
 import { inMemory } from "../durable/durable_stage.ts";
 import { delivered, lettersOf, notesOf, Order, order, reader, shown, tenureOf } from "./intake_stage.ts";
 
@@ -47,6 +48,28 @@ inMemory("an ask runs at most once: a repeat is told that nobody knows its outco
   const problems = sent.map(shown).filter((line) => line.includes("outcome-unknown"));
   assert.equal(problems.length, 4);
 });
+
+inMemory(
+  "asks that no log keeps need no commit, so that each process answers its share of them",
+  async (stage) => {
+    const { receiver, sent, open } = await reader(stage, { reads: "log" });
+    const [here, there] = [receiver(), receiver()];
+    const [ours, theirs] = [tenureOf("asks"), tenureOf("asks")];
+    await here.begin(ours);
+    await there.begin(theirs);
+    const ask = (id: string) => delivered("total", undefined, { id, ...asked });
+    await here.take([ask("a")], ours);
+    await there.take(
+      [ask("b"), { ...ask("c"), body: new Uint8Array([123]), contentType: "text/csv" }],
+      theirs,
+    );
+    await here.take([ask("d")], ours);
+    await stage.settle();
+    assert.deepEqual(sent.map(shown).filter((line) => line === "q c1 json []").length, 3);
+    const [source] = await open.session.connection.read([sourceKey("inbox:order", "asks")]);
+    assert.equal(source, undefined, "no row says who reads them");
+  },
+);
 
 inMemory("an ask is started only when its batch is committed", async (stage) => {
   const { receiver, sent, system } = await reader(stage);

@@ -93,7 +93,7 @@ brokerTest(
     await eventually(() => taker.ids.at(-1) === "after", "the usual shard goes on");
     await assert.rejects(
       transport.replay(Order.settled, { offset: 0 }),
-      (error) => error instanceof PosthornError && error.code === "not-found",
+      (error) => error instanceof PosthornError && error.code === "no-receiver",
     );
     await connection.close();
     await assert.rejects(

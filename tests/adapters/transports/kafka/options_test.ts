@@ -31,6 +31,13 @@ Deno.test("options that cannot work are refused with words that name them, and n
   }
 });
 
+Deno.test("an event whose topic is another one's cannot be exposed", () => {
+  for (const name of ["dead", "replies"]) {
+    const Order = protocol("order", { [name]: event(unchecked<number>()) });
+    for (const expose of [[Order], [Order[name]]]) assert.throws(() => kafka({ brokers, expose }), TypeError);
+  }
+});
+
 Deno.test("no inspection of the transport shows the password", () => {
   const transport = kafka({ brokers, sasl: { mechanism: "plain", username: "u", password: "secret" } });
   assert.doesNotMatch(Deno.inspect(transport, { depth: 100, showHidden: true }), /secret/);
@@ -56,5 +63,5 @@ Deno.test("a replay that is not possible is refused before anything is read", as
   await assert.rejects(transport.replay(Order, { atMs: 0.5 }), RangeError);
   await assert.rejects(transport.replay(Order, { offset: 0, name: "A b" }), RangeError);
   await assert.rejects(transport.replay(Order.dead, { offset: 0 }), /the dead letters or replies of order/);
-  await assert.rejects(transport.replay(Order, { offset: 0 }), { code: "not-found" });
+  await assert.rejects(transport.replay(Order, { offset: 0 }), { code: "no-receiver" });
 });

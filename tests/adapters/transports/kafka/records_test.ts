@@ -94,6 +94,28 @@ Deno.test("a reply to a process is for that process alone, and has what its requ
   assert.equal(deliveryOf(stranger, names.reading({ kind: "process" }))?.correlationId, "c");
 });
 
+Deno.test("the headers of Spring and of NestJS are understood", () => {
+  const partitionOf = (value: string | Uint8Array) => {
+    const got = deliveryOf(headersOf({ "kafka_replyTopic": "mine", "kafka_replyPartition": value }), inbox)!;
+    return names.target({ kind: "reply", address: got.replyTo! })!.partition;
+  };
+  assert.equal(partitionOf("0"), 0);
+  assert.equal(partitionOf("1234"), 1234); // four bytes, and digits
+  assert.equal(partitionOf(Uint8Array.from([0, 0, 1, 2])), 258);
+  assert.equal(partitionOf(Uint8Array.from([255, 255, 255, 255])), undefined);
+  assert.equal(partitionOf("x"), undefined);
+  const failed = deliveryOf(
+    headersOf({ "kafka_correlationId": "c", "kafka_nest-err": "no such order" }),
+    inbox,
+  )!;
+  assert.equal(failed.contentType, "application/problem+json");
+  assert.deepEqual(JSON.parse(new TextDecoder().decode(failed.body)), { detail: "no such order" });
+  assert.equal(
+    deliveryOf(headersOf({ "kafka_correlationId": "c", "kafka_nest-is-disposed": "" }), inbox),
+    undefined,
+  );
+});
+
 Deno.test("a forged header of the adapter is no header of the message, and a strange one does no harm", () => {
   const got = deliveryOf(
     headersOf({

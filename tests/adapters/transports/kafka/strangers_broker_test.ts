@@ -97,6 +97,8 @@ if (!hasKcat && Deno.env.get("POSTHORN_BROKERS") !== "required") {
         "-H",
         "ce_type=com.example.order.add",
         "-H",
+        "ce_source=/shop",
+        "-H",
         "content-type=application/json",
       ];
       await kcat(brokers, ["-P", "-t", prefix, "-k", "ada", ...event, "-z", "snappy"], `{"cents":1}\n`);
@@ -107,10 +109,10 @@ if (!hasKcat && Deno.env.get("POSTHORN_BROKERS") !== "required") {
       );
       await eventually(() => taker.taken.length === 2, "both are taken");
       const [first, second] = taker.taken;
-      assert.deepEqual([first.id, first.operation, first.headers.ce_type], [
+      assert.deepEqual([first.id, first.operation, first.headers["ce-source"]], [
         "e-1",
         "add",
-        "com.example.order.add",
+        "/shop",
       ]);
       assert.deepEqual([second.operation, second.body.length, second.key], ["add", 0, "ada"]);
     },
@@ -141,6 +143,10 @@ if (!hasKcat && Deno.env.get("POSTHORN_BROKERS") !== "required") {
         const header of [
           "id=ada-0",
           "ce_subject=de.berlin",
+          "ce_specversion=1.0",
+          "ce_id=ada-0",
+          `ce_source=/${prefix}`,
+          `ce_type=${prefix}.settled`,
           "content-type=application/json",
           "traceparent=00-1-2-01",
         ]

@@ -37,6 +37,27 @@ brokerTest(
 
 brokerTest(
   "nats",
+  "a service without a store reads from an empty server, and each message once",
+  async ({ own, prefix }) => {
+    await using stage = new Stage(prefix);
+    const { url } = await own();
+    const inbox = stage.inbox("a");
+    const first = await stage.connect("reader", { url }, { stored: false });
+    const taken = await stage.read(first, inbox);
+    const sender = await stage.connect("sender", { url }, { stored: false });
+    await sender.send(parcels(inbox, 0, 20));
+    await eventually(() => taken.deliveries.length === 20, "all are taken");
+    await first.drain();
+    const next = await stage.read(await stage.connect("reader", { url }, { stored: false }), inbox);
+    await sender.send(parcels(inbox, 20, 1));
+    await eventually(() => next.deliveries.length > 0, "the next is taken");
+    assert.deepEqual(next.bodies, ["20"]);
+    assert.deepEqual(stage.reported, []);
+  },
+);
+
+brokerTest(
+  "nats",
   "a connection that is cut in the middle of a frame loses nothing and keeps the order",
   async ({ url, prefix }) => {
     await using stage = new Stage(prefix);
@@ -238,5 +259,24 @@ brokerTest(
       [undefined],
       "a process of the version before may still tell",
     );
+  },
+);
+
+brokerTest(
+  "nats",
+  "a server that wants TLS gets it, or the reason says what to use instead",
+  async ({ own, prefix }) => {
+    await using stage = new Stage(prefix);
+    const { node } = await own({ tls: true, password: true });
+    const ca = await Deno.readTextFile(node.authority!);
+    const connection = await stage.connect("reader", { url: node.url, tls: { ca } });
+    const { status, reason } = connection.state;
+    const [major, minor] = Deno.version.deno.split(".").map(Number);
+    if (major > 2 || minor >= 9) assert.deepEqual([status, reason], ["connected", undefined]);
+    else {assert(
+        status === "refused" && /use wss:\/\/ there$/.test(reason!) && !reason!.includes(node.password!),
+      );}
+    const untrusting = await stage.connect("reader", { url: node.url });
+    assert.notEqual(untrusting.state.status, "connected", "an authority that nobody knows is not trusted");
   },
 );

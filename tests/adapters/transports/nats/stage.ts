@@ -55,13 +55,17 @@ export class Stage implements AsyncDisposable {
     this.#prefix = prefix;
   }
 
-  async connect(service: string, options: NatsOptions): Promise<TransportConnection> {
+  async connect(
+    service: string,
+    options: NatsOptions,
+    { stored = true } = {},
+  ): Promise<TransportConnection> {
     const connection = await nats(options).open({
       clock: systemClock(),
       random: systemRandom(),
       service: `${this.#prefix}-${service}`,
       instance: `${this.#prefix}-${++this.#processes}`,
-      store: `${this.#prefix}-${service}`,
+      store: stored ? `${this.#prefix}-${service}` : undefined,
       report: (error) => void this.reported.push(error),
     });
     this.#stack.defer(() => connection.close());

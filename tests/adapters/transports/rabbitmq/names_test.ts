@@ -56,7 +56,16 @@ Deno.test("the address of an actor names it whatever its key, and a queue is no 
   for (const key of ["ada", "a/b:c", "日".repeat(170)]) {
     assert.deepEqual(actorOf(addressOfActor("order", key)), { protocol: "order", key });
   }
-  for (const queue of ["order", "actor", "actor:order", "billing.replies"]) {
+  for (
+    const queue of [
+      "order",
+      "actor",
+      "actor:order",
+      "billing.replies",
+      "actor:/order",
+      "actor:posthorn.events/x",
+    ]
+  ) {
     assert.equal(actorOf(queue), undefined);
   }
 });

@@ -159,6 +159,7 @@ brokerTest(
     const first = connection.receive(inboxOf(prefix), taker);
     await first.ready;
     taker.reject = ({ id }) => id === "bad" ? "invalid-payload" : undefined;
+    await other.channel.queueDeclare({ queue: `${prefix}.copied`, durable: true, arguments: {} });
     const envelope = {
       ...plain,
       exchange: prefix,
@@ -168,7 +169,7 @@ brokerTest(
     };
     const headers = { "x-a": "b", many: Array(2_000).fill(7), flag: true };
     await other.channel.basicPublish(
-      { ...envelope, messageId: "bad", headers: { "x-a": "b", flag: true } },
+      { ...envelope, messageId: "bad", headers: { "x-a": "b", flag: true, CC: [`${prefix}.copied`] } },
       other.bytes("{"),
     );
     await other.channel.basicPublish({
@@ -197,9 +198,11 @@ brokerTest(
       "posthorn-routing-key": "ada",
     };
     assert.deepEqual(letters, [
-      ["bad", "add", { "x-a": "b", flag: true, ...why }],
+      ["bad", "add", { "x-a": "b", flag: "true", ...why }],
       ["bad", "add", why], // its headers are too many to be copied
     ]);
+    // The broker would obey the header CC of a dead letter, too.
+    assert.equal(await other.channel.basicGet({ queue: `${prefix}.copied` }), undefined);
   },
 );
 

@@ -20,7 +20,7 @@ export interface FaultOptions {
 }
 
 /** When what is killed: the same for the same seed. Workers take turns, in an order that is drawn. */
-export function faultsOf(options: FaultOptions): Fault[] {
+export function drawFaults(options: FaultOptions): Fault[] {
   const { seed, durationMs, workers, killEachMs, brokerKills } = options;
   const random = seededRandom(seed);
   const faults: Fault[] = [];

@@ -1,0 +1,89 @@
+// Two services, and a stranger, exchange all modes over a real NATS server.
+
+import assert from "node:assert/strict";
+import { System, type SystemOptions } from "@posthorn/posthorn";
+import { nats, type NatsOptions } from "@posthorn/posthorn/nats";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+import { brokerTest } from "../../../brokers/given.ts";
+import { Carrier, Ledger, ledger, Order, order } from "../../../runtime/remote/services.ts";
+import { asAdministrator, deleteStreams } from "./admin.ts";
+import { eventually } from "./stage.ts";
+
+async function start(options: Omit<SystemOptions, "transport">, transport: NatsOptions): Promise<System> {
+  const system = new System({ log: false, ...options, transport: nats(transport) });
+  await system.ready();
+  return system;
+}
+
+for (const stored of [true, false]) {
+  const where = stored ? "with SQLite files" : "without stores";
+
+  brokerTest(
+    "nats",
+    `NATS, ${where}: two services and a stranger exchange all five modes`,
+    async ({ url, prefix }) => {
+      const folder = await Deno.makeTempDir();
+      const storeOf = (name: string) => stored ? { store: sqlite(`${folder}/${name}.db`) } : {};
+      const namespace = prefix;
+      try {
+        const shopOptions = { name: "shop", actors: [order()], ...storeOf("shop"), remote: [Ledger.note] };
+        const shopExpose = [Order.add, Order.lines, Order.settle, Order.settled, Carrier];
+        await using shop = await start(shopOptions, { url, namespace, expose: shopExpose });
+        await using books = await start(
+          { name: "books", actors: [ledger()], ...storeOf("books"), remote: [Order, Carrier.quote] },
+          { url, namespace, expose: [Ledger.note] },
+        );
+        await using twin = stored
+          ? await start(shopOptions, { url, namespace, expose: shopExpose })
+          : undefined;
+        assert.equal(twin === undefined, !stored);
+        const ada = books.ref(Order, "ada");
+        // A system is ready although the broker may be away: its inbox comes a moment later.
+        await eventually(() => ada.ask(Order.lines).then(() => true, () => false), "the inbox is there");
+        for (const line of ["tea", "milk", "cake"]) await ada.tell(Order.add, line);
+        await eventually(async () => (await ada.ask(Order.lines)).length === 3, "the tells arrive");
+        assert.deepEqual(await ada.ask(Order.lines), ["tea", "milk", "cake"]);
+        // Asks go to each process of a service in turn, and are no reason for one to keep the other out.
+        for (let asked = 0; asked < 50; asked++) assert.equal((await ada.ask(Order.lines)).length, 3);
+
+        const heard: string[] = [];
+        using _heard = books.subscribe(Order.settled, (text) => void heard.push(text));
+        const ticket = await ada.submit(Order.settle, 5);
+        assert.equal(await ticket.reply(), "ada 5");
+        await assert.rejects((await ada.submit(Order.settle, -1)).reply(), { code: "failed" });
+        await eventually(() => heard.length === 1, "the event is heard");
+        assert.deepEqual(heard, ["de ada"]);
+
+        const book = books.ref(Ledger, "ada");
+        await (await book.submit(Ledger.book, 7)).reply();
+        await eventually(async () => (await book.ask(Ledger.lines)).length === 1, "an actor gets the reply");
+        assert.deepEqual(await book.ask(Ledger.lines), ["booked ada 7"]);
+
+        using _quote = books.subscribe(Carrier.quote, (grams) => grams * 3);
+        const quotes: number[] = [];
+        await eventually(async () => {
+          for await (const reply of shop.survey(Carrier.quote, 2, { max: 1, timeoutMs: 5_000 })) {
+            quotes.push(reply);
+          }
+          return quotes.length > 0;
+        }, "the survey is answered");
+        assert.equal(quotes[0], 6);
+
+        await asAdministrator(url, async (stranger) => {
+          const order = `${namespace}.order.eve`;
+          const stored = await stranger.request(`${order}.add`, '"salt"', { timeout: 5_000 });
+          assert.match(stored.string(), /"seq":/);
+          await eventually(
+            async () => (await stranger.request(`${order}.lines`)).string() === '["salt"]',
+            "it is told",
+          );
+          const problem = await stranger.request(`${order}.lines`, "{", { timeout: 5_000 });
+          assert.equal(problem.headers?.get("content-type"), "application/problem+json");
+        });
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+        await deleteStreams(url, (name) => name.startsWith(namespace.toUpperCase()));
+      }
+    },
+  );
+}
