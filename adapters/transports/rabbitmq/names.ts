@@ -10,10 +10,10 @@ export const directReplyTo = "amq.rabbitmq.reply-to";
  * that begins so, and any stranger may give one.
  */
 export function isDirectAddress(address: string): boolean {
-  const [, process] =
-    /^amq\.rabbitmq\.reply-to\.([A-Za-z0-9+/]+={0,2})\.[A-Za-z0-9+/]+={0,2}$/.exec(address) ?? [];
-  if (process === undefined || process.length % 4 !== 0) return false;
-  const bytes = Uint8Array.from(atob(process), (character) => character.charCodeAt(0));
+  const [, term] = /^amq\.rabbitmq\.reply-to\.([A-Za-z0-9+/]+={0,2})\.[A-Za-z0-9+/]+={0,2}$/.exec(address) ??
+    [];
+  if (term === undefined || term.length % 4 !== 0) return false;
+  const bytes = Uint8Array.from(atob(term), (character) => character.charCodeAt(0));
   const [version, kind, atom] = bytes;
   const begin = atom === longAtom ? 5 : 4;
   const length = atom === longAtom ? bytes[3] << 8 | bytes[4] : bytes[3];
