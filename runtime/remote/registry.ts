@@ -32,8 +32,8 @@ export class Registry {
   constructor({ actors, expose, remote, stored }: RegistryParts) {
     this.#actors = new Map(actors.map((actor) => [actor.name, actor]));
     this.#stored = stored;
-    for (const operation of expose.flatMap(operationsIn)) this.#expose(operation);
-    for (const operation of remote.flatMap(operationsIn)) this.#reach(operation);
+    for (const operation of listedIn("expose", expose)) this.#expose(operation);
+    for (const operation of listedIn("remote", remote)) this.#reach(operation);
   }
 
   /** Whether other services host actors of that protocol, as far as this one may speak to them. */
@@ -148,8 +148,21 @@ function isBroadcast({ mode }: Operation): boolean {
   return mode === "event" || mode === "survey";
 }
 
-function operationsIn(listed: Listed): Operation[] {
-  return "~protocol" in listed ? Object.values(operationsOf(listed)) : [listed];
+/** The operations that a list of a user names. Throws a `TypeError` if it has something else: a misspelt one is `undefined`. */
+function listedIn(list: string, given: readonly Listed[]): Operation[] {
+  if (!Array.isArray(given)) {
+    throw new TypeError(`Cannot use ${list}: it must be a list of protocols and operations`);
+  }
+  return given.flatMap((listed: Partial<Operation> | null | undefined, index) => {
+    const why = `its entry ${index} is neither a protocol nor an operation of one`;
+    if (typeof listed !== "object" || listed === null) throw new TypeError(`Cannot use ${list}: ${why}`);
+    if ("~protocol" in listed) return Object.values(operationsOf(listed as NamedProtocol<string>));
+    const { protocol, name, mode } = listed;
+    if ([protocol, name, mode].some((part) => typeof part !== "string")) {
+      throw new TypeError(`Cannot use ${list}: ${why}`);
+    }
+    return [listed as Operation];
+  });
 }
 
 function broadcasts(operations: Operations): Operation[] {

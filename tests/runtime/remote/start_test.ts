@@ -67,10 +67,31 @@ Deno.test("remote needs a transport, and a transport needs a name", () => {
   }
 });
 
+Deno.test("what is listed is protocols and operations, and a misspelt one is told", () => {
+  const misspelt = (Order as unknown as Record<string, typeof Order.add>).ad;
+  for (const entry of [misspelt, null, "order", {}, order] as unknown as (typeof Order.add)[]) {
+    const why = "its entry 1 is neither a protocol nor an operation of one";
+    const exposing = new FakeTransport([Order.add, entry]);
+    assert.equal(refusal({ name: "shop", transport: exposing }), `Cannot use expose: ${why}`);
+    const remote = [Ledger, entry];
+    assert.equal(
+      refusal({ name: "shop", transport: new FakeTransport(), remote }),
+      `Cannot use remote: ${why}`,
+    );
+  }
+  assert.equal(
+    refusal({ name: "shop", transport: new FakeTransport(), remote: Ledger as never }),
+    "Cannot use remote: it must be a list of protocols and operations",
+  );
+});
+
 Deno.test("a transport carries its engine", () => {
   const { traits, expose, open } = new FakeTransport();
   const transport = { traits, expose, open } as never;
   assert.match(refusal({ name: "shop", transport }), /^Cannot use the transport fake: it has no engine/);
+  for (const other of ["amqp://127.0.0.1", {}, null] as never[]) {
+    assert.match(refusal({ name: "shop", transport: other }), /^Cannot use the transport: it has no engine/);
+  }
 });
 
 Deno.test("what is exposed is hosted, is not unchecked, and is one protocol of that name", () => {
