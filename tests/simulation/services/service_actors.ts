@@ -13,6 +13,7 @@ import {
 
 /** What actors tell the run. */
 export interface ServiceWorld {
+  readonly capacity: number;
   /** How long a handler takes, in milliseconds of its process. */
   pause(): Promise<void>;
 }
@@ -56,7 +57,7 @@ export function serviceActor(service: Service, world: ServiceWorld): Actor {
         return { tag, from: `${service}/${ctx.key}`, n: ctx.state.added.length };
       },
     },
-    mailbox: { capacity: 100 },
+    mailbox: { capacity: world.capacity },
   });
 
   /** Notes a message, and sends what it causes. Returns the name of the actor. */
@@ -101,16 +102,16 @@ function count(ctx: Context<Service, State>, to: string): number {
 }
 
 /** Subscribes actors to the events and surveys of all services. */
-export function subscribe(service: Service, system: System): Promise<unknown> {
+export async function subscribe(service: Service, system: System, pause: () => Promise<void>): Promise<void> {
   const own = kinds[service];
-  return Promise.all(services.flatMap((other) => {
-    const subscriptions = [
-      system.subscribe(kinds[other].posted, system.ref(own, keys[0]).at(own.heard)),
-      system.subscribe(kinds[other].posted, system.ref(own, keys[1]).at(own.heard)),
-      system.subscribe(kinds[other].count, system.ref(own, keys[2]).at(own.count)),
-    ];
-    return subscriptions.map(({ ready }) => ready);
-  }));
+  const wanted = services.flatMap((other) => [
+    () => system.subscribe(kinds[other].posted, system.ref(own, keys[0]).at(own.heard)),
+    () => system.subscribe(kinds[other].posted, system.ref(own, keys[1]).at(own.heard)),
+    () => system.subscribe(kinds[other].count, system.ref(own, keys[2]).at(own.count)),
+  ]);
+  for (const begin of wanted) {
+    while (!await begin().ready.then(() => true, () => false)) await pause(); // there is no room for an actor
+  }
 }
 
 export function hashOf(text: string): number {
