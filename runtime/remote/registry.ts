@@ -113,6 +113,7 @@ export class Registry {
   #expose(operation: Operation): void {
     const { protocol, name } = operation;
     const what = `Cannot expose ${protocol}.${name}`;
+    if (operation.mode === "survey") requireChecked(operation, what); // others ask it here
     if (isBroadcast(operation)) return add(this.#exposed, operation, what);
     const actor = this.#actors.get(protocol);
     if (actor === undefined) throw new TypeError(`${what}: this system hosts no actor of ${protocol}`);
@@ -121,10 +122,7 @@ export class Registry {
         `${what}: the ${protocol} that this system hosts has another operation of that name`,
       );
     }
-    if (operation.payload !== undefined && isUnchecked(operation.payload)) {
-      const why = "its payload is unchecked, and input from outside must be validated: give it a schema";
-      throw new TypeError(`${what}: ${why}`);
-    }
+    requireChecked(operation, what);
     add(this.#exposed, operation, what);
   }
 
@@ -134,6 +132,9 @@ export class Registry {
     if (!isBroadcast(operation) && this.#actors.has(protocol)) {
       throw new TypeError(`${what}: this system hosts ${protocol} itself`);
     }
+    if (isBroadcast(operation)) {
+      requireChecked(operation, `Cannot hear ${protocol}.${name} of other services`);
+    }
     add(this.#remote, operation, what);
   }
 }
@@ -141,6 +142,13 @@ export class Registry {
 /** An operation as the inbox of its protocol takes it. */
 export function inboxOperation({ name, mode }: Operation): InboxOperation {
   return { name, mode: mode as InboxOperation["mode"] };
+}
+
+/** Throws a `TypeError` if this service could not validate what others send. */
+function requireChecked({ payload }: Operation, what: string): void {
+  if (payload === undefined || !isUnchecked(payload)) return;
+  const why = "its payload is unchecked, and input from outside must be validated: give it a schema";
+  throw new TypeError(`${what}: ${why}`);
 }
 
 /** Whether an operation has many receivers. */

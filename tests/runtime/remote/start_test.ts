@@ -102,6 +102,17 @@ Deno.test("what is exposed is hosted, is not unchecked, and is one protocol of t
     of(Order.note),
     "Cannot expose order.note: its payload is unchecked, and input from outside must be validated: give it a schema",
   );
+  const Market = protocol("market", {
+    closed: event(unchecked<string>()),
+    quote: survey(unchecked<string>(), z.string()),
+  });
+  const why = "its payload is unchecked, and input from outside must be validated: give it a schema";
+  assert.equal(of(Market.quote), `Cannot expose market.quote: ${why}`); // others ask it here
+  assert.equal(of(Market.closed), "accepted"); // it is published here, and heard by others
+  for (const heard of [Market.closed, Market.quote]) {
+    const refused = refusal({ name: "shop", transport: new FakeTransport(), remote: [heard] });
+    assert.equal(refused, `Cannot hear market.${heard.name} of other services: ${why}`);
+  }
   const Other = protocol("order", { add: tell(z.string()) });
   assert.equal(
     of(Other.add),
