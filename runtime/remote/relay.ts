@@ -225,7 +225,6 @@ export class Relay {
       if (!(error instanceof TooLargeError)) throw error;
       await this.#buryAs(row, fault, "");
     }
-    this.#gone([row]);
   }
 
   async #buryAs(row: Row, { reason, why }: Fault, text: string): Promise<void> {
@@ -249,6 +248,7 @@ export class Relay {
     writeSet.after(() => deadLettered(letter));
     const committed = await commitOne(session.committer, writeSet, "a dead letter");
     if (committed !== undefined) writeSet.land(committedDelivery, committed, session.nextReadEpoch());
+    this.#gone([row]);
   }
 }
 

@@ -1,3 +1,4 @@
+import { PosthornError } from "../../../runtime/base/errors.ts";
 import type { Parcel, Refusal } from "../../../runtime/ports/transport.ts";
 import { Link, type LinkOptions } from "./link.ts";
 import { Sender, type SenderOptions } from "./sender.ts";
@@ -29,6 +30,7 @@ export class Answers {
 
   /** Sends parcels to one address. */
   async send(address: string, batch: readonly Parcel[]): Promise<readonly (Refusal | undefined)[]> {
+    if (this.#closed) throw new PosthornError("transport-closed", "Cannot send: the connection is closed");
     const failures = this.#failures.get(address) ?? 0;
     if (failures >= failuresMax) {
       const message = `Cannot send to a return address: RabbitMQ failed over it ${failures} times`;
@@ -58,7 +60,6 @@ export class Answers {
   #open(): { readonly link: Link; readonly sender: Sender } {
     const link = new Link({ ...this.#options.link, changed: () => {} });
     const sender = new Sender({ ...this.#options.sender, link, hearReplies: () => Promise.resolve() });
-    if (this.#closed) sender.close();
     return { link, sender };
   }
 

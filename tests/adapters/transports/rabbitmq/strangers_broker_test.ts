@@ -281,5 +281,7 @@ brokerTest(
     assert.deepEqual(await connection.send(parcels(prefix, 1, 3)), [undefined, undefined, undefined]);
     await until(() => taker.taken.length === 3, "what else is sent arrives");
     assert.deepEqual(states, []);
+    await connection.close();
+    await assert.rejects(connection.send(to(gone)), { code: "transport-closed" });
   },
 );
