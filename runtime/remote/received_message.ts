@@ -9,7 +9,7 @@ import { namePattern } from "../language/protocol.ts";
 import { isGivenId } from "../messages/ids.ts";
 import type { ReplyAddress } from "../messages/remote_address.ts";
 import type { Delivery, Tenure } from "../ports/transport.ts";
-import { ownPrefix, wireHeaders } from "./wire.ts";
+import { givenName, wireHeaders } from "./wire.ts";
 
 /** Why a message will not be handled: a stable code, and words. */
 export interface Fault {
@@ -43,9 +43,6 @@ export interface ReceivedMessage {
   readonly fault: Fault | undefined;
 }
 
-/** Headers travel with all messages that a turn sends. Others are of this service, of this one message, or of the broker. */
-const travels = /^[a-z0-9-]+$/;
-const refused = new RegExp(`^(${ownPrefix}|ce-|content-type$)`);
 /** The most characters that are kept of what a sender calls itself, and of an id. */
 const senderUnitsMax = 1_000;
 const idUnitsMax = 255;
@@ -98,9 +95,11 @@ function userHeaders(
   headers: Delivery["headers"],
 ): { readonly headers: Readonly<Record<string, string>> | undefined } | Fault {
   const encoded = new Set(headers[wireHeaders.encoded]?.split(","));
-  const kept = Object.entries(headers)
-    .filter(([name]) => travels.test(name) && !refused.test(name))
-    .map(([name, value]) => [name, encoded.has(name) ? decoded(value) : value]);
+  const kept: [string, string][] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    const given = givenName(name); // those travel with all messages that the turn sends
+    if (given !== undefined) kept.push([given, encoded.has(name) ? decoded(value) : value]);
+  }
   try {
     return { headers: kept.length === 0 ? undefined : givenHeaders(Object.fromEntries(kept)) };
   } catch (error) {
