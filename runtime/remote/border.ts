@@ -15,6 +15,7 @@ import type { DurableSending } from "./durable_sending.ts";
 import type { Waiter } from "./pending_replies.ts";
 import type { PumpServices } from "./pump.ts";
 import type { Remote } from "./remote.ts";
+import { reportedReceiver } from "./reported_receiver.ts";
 import type { StoreBorder } from "./store_border.ts";
 
 /** How long a stop waits for the answer to what is being sent, and for batches that were handed over. */
@@ -198,7 +199,8 @@ export class Border {
     this.#intake = intake;
     const ready: Promise<void>[] = [];
     for (const channel of registry.channels) {
-      const receiving = connection.receive(channel, this.#counted(intake.receiverOf(channel)));
+      const receiver = reportedReceiver(intake.receiverOf(channel), report);
+      const receiving = connection.receive(channel, this.#counted(receiver));
       receiving.ready.catch((error) => report(error));
       ready.push(receiving.ready);
       this.#receiving.push(receiving);
