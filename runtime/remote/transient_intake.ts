@@ -28,6 +28,8 @@ export interface TransientIntakeParts {
  */
 export class TransientIntake implements Receiver {
   readonly #parts: TransientIntakeParts;
+  /** Up to where this process has started the asks of each shard of a log, and in which log. */
+  readonly #asked = new Map<string, { readonly epoch: string; readonly position: number }>();
 
   constructor(parts: TransientIntakeParts) {
     this.#parts = parts;
@@ -49,7 +51,7 @@ export class TransientIntake implements Receiver {
         await this.#room(meaning, patience);
         ends.push(runs.run(meaning));
       } else {
-        const reason = this.#takeOther(message, meaning);
+        const reason = this.#takeOther(message, meaning, tenure);
         if (reason !== undefined) rejections.push({ index, reason });
       }
     }
@@ -70,10 +72,10 @@ export class TransientIntake implements Receiver {
   }
 
   /** Takes what goes into no mailbox. Returns why it will not be handled. */
-  #takeOther(message: ReceivedMessage, meaning: Meaning): string | undefined {
+  #takeOther(message: ReceivedMessage, meaning: Meaning, tenure: Tenure): string | undefined {
     const { asks, delivery } = this.#parts;
     if (meaning.kind === "ask") {
-      if (message.delivery.again) asks.refuse(message, outcomeUnknown);
+      if (this.#wasAsked(message.delivery, tenure)) asks.refuse(message, outcomeUnknown);
       else asks.run(message, meaning);
     } else if (meaning.kind === "refused") {
       const { asked, fault, to, route, kept } = meaning;
@@ -82,5 +84,14 @@ export class TransientIntake implements Receiver {
       delivery.deadLetter(envelope, fault.code, `${envelope}: ${fault.message}`);
       return fault.code;
     } else if (meaning.kind === "reply") return "late-reply"; // nobody keeps anything that waits for it
+  }
+
+  /** Whether an ask may have been started before. In a log its position tells, as far as this process read it. */
+  #wasAsked({ again, position }: Delivery, { shard, epoch }: Tenure): boolean {
+    if (epoch === undefined || position === undefined) return again;
+    const before = this.#asked.get(shard);
+    if (before?.epoch === epoch && position <= before.position) return true;
+    this.#asked.set(shard, { epoch, position });
+    return false;
   }
 }

@@ -2,7 +2,7 @@
 // over, with a store beside them and without one.
 
 import assert from "node:assert/strict";
-import { System } from "@posthorn/posthorn";
+import { type PosthornError, System } from "@posthorn/posthorn";
 import type { Receiver } from "@posthorn/posthorn/transport";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { inMemory } from "../durable/durable_stage.ts";
@@ -132,6 +132,60 @@ Deno.test("a submit is answered, and an ask as well, but not twice", async () =>
     'q c2 json ["tea"]',
   ]);
   assert.match(shown(world.transport.taken[2]), /^q c2 problem\+json \{"code":"outcome-unknown"/);
+});
+
+Deno.test("an ask that a log hands over again is not run again", async () => {
+  await using world = await started();
+  const receiving = world.receiver();
+  const ask = (id: string, position: number) =>
+    delivered("total", undefined, { id, position, replyTo: "q", correlationId: id });
+  const codeOf = (at: number) => /"code":"([a-z-]+)/.exec(shown(world.transport.taken[at]))?.[1];
+  for (const epoch of ["log", "log", "log made anew"]) {
+    const tenure = tenureOf("0", epoch);
+    await receiving.begin(tenure);
+    await receiving.take([ask("a", 4), ask("b", 5)], tenure);
+    await world.clock.settle();
+  }
+  assert.deepEqual(world.transport.taken.map(({ correlationId }) => correlationId), [
+    "a",
+    "b",
+    "a",
+    "b",
+    "a",
+    "b",
+  ]);
+  assert.deepEqual([0, 1, 2, 3, 4, 5].map(codeOf), [
+    undefined,
+    undefined,
+    "outcome-unknown",
+    "outcome-unknown",
+    undefined,
+    undefined,
+  ]);
+});
+
+Deno.test("why a batch is not taken is reported once, until one is taken", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using world = await started({ onAdd: (text) => text === "0" ? gate.promise : undefined }, {
+    mailbox: { capacity: 1 },
+  });
+  const reported: string[] = [];
+  world.system.inspect((event) => {
+    if (event.type === "transport-failed") reported.push((event.error as PosthornError).code);
+  });
+  const receiving = world.receiver();
+  const texts = Array.from({ length: 30 }, (_, index) => String(index));
+  for (const round of [1, 2]) {
+    const tenure = tenureOf();
+    await receiving.begin(tenure);
+    const again = additions(texts.slice(round === 1 ? 0 : 11), { again: round > 1 });
+    const refused = assert.rejects(receiving.take(again, tenure), { code: "mailbox-full" });
+    await world.clock.advance(70_000);
+    await refused;
+  }
+  assert.deepEqual(reported, ["mailbox-full"]);
+  gate.resolve();
+  await world.clock.settle();
 });
 
 Deno.test("a full mailbox makes its shard wait, and ends the tenure after a minute", async () => {
