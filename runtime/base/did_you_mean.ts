@@ -1,7 +1,7 @@
 /** How many changes of one character a name may be away from a suggestion. */
 const changesMax = 2;
 
-/** Names one of some names that the given one may be a misspelling of: ` Did you mean order?`; else an empty text. */
+/** The end of a sentence that suggests a similar name: `. Did you mean order?`; empty if none is similar. */
 export function didYouMean(name: string, names: readonly string[]): string {
   const near = names
     .map((other) => ({ other, changes: changesBetween(name, other) }))

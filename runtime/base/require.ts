@@ -4,6 +4,12 @@ export function requireInteger(option: string, value: number, least: number): vo
   throw unusable(option, `a whole number of at least ${least}`, value);
 }
 
+/** Throws a `RangeError` unless `value` is a whole number of `least` to `most`. */
+export function requireWithin(option: string, value: number, least: number, most: number): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  throw unusable(option, `a whole number of ${least} to ${most}`, value);
+}
+
 /** Throws a `RangeError` unless `value` is a number of milliseconds above 0, or `Infinity`. */
 export function requireDuration(option: string, value: number): void {
   if (typeof value === "number" && value > 0) return;

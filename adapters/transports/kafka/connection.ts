@@ -1,4 +1,5 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import type {
   Channel,
   Parcel,
@@ -17,7 +18,7 @@ import { LoneReader } from "./lone_reader.ts";
 import { claimStore } from "./marks.ts";
 import { deadTopic, Names, type Reading } from "./names.ts";
 import type { KafkaSettings } from "./options.ts";
-import { backoffMs, pause, within } from "./pause.ts";
+import { backoffMs, inTime } from "./waiting.ts";
 import type { ChannelReader, ReadingContext } from "./reading_context.ts";
 import { deadRecordOf } from "./records.ts";
 import { Sender } from "./sender.ts";
@@ -80,7 +81,7 @@ export class KafkaConnection implements TransportConnection {
 
   /** Resolves when the cluster has been asked for the first time. Rejects if this process may never read. */
   async opened(): Promise<void> {
-    await within(this.#services.clock, openMs, this.#looked.promise);
+    await inTime(this.#services.clock, openMs, this.#looked.promise);
   }
 
   get state(): TransportState {

@@ -1,8 +1,9 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import { codeOf, KafkaError } from "./kafka_error.ts";
 import type { KafkaLink } from "./link.ts";
 import type { PartitionReader } from "./partition_reader.ts";
-import { backoffMs, pause } from "./pause.ts";
+import { backoffMs } from "./waiting.ts";
 import type { Topics } from "./topics.ts";
 
 /** How long a broker waits for a record before it answers with none. */
@@ -78,8 +79,7 @@ export class Fetcher {
       } catch (error) {
         if (signal.aborted) return;
         if (codeOf(error) === "TOPIC_GONE") throw error;
-        if (failures === 0) { for (const reader of this.#readers) reader.interrupt(); // then nothing is read until it is back
-         }
+        if (failures === 0) this.#interrupt(); // nothing is read until it is back
         this.#health.trouble(error);
         this.#topics.forget(this.#name);
         await pause(this.#clock, backoffMs(failures++, 1_000), signal);
@@ -119,6 +119,10 @@ export class Fetcher {
       }
       if ((await this.#topics.find(this.#name))?.id !== this.#id) return;
     }
+  }
+
+  #interrupt(): void {
+    for (const reader of this.#readers) reader.interrupt();
   }
 
   /** Records were deleted before they were read, or a broker lost some: what is there is read. */

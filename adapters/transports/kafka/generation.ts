@@ -1,3 +1,4 @@
+import { pause } from "../../../runtime/base/pause.ts";
 import type { Receiver } from "../../../runtime/ports/transport.ts";
 import { Committer } from "./committer.ts";
 import { aborted, Fetcher, type FetcherHealth } from "./fetcher.ts";
@@ -6,7 +7,7 @@ import type { Committed, KafkaLink, Membership, Topic } from "./link.ts";
 import type { Reading } from "./names.ts";
 import { markOf } from "./marks.ts";
 import { PartitionReader } from "./partition_reader.ts";
-import { pause, within } from "./pause.ts";
+import { inTime } from "./waiting.ts";
 import type { ReadingContext } from "./reading_context.ts";
 import { deliveryOf } from "./records.ts";
 
@@ -79,7 +80,7 @@ export class Generation {
       const settled = Promise.all(reads).then(() => this.#committer.flush());
       const alive = Promise.race([settled, this.#beat(over.signal, false)]);
       if (stop.aborted) await Promise.race([alive, aborted(abandon)]);
-      else await within(this.#context.clock, this.#context.settings.rebalanceTimeoutMs * settlePart, alive);
+      else await inTime(this.#context.clock, this.#context.settings.rebalanceTimeoutMs * settlePart, alive);
     } finally {
       over.abort();
       for (const reader of this.#readers) reader.end();

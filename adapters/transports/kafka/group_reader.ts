@@ -1,4 +1,5 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import type { Receiver } from "../../../runtime/ports/transport.ts";
 import { aborted } from "./fetcher.ts";
 import { Generation } from "./generation.ts";
@@ -7,7 +8,7 @@ import type { KafkaLink, Topic } from "./link.ts";
 import { offsetsOf } from "./lone_reader.ts";
 import { markOf, requireOwner } from "./marks.ts";
 import type { Reading } from "./names.ts";
-import { backoffMs, pause } from "./pause.ts";
+import { backoffMs } from "./waiting.ts";
 import type { ChannelReader, ReadingContext } from "./reading_context.ts";
 
 /** Reads a channel as a member of the group of its service: the processes share the partitions of its topic. */

@@ -1,5 +1,5 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
-import type { NamedProtocol, Operation } from "../../../runtime/language/protocol.ts";
+import { type NamedProtocol, type Operation, operationsOf } from "../../../runtime/language/protocol.ts";
 import type { Transport, TransportServices } from "../../../runtime/ports/transport.ts";
 import { transportEngine } from "../../../runtime/remote/engine.ts";
 import { KafkaConnection } from "./connection.ts";
@@ -22,7 +22,7 @@ export interface KafkaTransport extends Transport {
 
 /**
  * Connects a system with other services over Apache Kafka 3.0 or newer. The client (`kafkajs`) is loaded when the system
- * starts; it needs the permissions `--allow-net`, `--allow-env` and `--allow-sys`.
+ * starts; it needs the permissions `--allow-net` and `--allow-env`.
  *
  * What there is in the cluster: a topic for each protocol (`order`), keyed by actor; one for each event (`order.settled`);
  * `<service>.replies`, and `<service>.replies.process` for asks and surveys; `<topic>.dead` for what was rejected. The
@@ -48,7 +48,8 @@ export function kafka(options: KafkaOptions): KafkaTransport {
   const settings = settingsOf(options);
   const connections = new Set<KafkaConnection>();
   const expose = [...options.expose ?? []];
-  for (const { mode, protocol, name } of expose.flatMap(operationsOf)) {
+  const operations = expose.flatMap((one) => "~protocol" in one ? Object.values(operationsOf(one)) : [one]);
+  for (const { mode, protocol, name } of operations) {
     if (mode === "event" || mode === "survey") eventTopic("", protocol, name); // throws if the name is taken
   }
   return {
@@ -91,11 +92,6 @@ export function kafka(options: KafkaOptions): KafkaTransport {
       );
     },
   };
-}
-
-function operationsOf(exposed: NamedProtocol<string> | Operation): readonly Operation[] {
-  if (!("~protocol" in exposed)) return [exposed];
-  return Object.values(exposed["~protocol"].operations as Readonly<Record<string, Operation>>);
 }
 
 /** The topic that is to be replayed, and the operation if it is only one. Throws if what is asked is not possible. */

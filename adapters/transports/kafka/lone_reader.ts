@@ -1,10 +1,11 @@
+import { pause } from "../../../runtime/base/pause.ts";
 import type { Delivery, Receiver } from "../../../runtime/ports/transport.ts";
 import { aborted, Fetcher } from "./fetcher.ts";
 import { codeOf } from "./kafka_error.ts";
 import type { KafkaLink, ReadRecord, Topic } from "./link.ts";
 import type { Reading } from "./names.ts";
 import { PartitionReader } from "./partition_reader.ts";
-import { backoffMs, pause } from "./pause.ts";
+import { backoffMs } from "./waiting.ts";
 import type { ChannelReader, ReadingContext } from "./reading_context.ts";
 import { deliveryOf } from "./records.ts";
 

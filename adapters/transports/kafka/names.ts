@@ -114,7 +114,7 @@ export function prefixOf(namespace: string | undefined): string {
 export function eventTopic(prefix: string, protocol: string, event: string): string {
   if (namesTaken.includes(event)) {
     throw new TypeError(
-      `Cannot send ${protocol}.${event} over Kafka: that topic has the ${event} letters or replies of ${protocol}`,
+      `Cannot send ${protocol}.${event} over Kafka: no event can be called ${event}, because that topic has something else`,
     );
   }
   return `${prefix}${protocol}.${event}`;

@@ -1,3 +1,4 @@
+import { requireWithin } from "../../../runtime/base/require.ts";
 import type { NamedProtocol, Operation } from "../../../runtime/language/protocol.ts";
 
 /** The certificates of a connection over TLS, each as PEM text. */
@@ -101,17 +102,28 @@ export function settingsOf(options: KafkaOptions): KafkaSettings {
     );
   }
   checkSasl(sasl);
-  const sessionTimeoutMs = within("sessionTimeoutMs", options.sessionTimeoutMs ?? 10_000, 1_000, 300_000);
+  const {
+    partitions = 4,
+    replicas,
+    messageBytes = 1_000_000,
+    sessionTimeoutMs = 10_000,
+    rebalanceTimeoutMs = 15_000,
+  } = options;
+  requireWithin("partitions", partitions, 1, 1_000);
+  if (replicas !== undefined) requireWithin("replicas", replicas, 1, 10);
+  requireWithin("messageBytes", messageBytes, 1_024, 100_000_000);
+  requireWithin("sessionTimeoutMs", sessionTimeoutMs, 1_000, 300_000);
+  requireWithin("rebalanceTimeoutMs", rebalanceTimeoutMs, 1_000, 300_000);
   return {
     brokers: [...brokers],
     ssl,
     sasl: sasl && { ...sasl },
     namespace,
-    partitions: within("partitions", options.partitions ?? 4, 1, 1_000),
-    replicas: options.replicas === undefined ? -1 : within("replicas", options.replicas, 1, 10),
-    messageBytes: within("messageBytes", options.messageBytes ?? 1_000_000, 1_024, 100_000_000),
+    partitions,
+    replicas: replicas ?? -1, // that of the cluster
+    messageBytes,
     sessionTimeoutMs,
-    rebalanceTimeoutMs: within("rebalanceTimeoutMs", options.rebalanceTimeoutMs ?? 15_000, 1_000, 300_000),
+    rebalanceTimeoutMs,
     heartbeatMs: Math.min(3_000, Math.floor(sessionTimeoutMs / 10)),
   };
 }
@@ -130,11 +142,4 @@ function checkSasl(sasl: KafkaSasl | undefined): void {
   if (typeof username !== "string" || username === "" || typeof password !== "string") {
     throw new TypeError("Cannot use Kafka: `sasl.username` and `sasl.password` must be strings");
   }
-}
-
-function within(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new RangeError(
-    `Cannot use Kafka: \`${name}\` is ${value}; it must be a whole number of ${least} to ${most}`,
-  );
 }

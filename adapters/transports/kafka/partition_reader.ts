@@ -1,7 +1,8 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import type { Delivery, Receiver, Tenure } from "../../../runtime/ports/transport.ts";
 import type { Fetched, ReadRecord } from "./link.ts";
-import { backoffMs, pause } from "./pause.ts";
+import { backoffMs } from "./waiting.ts";
 
 /** What is handed over at once, at most. */
 const batchRecords = 500;

@@ -1,9 +1,10 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import type { Refusal } from "../../../runtime/ports/transport.ts";
 import { codeOf, isForbidden, isTooLarge, KafkaError } from "./kafka_error.ts";
 import type { KafkaLink, KafkaRecord, ProducerIdentity, RecordBatch, Topic } from "./link.ts";
 import { partitionOf } from "./partitions.ts";
-import { backoffMs, pause, within } from "./pause.ts";
+import { backoffMs, inTime } from "./waiting.ts";
 import { sizeOf } from "./records.ts";
 import type { Topics } from "./topics.ts";
 
@@ -61,7 +62,7 @@ export class TopicSender {
     const entry: Entry = { records, settle: Promise.withResolvers() };
     this.#queue.push(entry);
     this.#working ??= this.#work();
-    const outcomes = await within(this.#clock, settleMs, entry.settle.promise);
+    const outcomes = await inTime(this.#clock, settleMs, entry.settle.promise);
     if (outcomes !== undefined) return outcomes;
     const waiting = this.#queue.indexOf(entry);
     if (waiting >= 0) this.#queue.splice(waiting, 1);

@@ -1,8 +1,9 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import type { KafkaLink, Topic, TopicPlan } from "./link.ts";
 import type { Names } from "./names.ts";
 import type { KafkaSettings } from "./options.ts";
-import { backoffMs, pause } from "./pause.ts";
+import { backoffMs } from "./waiting.ts";
 
 /** How long a topic is taken to be as it was. */
 const freshMs = 60_000;

@@ -11,7 +11,7 @@ export interface Client {
 }
 
 const connectMs = 5_000;
-/** A connection that answers two pings in a row not is cut. */
+/** How often the client pings the server. A connection on which two pings in a row get no answer is cut. */
 const pingMs = 5_000;
 
 /** Loads the client. */

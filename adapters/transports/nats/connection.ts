@@ -90,11 +90,12 @@ export class NatsTransportConnection implements TransportConnection {
     };
     for (const [index, parcel] of batch.entries()) {
       const route = routeOf(parcel, sending);
-      if ("code" in route) answers[index] = route;
-      else {(await this.#isStored(session, route, captured) ? stored : posted).push({
-          index,
-          message: route.outgoing,
-        });}
+      if ("code" in route) {
+        answers[index] = route;
+        continue;
+      }
+      const isStored = await this.#isStored(session, route, captured);
+      (isStored ? stored : posted).push({ index, message: route.outgoing });
     }
     try {
       await Promise.all([

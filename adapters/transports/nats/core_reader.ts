@@ -1,10 +1,11 @@
 import type { Msg } from "@nats-io/nats-core";
 import { PosthornError } from "../../../runtime/base/errors.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import type { Channel, Receiver, Tenure, TransportServices } from "../../../runtime/ports/transport.ts";
 import { bytesOf, deliveryOf } from "./incoming.ts";
 import type { Session } from "./session.ts";
 import type { Streams } from "./streams.ts";
-import { settled, wait } from "./waiting.ts";
+import { settled } from "./settled.ts";
 
 /** What a reader of messages that no stream keeps needs. */
 export interface CoreReaderOptions {
@@ -63,7 +64,7 @@ export class CoreReader {
       if (await settled(receiver.begin(tenure), signal) !== undefined) await this.#take(tenure);
       end.abort();
       if (this.#isDraining) break;
-      await wait(clock, restMs, stop);
+      await pause(clock, restMs, stop);
     }
     this.#leave?.();
   }

@@ -1,9 +1,9 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import type { TransportServices, TransportState } from "../../../runtime/ports/transport.ts";
 import { type Client, faultOf } from "./client.ts";
 import type { Server, Settings } from "./options.ts";
 import { Session } from "./session.ts";
-import { wait } from "./waiting.ts";
 
 /** What a link needs. */
 export interface LinkOptions {
@@ -91,7 +91,7 @@ export class Link {
       this.#become({ status, reason: fault.message });
       const { from, to } = status === "refused" ? refusedMs : awayMs;
       const restMs = Math.min(from * 2 ** Math.min(failures++, 16), to);
-      await wait(clock, restMs * (0.5 + random.next() / 2), signal);
+      await pause(clock, restMs * (0.5 + random.next() / 2), signal);
     }
     this.#become({ status: "connecting", reason: "it is closed" });
   }

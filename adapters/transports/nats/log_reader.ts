@@ -1,11 +1,12 @@
 import type { Msg } from "@nats-io/nats-core";
+import { pause } from "../../../runtime/base/pause.ts";
 import type { Channel, Receiver, Tenure, TransportServices } from "../../../runtime/ports/transport.ts";
 import { bytesOf, deliveryOf } from "./incoming.ts";
 import { Lease } from "./lease.ts";
 import { channelToken } from "./names.ts";
 import { Kept, Notes } from "./notes.ts";
 import { Pull } from "./pull.ts";
-import { settled, wait } from "./waiting.ts";
+import { settled } from "./settled.ts";
 import type { Session } from "./session.ts";
 import type { Streams } from "./streams.ts";
 
@@ -98,7 +99,9 @@ export class LogReader {
   }
 
   async #pause(ms: number, stop: AbortSignal): Promise<void> {
-    await wait(this.#options.services.clock, ms, stop, (wake) => void (this.#wake = wake));
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    await pause(this.#options.services.clock, ms, AbortSignal.any([stop, woken.signal]));
   }
 
   /**

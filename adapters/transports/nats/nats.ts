@@ -9,12 +9,15 @@ import { type NatsOptions, settingsOf } from "./options.ts";
  * `@nats-io/nats-core` and `@nats-io/transport-node`, which are loaded when the system starts.
  *
  * @example
- * ```ts ignore
- * import { System } from "@posthorn/posthorn";
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { protocol, tell } from "@posthorn/posthorn";
  * import { nats } from "@posthorn/posthorn/nats";
+ * import * as z from "zod";
  *
+ * const Order = protocol("order", { add: tell(z.number()) });
  * const transport = nats({ url: "nats://127.0.0.1:4222", expose: [Order.add] });
- * await using system = new System({ name: "orders", actors: [order], transport });
+ * assert(transport.traits.messageBytes === 983_040);
  * ```
  *
  * @param options where the server is, and what is exposed

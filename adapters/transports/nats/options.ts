@@ -1,5 +1,5 @@
 import { guarded } from "../../../runtime/base/guarded.ts";
-import { requireInteger } from "../../../runtime/base/require.ts";
+import { requireWithin } from "../../../runtime/base/require.ts";
 import type { Transport } from "../../../runtime/ports/transport.ts";
 import { Names } from "./names.ts";
 
@@ -162,13 +162,6 @@ function decoded(part: string): string {
   const text = guarded(() => decodeURIComponent(part), undefined);
   if (text === undefined) throw unusable("url", "percent-encoded"); // the cause would contain a part of the URL
   return text;
-}
-
-function requireWithin(option: string, value: number, least: number, most: number): void {
-  requireInteger(option, value, least);
-  if (value > most) {
-    throw new RangeError(`Cannot use ${option}: it must be at most ${most}: current value is ${value}`);
-  }
 }
 
 function unusable(option: string, what: string): RangeError {

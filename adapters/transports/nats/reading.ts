@@ -1,11 +1,11 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import type { Channel, Receiver, TransportServices } from "../../../runtime/ports/transport.ts";
 import { CoreReader } from "./core_reader.ts";
 import { type Log, LogReader } from "./log_reader.ts";
 import { tokenOf } from "./names.ts";
 import type { Session } from "./session.ts";
 import type { Streams } from "./streams.ts";
-import { wait } from "./waiting.ts";
 
 /** What the reading of a channel needs. */
 export interface ReadingOptions {
@@ -82,7 +82,7 @@ export class Reading {
           this.#stop.abort();
         }
         report(error);
-        await wait(clock, retryMs, stop);
+        await pause(clock, retryMs, stop);
       }
     }
   }

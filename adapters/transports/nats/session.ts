@@ -225,8 +225,8 @@ export class Session {
       return this.#exchanges.get(name)?.answer(Number(index), isUnheard ? "unheard" : message);
     }
     if (kind !== "r") return;
-    if (isUnheard) { for (const failed of this.#posts) failed.set(message.subject, "unheard"); }
-    else this.onReply?.(message);
+    if (!isUnheard) return this.onReply?.(message);
+    for (const failed of this.#posts) failed.set(message.subject, "unheard");
   }
 
   /** The server does not let this program hear a subject. Without its answers a session is of no use. */

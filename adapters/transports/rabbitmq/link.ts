@@ -1,10 +1,11 @@
 import type { PosthornError } from "../../../runtime/base/errors.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import type { TransportServices, TransportState } from "../../../runtime/ports/transport.ts";
 import { within } from "../../../runtime/base/within.ts";
 import { type AmqpChannel, type AmqpConnection, type Client, openChannel } from "./client.ts";
 import { faultOf, isRefusal } from "./faults.ts";
 import type { Node, Settings } from "./options.ts";
-import { Backoff, sleep } from "./waiting.ts";
+import { Backoff } from "./backoff.ts";
 
 const graceMs = 2_000;
 
@@ -104,7 +105,7 @@ export class Link {
       this.#fault = faultOf(error, `${node.hostname}:${node.port}`);
       const status = isRefusal(error) ? "refused" : "connecting";
       this.#become({ status, reason: this.#fault.message });
-      await sleep(clock, (status === "refused" ? refused : away).next(), this.#stop.signal);
+      await pause(clock, (status === "refused" ? refused : away).next(), this.#stop.signal);
     }
     this.#become({ status: "connecting", reason: "it is closed" });
   }

@@ -1,4 +1,4 @@
-import { requireInteger } from "../../../runtime/base/require.ts";
+import { requireWithin } from "../../../runtime/base/require.ts";
 import type { Transport } from "../../../runtime/ports/transport.ts";
 
 /** How {@linkcode RabbitmqOptions} of `amqps` are secured. */
@@ -94,9 +94,9 @@ const nodesMax = 16;
 export function settingsOf(options: RabbitmqOptions): Settings {
   const { url, namespace, tls = {}, prefetch = 200, heartbeatSeconds = 10, messageBytes = 16_777_216 } =
     options;
-  requireWithin("prefetch", prefetch, 10_000);
-  requireWithin("heartbeatSeconds", heartbeatSeconds, 60);
-  requireWithin("messageBytes", messageBytes, 134_217_728);
+  requireWithin("prefetch", prefetch, 1, 10_000);
+  requireWithin("heartbeatSeconds", heartbeatSeconds, 1, 60);
+  requireWithin("messageBytes", messageBytes, 1, 134_217_728);
   if (namespace !== undefined && !/^[a-z][a-z0-9-]{0,31}$/.test(namespace)) {
     throw unusable("namespace", "1 to 32 of a-z, 0-9 and -, of which the first is a letter");
   }
@@ -147,13 +147,6 @@ function tlsOf({ ca, cert, key, serverName }: RabbitmqTls): Record<string, unkno
   if ((cert === undefined) !== (key === undefined)) throw unusable("tls.cert", "given together with tls.key");
   const given = { ca: ca === undefined ? undefined : authorities, cert, key, servername: serverName };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-}
-
-function requireWithin(option: string, value: number, most: number): void {
-  requireInteger(option, value, 1);
-  if (value > most) {
-    throw new RangeError(`Cannot use ${option}: it must be at most ${most}: current value is ${value}`);
-  }
 }
 
 function unusable(option: string, what: string): RangeError {

@@ -1,4 +1,5 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import { within } from "../../../runtime/base/within.ts";
 import type {
   Channel,
@@ -10,6 +11,7 @@ import type {
   TransportState,
 } from "../../../runtime/ports/transport.ts";
 import { Answers } from "./answers.ts";
+import { Backoff } from "./backoff.ts";
 import { type AmqpConnection, type Client, type Message, openChannel } from "./client.ts";
 import { textOf } from "./incoming.ts";
 import { Link } from "./link.ts";
@@ -19,7 +21,6 @@ import { Reader } from "./reader.ts";
 import { Replies } from "./replies.ts";
 import { Sender } from "./sender.ts";
 import { mark } from "./topology.ts";
-import { Backoff, sleep } from "./waiting.ts";
 
 /** How long `open` waits for the broker before it goes on without. */
 const openMs = 5_000;
@@ -149,7 +150,7 @@ export class RabbitmqConnection implements TransportConnection {
         try {
           return await this.#sender.openReplies();
         } catch { // the connection broke meanwhile
-          await sleep(clock, backoff.next(), this.#stop.signal);
+          await pause(clock, backoff.next(), this.#stop.signal);
         }
       }
     })();

@@ -1,12 +1,13 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
+import { pause } from "../../../runtime/base/pause.ts";
 import type { Receiver, TransportServices } from "../../../runtime/ports/transport.ts";
+import { Backoff } from "./backoff.ts";
 import type { AmqpChannel, Message } from "./client.ts";
 import { amqpCodeOf, wordsOf } from "./faults.ts";
 import { Handover } from "./handover.ts";
 import type { Link } from "./link.ts";
 import type { Names, QueueChannel } from "./names.ts";
 import { bind, declare, mark } from "./topology.ts";
-import { Backoff, sleep } from "./waiting.ts";
 
 /** How often a reader makes sure that its exchange and binding are there: nobody is told who deletes them. */
 const lookMs = 5_000;
@@ -69,7 +70,7 @@ export class Reader {
       }
       if (isSaid(error)) this.#report(error);
       else if (!this.#failed) this.#backoff.reset(); // only the connection broke
-      await sleep(this.#options.services.clock, this.#backoff.next(), this.#stop.signal);
+      await pause(this.#options.services.clock, this.#backoff.next(), this.#stop.signal);
     }
   }
 
@@ -99,7 +100,7 @@ export class Reader {
         else end(); // one is missing: all come again, in order
       });
       while (!over.signal.aborted) {
-        await sleep(clock, lookMs, over.signal);
+        await pause(clock, lookMs, over.signal);
         if (!over.signal.aborted) await bind(amqp, channel, names);
       }
       return fault;

@@ -1,25 +1,3 @@
-import type { Clock } from "../../../runtime/base/clock.ts";
-
-/** Waits for a time, until the signal is aborted, or until it is woken. */
-export function wait(
-  clock: Clock,
-  ms: number,
-  signal: AbortSignal,
-  sleeps: (wake: () => void) => void = () => {},
-): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = () => {
-      cancel();
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const cancel = clock.setTimer(ms, wake);
-    signal.addEventListener("abort", wake);
-    sleeps(wake);
-    if (signal.aborted) wake();
-  });
-}
-
 /** The result of a promise; `undefined` if it rejects, because whoever rejects has said why, or if the signal is aborted. */
 export function settled<Value>(
   promise: Promise<Value>,

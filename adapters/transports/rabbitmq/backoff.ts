@@ -1,19 +1,4 @@
-import type { Clock } from "../../../runtime/base/clock.ts";
 import type { Random } from "../../../runtime/base/random.ts";
-
-/** Resolves after that time, or when the signal is aborted. */
-export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const wake = () => {
-      cancel();
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const cancel = clock.setTimer(ms, wake);
-    signal.addEventListener("abort", wake);
-  });
-}
 
 /** Delays that double from one to the next, each up to a half shorter by chance. */
 export class Backoff {
