@@ -20,14 +20,14 @@ interface Size {
 }
 
 /** How a parcel in memory is sent. */
-export interface MemorySending {
+export interface ParcelOptions {
   /** Whether nobody waits for it any more: then it is not sent. */
   over?(): boolean;
   /** Whether it is sent at most once: not again if nobody knows whether the broker has it. */
   readonly once?: boolean;
 }
 
-interface Waiting extends MemorySending {
+interface Waiting extends ParcelOptions {
   readonly parcel: Parcel;
   resolve(): void;
   reject(error: unknown): void;
@@ -67,7 +67,7 @@ export class MemoryLanes {
    * any more. Rejects with the reason if the broker will not have it, with a `LimitExceededError` (`outbox-full`), or, if
    * the system stops first, with a `StoppedError` or an `OutcomeUnknownError`.
    */
-  send(parcel: Parcel, sending: MemorySending = {}): Promise<void> {
+  send(parcel: Parcel, options: ParcelOptions = {}): Promise<void> {
     return new Promise((resolve, reject) => {
       const refusal = this.#refusal(parcel);
       if (refusal !== undefined) return reject(refusal);
@@ -84,7 +84,7 @@ export class MemoryLanes {
         settle();
       };
       lane.push({
-        ...sending,
+        ...options,
         parcel,
         resolve: () => settled(resolve),
         reject: (error) => settled(() => reject(error)),

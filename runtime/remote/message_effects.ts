@@ -17,7 +17,7 @@ import { keptBody } from "./decode_body.ts";
 import type { Meaning } from "./meaning.ts";
 import type { ReceivedMessage } from "./received_message.ts";
 import { outcomeUnknown, type RemoteAsks } from "./remote_asks.ts";
-import { type Lateness, ReplyIntake, waitingKey } from "./reply_intake.ts";
+import { answered, type Lateness, ReplyIntake, waitingKey } from "./reply_intake.ts";
 
 /** A message of a batch, what it asks for, and the key of its mark. */
 export interface Arrival {
@@ -154,7 +154,7 @@ export class MessageEffects {
     rows: ReadonlyMap<string, Entry>,
   ): Lateness | undefined {
     const key = waitingKey(name);
-    if (part.changed.has(key)) return { reason: "already-answered", why: "another reply came before it" };
+    if (part.changed.has(key)) return answered;
     return this.replies.take(one, message, name, outcome, rows.get(key));
   }
 

@@ -1,4 +1,5 @@
 import { messageOf } from "../base/errors.ts";
+import { guarded } from "../base/guarded.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 import { commitOne } from "../durable/commits/commit_one.ts";
 import { WriteSet } from "../durable/commits/write_set.ts";
@@ -285,9 +286,5 @@ function readRow({ key, version, value }: Entry, lane: string): Row {
 
 /** The payload for a dead letter; `undefined` if its text cannot be read. */
 function payloadOf(text: string): unknown {
-  try {
-    return fromText(text);
-  } catch (error) {
-    return void messageOf(error);
-  }
+  return guarded(() => fromText(text), undefined);
 }

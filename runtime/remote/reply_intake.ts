@@ -38,7 +38,8 @@ export interface Lateness {
 }
 
 const late: Lateness = { reason: "late-reply", why: "nobody waits for it, or nobody does any more" };
-const answered: Lateness = { reason: "already-answered", why: "another reply came before it" };
+/** Why the second reply to a request is not taken. */
+export const answered: Lateness = { reason: "already-answered", why: "another reply came before it" };
 
 /** Accepts replies of other services: each row that waits takes one outcome. */
 export class ReplyIntake {
