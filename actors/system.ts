@@ -86,7 +86,9 @@ export class System implements AsyncDisposable {
    * Creates a system. Without a store it sets no timer and reads no randomness before its first use, so a program can
    * create it in the global scope of a platform that allows neither there.
    *
-   * Throws a `RangeError` if an option is out of its bounds, and a `TypeError` if two actors have the same protocol.
+   * Throws a `RangeError` if an option is out of its bounds, and a `TypeError` if two actors have the same protocol; if
+   * there is a transport without a name, or `remote` without a transport; if an actor of a protocol in `remote` is hosted
+   * here; if a tell, ask or submit is exposed that no actor here handles, or what is exposed or heard is `unchecked`.
    */
   constructor(options: SystemOptions) {
     this.#runtime = new Runtime(options, modesOf);
@@ -105,7 +107,8 @@ export class System implements AsyncDisposable {
   /**
    * Publishes an event, which need not have subscribers. Resolves when the topic of the event has accepted it. Each
    * subscriber of that moment gets it once, in the order of publishing. There is no order between different events.
-   * Rejects as {@linkcode Ref.tell} does.
+   * Rejects as {@linkcode Ref.tell} does. If the transport exposes the event, other services get it too. If it is only in
+   * `remote`, other services publish it, and this rejects with a {@linkcode NotFoundError} (`unknown-operation`).
    */
   publish<Op extends Operation<"event">>(
     event: Op,
@@ -116,7 +119,7 @@ export class System implements AsyncDisposable {
 
   /**
    * Subscribes an address, or a function in this process, to an event, or to a survey as a respondent. The subscriber
-   * gets what this system publishes afterwards, until the result is disposed of. A function is called with one message
+   * gets what this system publishes afterwards, and of what `remote` names what other services publish, until the result is disposed of. A function is called with one message
    * at a time; if it throws, the message becomes a dead letter. Subscribing the same address again replaces its
    * subject.
    *
@@ -167,7 +170,8 @@ export class System implements AsyncDisposable {
    *
    * With a store, respondents of all instances are asked, but only those functions that are in this process. Each reply
    * arrives at most once. Replies do not survive the process that asks: they are dropped if it has ended, or if they
-   * come more than an hour too late.
+   * come more than an hour too late. If the transport exposes the survey, or `remote` names it, respondents of other
+   * services are asked too.
    *
    * Throws as {@linkcode Ref.tell} rejects.
    */

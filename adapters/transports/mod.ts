@@ -1,5 +1,6 @@
 /**
- * The transport port, for whoever writes an adapter of a broker.
+ * The transport port, for whoever writes an adapter of a broker: it implements `Transport`, takes its `engine` from here,
+ * and is tested with `transportConformance` of `@posthorn/posthorn/testing/conformance`.
  *
  * @module
  */
