@@ -1,6 +1,6 @@
 import type { ActorId } from "../language/address.ts";
 import type { Failure } from "../language/failure.ts";
-import { TooLargeError } from "../base/store_errors.ts";
+import { OutcomeUnknownError, TooLargeError } from "../base/store_errors.ts";
 import {
   DeadLetterError,
   DeadlineExceededError,
@@ -49,7 +49,10 @@ export interface DeadLetter extends ActorId {
  */
 export const wordsMax = 4_000;
 
-/** The reasons that the runtime itself gives; any other code belongs to a `TerminalError`. */
+/**
+ * The reasons that the runtime itself gives, here or in another service; any other code belongs to a `TerminalError`, after
+ * which nobody tries again.
+ */
 const runtimeReasons = new Set([
   "failed",
   "cycle",
@@ -72,6 +75,13 @@ const runtimeReasons = new Set([
   "already-answered",
   "unknown-content-type",
   "unreadable-body",
+  "invalid-headers",
+  "invalid-key",
+  "no-return-address",
+  "newer-state",
+  "store-unavailable",
+  "store-full",
+  "store-closed",
 ]);
 
 /**
@@ -103,6 +113,7 @@ export function errorOfReason(reason: string, message: string, cause?: unknown):
   if (isSound(cause, InvalidPayloadError) && reason === cause.code) return cause;
   if (reason === "deadline") return new DeadlineExceededError(message);
   if (reason === "stopping") return new StoppedError(message);
+  if (reason === "outcome-unknown") return new OutcomeUnknownError(message, { cause });
   if (runtimeReasons.has(reason)) return new DeadLetterError(reason, message, { cause });
   return new TerminalError(message, { code: reason, cause });
 }

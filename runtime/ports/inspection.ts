@@ -34,8 +34,9 @@ export interface InspectedMessage extends ActorId {
  *   durable actor cannot be carried out.
  * - `unreadable`: a row of the store that belongs to no message in a mailbox cannot be read and was skipped:
  *   an event, a subscription, a schedule, a reply to a survey, or a dead letter.
- * - `transport-failed`: the transport failed in a way that no call reports: a batch that is sent again, a channel that
- *   cannot be read. Of several failures in a row of one destination only the first is reported.
+ * - `transport-failed`: the transport failed in a way that no call reports: a batch that is sent again, one that this
+ *   service could not take, a channel that cannot be read. Of several failures in a row of one destination, and of
+ *   several for the same reason in one channel, only the first is reported.
  */
 export type Inspection =
   | { readonly type: "accepted" | "started" | "done"; readonly message: InspectedMessage }

@@ -118,6 +118,27 @@ Deno.test("an ask rejects with the failure that comes, and if its reply does not
   assert.equal(two.status === "rejected" && two.reason.code, "invalid-payload");
 });
 
+Deno.test("what only hinders another service for a while is no failure after which nobody tries again", async () => {
+  await using world = await new World().ready();
+  const main = world.system.ref(Ledger, "main");
+  const codes = ["outcome-unknown", "store-unavailable", "newer-state", "mailbox-full", "broke"];
+  const asked = Promise.allSettled(codes.map((code) => main.ask(Ledger.read, code)));
+  await world.clock.settle();
+  for (const [index, code] of codes.entries()) {
+    const problem = { code, detail: "it is so", id: "7" };
+    await world.reply(world.transport.taken[index], problem, { contentType: "application/problem+json" });
+  }
+  const errors = (await asked).map((result) => result.status === "rejected" ? result.reason : undefined);
+  assert.deepEqual(errors.map(({ code }) => code), codes);
+  assert.deepEqual(errors.map(({ name }) => name), [
+    "OutcomeUnknownError",
+    "DeadLetterError",
+    "DeadLetterError",
+    "DeadLetterError",
+    "TerminalError",
+  ]);
+});
+
 Deno.test("an ask that nobody receives rejects at once", async () => {
   await using world = await new World().ready();
   world.transport.answer = (batch) =>
