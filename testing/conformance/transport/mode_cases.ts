@@ -175,6 +175,16 @@ export const modeCases: Readonly<Record<string, (bench: TransportBench) => Promi
     await bench.read("b", inbox, { collector: new Collector() }); // one with the same store may come
   },
 
+  async "an inbox has one service: another one that reads it is refused, and the first goes on"(bench) {
+    const inbox = bench.inbox();
+    const { collector } = await bench.read("b", inbox);
+    const code = await bench.read("c", inbox).then(() => "none", (error) => error?.code);
+    expectEqual(code, "another-service", "the code with which ready rejects");
+    const parcels = bench.parcels(5, bench.to(inbox));
+    await bench.send(await bench.connect("a"), parcels);
+    await bench.collectedInOrder(collector, parcels);
+  },
+
   async "a connection says that it is connected, and watches can be ended"(bench) {
     const connection = await bench.connect("a");
     await bench.eventually(

@@ -1,3 +1,4 @@
+import { PosthornError } from "../../../runtime/base/errors.ts";
 import { guarded } from "../../../runtime/base/guarded.ts";
 import type {
   Channel,
@@ -25,13 +26,16 @@ export class Routes {
   readonly #queues = new Map<string, SimulatedQueue>();
   /** The queues of each event: one for each service. */
   readonly #events = new Map<string, SimulatedQueue[]>();
+  /** The service that reads each inbox. */
+  readonly #inboxes = new Map<string, string>();
 
   get queues(): Iterable<SimulatedQueue> {
     return this.#queues.values();
   }
 
-  /** The queue of a channel, which is made if it is not there. */
+  /** The queue of a channel, which is made if it is not there. Throws if another service has the inbox. */
   declare(channel: Channel, who: Who, make: (name: string) => SimulatedQueue): SimulatedQueue {
+    if (channel.kind === "inbox") this.#claim(channel.protocol, who.service);
     const name = queueOf(channel, who);
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
@@ -67,6 +71,14 @@ export class Routes {
     const queue = known ? this.#queues.get(`${kind} ${reader}`) : undefined;
     const gone = kind === "process" ? [] : undefined; // nobody waits for it any more
     return { name: to.address, queues: queue ? [queue] : gone, shardKey: "", key: "", operation: undefined };
+  }
+
+  #claim(protocol: string, service: string): void {
+    const owner = this.#inboxes.get(protocol) ?? service;
+    this.#inboxes.set(protocol, owner);
+    if (owner === service) return;
+    const why = `the service ${owner} reads it`;
+    throw new PosthornError("another-service", `Cannot read the inbox of ${protocol}: ${why}`);
   }
 
   #inbox(protocol: string, key: string, operation: string | undefined): Route {

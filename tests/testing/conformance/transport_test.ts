@@ -53,6 +53,15 @@ const faulty: Readonly<Record<string, readonly [caseName: string, change: Change
     "a delivery has what its parcel had",
     ({ send }) => ({ send: (batch) => send(batch.map((parcel) => ({ ...parcel, headers: {} }))) }),
   ],
+  "lets another service read an inbox": [
+    "an inbox has one service: another one that reads it is refused, and the first goes on",
+    ({ receive }) => ({
+      receive(channel, receiver) {
+        const reading = receive(channel, receiver);
+        return { ready: reading.ready.catch(() => {}), [Symbol.dispose]: () => reading[Symbol.dispose]() };
+      },
+    }),
+  ],
   "drains without waiting": [
     "drain lets the batch in hand settle, and gives the rest to another process at once, in order",
     () => ({ drain: () => Promise.resolve() }),
