@@ -25,6 +25,9 @@ import { mark } from "./topology.ts";
 /** How long `open` waits for the broker before it goes on without. */
 const openMs = 5_000;
 
+/** After how many failures to read the replies to this process that is reported, once. */
+const repliesFailuresMax = 3;
+
 /** The states from the one that says most. */
 const statuses = ["refused", "connecting", "blocked", "connected"] as const;
 
@@ -145,11 +148,15 @@ export class RabbitmqConnection implements TransportConnection {
     const { clock, random } = this.#services;
     this.#replies.attach(receiver);
     const backoff = new Backoff({ fromMs: 100, toMs: 5_000, random });
+    let failures = 0;
     const ready = (async () => {
       while (!this.#stop.signal.aborted) {
         try {
           return await this.#sender.openReplies();
-        } catch { // the connection broke meanwhile
+        } catch (error) {
+          // The state tells of a connection that broke, but not of a channel that cannot be opened on a good one.
+          const isConnected = this.#publishing.state.status === "connected";
+          if (isConnected && ++failures === repliesFailuresMax) this.#services.report(error);
           await pause(clock, backoff.next(), this.#stop.signal);
         }
       }
