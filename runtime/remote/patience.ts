@@ -62,6 +62,7 @@ export class Patience {
 
 /** Waits for a promise. Throws the reason of the first signal that is aborted before it settles. */
 async function until(promise: Promise<unknown>, signals: readonly AbortSignal[]): Promise<void> {
+  promise.catch(() => {}); // whoever waits for it may have been told of a signal instead
   const { promise: aborted, resolve } = Promise.withResolvers<void>();
   const over = () => resolve();
   for (const signal of signals) signal.addEventListener("abort", over);

@@ -249,6 +249,17 @@ Deno.test("a message that a stop leaves over is not acknowledged, and nobody is 
   assert.deepEqual(world.transport.taken, []);
 });
 
+Deno.test("a batch that comes after the stop, in a tenure that has ended, is refused once", async () => {
+  await using world = await started();
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  await world.system.stop();
+  tenure.end();
+  // Its turns fail as well, and nobody waits for them: that must not be an uncaught rejection.
+  await assert.rejects(receiving.take(additions(["a"]), tenure), /the tenure has ended/);
+});
+
 Deno.test("a stop lets the turns of a batch end, and acknowledges it", async () => {
   const gate = Promise.withResolvers<void>();
   await using world = await started({ onAdd: () => gate.promise });
