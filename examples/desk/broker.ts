@@ -28,9 +28,11 @@ async function rabbitmqAt({ href }: URL, namespace: string): Promise<TransportOf
   return (expose) => rabbitmq({ url: href, expose, namespace });
 }
 
-async function kafkaAt({ host }: URL, namespace: string): Promise<TransportOf> {
+async function kafkaAt(url: URL, namespace: string): Promise<TransportOf> {
   const { kafka } = await import("@posthorn/posthorn/kafka");
-  return (expose) => kafka({ brokers: [host], expose, namespace });
+  const [username, password] = [url.username, url.password].map(decodeURIComponent);
+  const sasl = username === "" ? undefined : { mechanism: "plain", username, password } as const;
+  return (expose) => kafka({ brokers: [url.host], ...(sasl && { sasl }), expose, namespace });
 }
 
 async function natsAt({ href }: URL, namespace: string): Promise<TransportOf> {
