@@ -6,6 +6,7 @@ import type {
   Delivery,
   Parcel,
   Receiver,
+  Refusal,
   Rejection,
   Tenure,
   TransportConnection,
@@ -102,14 +103,32 @@ export function parcels(protocol: string, from: number, count: number, more: Par
 /** Sends until the broker has it, as a relay does: whatever nobody knows is sent again. */
 export async function sendAtLast(connection: TransportConnection, batch: readonly Parcel[]): Promise<void> {
   await until(async () => {
-    try {
-      const answers = await connection.send(batch);
-      return answers.every((answer) => answer === undefined);
-    } catch (error) {
-      if (error instanceof PosthornError && error.code === "transport-unavailable") return false;
-      throw error;
-    }
+    const answers = await answersOf(connection, batch);
+    return answers !== undefined && answers.every((answer) => answer === undefined);
   }, "the broker takes it");
+}
+
+/** Sends until the broker has answered each. */
+export async function answeredAtLast(
+  connection: TransportConnection,
+  batch: readonly Parcel[],
+): Promise<readonly (Refusal | undefined)[]> {
+  let answers: readonly (Refusal | undefined)[] | undefined;
+  await until(
+    async () => (answers = await answersOf(connection, batch)) !== undefined,
+    "the broker answers",
+  );
+  return answers!;
+}
+
+/** What the broker answers; `undefined` if nobody knows. */
+async function answersOf(connection: TransportConnection, batch: readonly Parcel[]) {
+  try {
+    return await connection.send(batch);
+  } catch (error) {
+    if (error instanceof PosthornError && error.code === "transport-unavailable") return undefined;
+    throw error;
+  }
 }
 
 interface StrangerChannel extends AmqpChannel {
