@@ -46,6 +46,7 @@ export interface ReceivedMessage {
 /** Headers travel with all messages that a turn sends. Others are of this service, of this one message, or of the broker. */
 const travels = /^[a-z0-9-]+$/;
 const refused = new RegExp(`^(${ownPrefix}|ce-|content-type$)`);
+const none = { headers: undefined };
 /** The most characters that are kept of what a sender calls itself, and of an id. */
 const senderUnitsMax = 1_000;
 const idUnitsMax = 255;
@@ -97,12 +98,12 @@ function chainId(id: string | undefined): string | undefined {
 function userHeaders(
   headers: Delivery["headers"],
 ): { readonly headers: Readonly<Record<string, string>> | undefined } | Fault {
+  const names = Object.keys(headers).filter((name) => travels.test(name) && !refused.test(name));
+  if (names.length === 0) return none;
   const encoded = new Set(headers[wireHeaders.encoded]?.split(","));
-  const kept = Object.entries(headers)
-    .filter(([name]) => travels.test(name) && !refused.test(name))
-    .map(([name, value]) => [name, encoded.has(name) ? decoded(value) : value]);
+  const kept = names.map((name) => [name, encoded.has(name) ? decoded(headers[name]) : headers[name]]);
   try {
-    return { headers: kept.length === 0 ? undefined : givenHeaders(Object.fromEntries(kept)) };
+    return { headers: givenHeaders(Object.fromEntries(kept)) };
   } catch (error) {
     return { code: codeOf(error, "invalid-headers"), message: messageOf(error) };
   }
@@ -124,5 +125,6 @@ function returnAddress({ headers, replyTo, correlationId }: Delivery): ReplyAddr
 
 /** The text that was encoded for a header; the text itself if it is no such text. */
 function decoded(text: string): string {
+  if (!text.includes("%")) return text;
   return guarded(() => decodeURIComponent(text), text);
 }
