@@ -21,7 +21,9 @@ export async function installFrameworks(): Promise<string> {
   if (isFile(`${folder}/installed`)) return folder;
   await Deno.mkdir(folder, { recursive: true });
   await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, dependencies }));
-  await threeTimes(() => run("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts"], { cwd: folder }));
+  await threeTimes(() =>
+    run("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts"], { cwd: folder })
+  );
   await Deno.writeTextFile(`${folder}/installed`, "");
   return folder;
 }

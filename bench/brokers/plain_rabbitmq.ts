@@ -3,7 +3,7 @@
 import { Connection } from "rabbitmq-client";
 import type { Outcome } from "../contender.ts";
 import { finish } from "../goals/process.ts";
-import { Arrivals, timeAsks, timeTells } from "./load.ts";
+import { Arrivals, receivers, timeAsks, timeTells } from "./load.ts";
 
 const [url, what, countText] = Deno.args;
 const count = Number(countText);
@@ -20,22 +20,29 @@ async function tells(): Promise<Outcome> {
       durable: true,
       arguments: { "x-queue-type": "quorum", "x-single-active-consumer": true },
     },
+    exchanges: [{ exchange: queue, type: "topic", durable: true }],
+    queueBindings: [{ exchange: queue, routingKey: "#" }],
     qos: { prefetchCount: 200 },
   }, () => arrivals.arrived());
   await new Promise((resolve) => consumer.on("ready", () => resolve(undefined)));
   const publisher = connection.createPublisher({ confirm: true });
   const outcome = await timeTells(count, arrivals, (n) => {
     const envelope = {
-      routingKey: queue,
+      exchange: queue,
+      routingKey: `key${n % receivers}`,
       durable: true,
       mandatory: true,
       messageId: `${n}`,
       contentType: "application/json",
+      type: "add",
+      appId: "sender",
+      headers: { "posthorn-sender": "sender" },
     };
     return publisher.send(envelope, body);
   });
   await consumer.close();
   await connection.queueDelete(queue);
+  await connection.exchangeDelete({ exchange: queue });
   return outcome;
 }
 
