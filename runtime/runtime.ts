@@ -237,7 +237,6 @@ export class Runtime implements RuntimeServices {
     });
     const drained = await promise;
     this.rested = undefined;
-    if (handedOver !== undefined) await handedOver;
     this.delivery.status = "stopped";
     let left = 0;
     for (const host of this.delivery.hosts.values()) {
@@ -246,6 +245,7 @@ export class Runtime implements RuntimeServices {
       }
     }
     const { remote } = this;
+    if (handedOver !== undefined) await handedOver; // a batch ends with its turns, of which none is left now
     if (remote !== undefined) await remote.endSending();
     await this.persistence?.end();
     if (remote !== undefined) await remote.close();
@@ -263,7 +263,7 @@ const servicePattern = /^[a-z][a-z0-9-]{0,63}$/;
 
 /** Begins to speak to other services, with the engine that the transport carries; nothing without a transport. */
 function beginRemote(
-  { actors, name, transport, remote = [], store }: SystemOptions,
+  { actors, name, transport, remote, store }: SystemOptions,
   runtime: Runtime,
   options: ResolvedOptions,
 ): Remote | undefined {
@@ -272,7 +272,7 @@ function beginRemote(
     throw new RangeError(`Cannot use name: it must match ${servicePattern}: current value is ${value}`);
   }
   if (transport === undefined) {
-    if (remote.length === 0) return undefined;
+    if (remote === undefined || remote.length === 0) return undefined;
     throw new TypeError(
       "Cannot start the system: `remote` names other services, and no `transport` reaches them",
     );
@@ -282,16 +282,17 @@ function beginRemote(
       "Cannot start the system: with a `transport` it needs a `name`, which other services know",
     );
   }
-  const { engine, traits }: Pick<Transport, "traits"> & Partial<Transport> = transport;
+  const { engine, traits }: Partial<Transport> = transport ?? {};
   if (typeof engine?.["~begin"] !== "function") {
     const remedy = "a transport has `engine: transportEngine`, of @posthorn/posthorn/transport";
-    throw new TypeError(`Cannot use the transport ${traits.name}: it has no engine: ${remedy}`);
+    const which = traits === undefined ? "" : ` ${traits.name}`;
+    throw new TypeError(`Cannot use the transport${which}: it has no engine: ${remedy}`);
   }
   const { delivery, ids } = runtime;
   return (engine["~begin"] as (parts: RemoteParts) => Remote)({
     transport,
     service: name,
-    remote,
+    remote: remote ?? [],
     actors,
     options,
     services: runtime,

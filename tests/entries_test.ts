@@ -151,6 +151,14 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
   );
 });
 
+Deno.test("a system with a transport and no store loads of the durable engine only how rows are written", async () => {
+  const loaded = await loadedBy("runtime/remote/border.ts");
+  const durable = loaded.filter((module) =>
+    /^runtime\/durable\/(?!rows\/)|\/(durable_intake|outbox)\.ts$/.test(module)
+  );
+  assert.deepEqual(durable, []);
+});
+
 const [major, minor] = Deno.version.deno.split(".").map(Number);
 
 Deno.test({

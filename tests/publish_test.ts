@@ -39,7 +39,17 @@ Deno.test("the package's deno.json has the imports that its modules use, and no 
   const config = packageConfig(await rootConfig(), modulesOf(await packageTexts()));
   assert.deepEqual(
     Object.keys(config.imports as object).toSorted(),
-    ["@standard-schema/spec", "@std/async", "@std/ulid", "hono", "superjson"],
+    [
+      "@nats-io/nats-core",
+      "@nats-io/transport-node",
+      "@standard-schema/spec",
+      "@std/async",
+      "@std/ulid",
+      "hono",
+      "kafkajs",
+      "rabbitmq-client",
+      "superjson",
+    ],
   );
   assert.deepEqual(Object.keys(config).toSorted(), ["exports", "imports", "license", "name", "version"]);
 });

@@ -147,7 +147,8 @@ export interface SystemOptions {
   readonly transport?: Transport;
   /**
    * What other services host: protocols, or single operations. Handles reach their actors, and subscribers here get
-   * their events and surveys. Requires a transport.
+   * their events and surveys. Requires a transport. An event or survey whose payload is `unchecked` is refused: what comes
+   * from outside must be validated.
    *
    * @default {[]}
    */

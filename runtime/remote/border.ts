@@ -1,60 +1,29 @@
 import type { ActorId } from "../language/address.ts";
 import { within } from "../base/within.ts";
 import type { Acceptance } from "../durable/delivery/acceptance.ts";
-import type { RemoteWritingServices } from "../durable/remote_part.ts";
 import type { OpenStore } from "../durable/open_store.ts";
 import type { Publication } from "../messages/builtin_protocols.ts";
 import { isReplyTarget, type Route } from "../messages/envelope.ts";
 import type { TransportHealth } from "../ports/health.ts";
 import type { LaneStats } from "../ports/stats.ts";
 import type { Parcel, Receiver, Tenure, TransportConnection } from "../ports/transport.ts";
-import { DurableSending } from "./durable_sending.ts";
 import { type Intake, intakeOf } from "./intake.ts";
 import { MemoryLanes } from "./memory_lanes.ts";
 import { MemorySending } from "./memory_sending.ts";
-import { Outbox } from "./outbox.ts";
-import { OutboxLanes } from "./outbox_lanes.ts";
+import { shownLaneName } from "./lane.ts";
+import type { DurableSending } from "./durable_sending.ts";
 import type { Waiter } from "./pending_replies.ts";
 import type { PumpServices } from "./pump.ts";
 import type { Remote } from "./remote.ts";
+import type { StoreBorder } from "./store_border.ts";
 
 /** How long a stop waits for the answer to what is being sent, and for batches that were handed over. */
 const endMs = 1_000;
 const drainMs = 5_000;
+/** How long the reply to an ask waits in memory for the broker: whoever asked gave it any deadline, or none. */
+const answerMs = 60_000;
 /** How long the start of a system waits for a broker that says nothing. */
 const declareMs = 5_000;
-
-/** The outbox in a store, which is there before the transport is open. */
-export class StoreBorder {
-  readonly lanes: OutboxLanes;
-  readonly outbox: Outbox;
-  /** What its lanes send with. */
-  readonly pump: PumpServices & { connection: TransportConnection | undefined };
-
-  constructor({ parts, registry }: Remote, services: RemoteWritingServices) {
-    const { options, services: system, ids, service, report, transport: { traits } } = parts;
-    const { random, deduplicationWindowMs, replyRetentionMs, limits } = options;
-    this.pump = { connection: undefined, timers: system.timers, random, report };
-    const keepMs = deduplicationWindowMs / 2;
-    const bounds = { rows: limits.outbox, bytes: limits.outboxBytes };
-    this.lanes = new OutboxLanes(
-      { ...services, pump: this.pump, traits, keepMs },
-      bounds,
-      () => system.rest(),
-    );
-    this.outbox = new Outbox({
-      service,
-      registry,
-      session: services.session,
-      ids,
-      random,
-      lanes: this.lanes,
-      traits,
-      expectMs: Math.max(deduplicationWindowMs, replyRetentionMs),
-      isStored: (protocol) => parts.actors.some(({ name, transient }) => name === protocol && !transient),
-    });
-  }
-}
 
 /** The border of a service while its transport is open, or being opened: what goes out, and what comes in. */
 export class Border {
@@ -72,6 +41,7 @@ export class Border {
   #watching: Disposable | undefined;
   /** Resolves when all channels are declared in the broker, or when the broker is away. */
   declared: Promise<void> = Promise.resolve();
+  #opening: Promise<void> = Promise.resolve();
   #ended = false;
 
   constructor(remote: Remote, store: OpenStore | undefined, begun: StoreBorder | undefined) {
@@ -82,11 +52,16 @@ export class Border {
     this.#pump = { connection: undefined, timers: services.timers, random, report };
     this.#memoryLanes = new MemoryLanes(this.#pump, { clock, traits, onIdle: () => services.rest() });
     this.#memory = new MemorySending(remote, this.#memoryLanes);
-    this.#durable = store && begun && new DurableSending(remote, store, begun);
+    this.#durable = store && begun?.sending(store);
   }
 
   /** Opens the transport, and reads what comes. Rejects if that will never be possible. */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.#opening = this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
     const { transport, service, ids, options: { clock, random }, report } = this.#remote.parts;
     const store = this.#store?.durabilityCheck.storeName;
     const connection = await transport.open({ clock, random, service, instance: ids.name, store, report });
@@ -110,7 +85,8 @@ export class Border {
     const { status = "connecting", reason } = this.#pump.connection?.state ?? {};
     const lanes = this.#begun?.lanes.lanes ?? [];
     const oldest = lanes.flatMap(({ oldestMs }) => oldestMs ?? []);
-    const ageMs = Math.max(this.#remote.parts.options.clock.now() - Math.min(...oldest), 0);
+    const firstMs = oldest.reduce((first, atMs) => Math.min(first, atMs), Infinity); // they may be more than a call takes
+    const ageMs = Math.max(this.#remote.parts.options.clock.now() - firstMs, 0);
     return {
       status,
       ...(reason !== undefined && { reason }),
@@ -122,13 +98,13 @@ export class Border {
 
   get lanes(): Readonly<Record<string, LaneStats>> {
     const nowMs = this.#remote.parts.options.clock.now();
-    const lanes = this.#begun?.lanes.lanes ?? [];
-    return Object.fromEntries(
-      lanes.map(({ name, rows, oldestMs }) => [
-        name,
-        { waiting: rows, ...(oldestMs !== undefined && { oldestMs: Math.max(nowMs - oldestMs, 0) }) },
-      ]),
-    );
+    const shown: Record<string, { waiting: number; oldestMs?: number }> = {};
+    for (const { name, rows, oldestMs } of this.#begun?.lanes.lanes ?? []) {
+      const lane = shown[shownLaneName(name)] ??= { waiting: 0 };
+      lane.waiting += rows;
+      if (oldestMs !== undefined) lane.oldestMs = Math.max(nowMs - oldestMs, lane.oldestMs ?? 0);
+    }
+    return shown;
   }
 
   accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
@@ -174,6 +150,9 @@ export class Border {
   }
 
   async close(): Promise<void> {
+    this.#ended = true;
+    // One that is being opened is closed when it is open.
+    await within(this.#remote.parts.options.clock, drainMs, this.#opening.catch(() => {})); // `Remote` reports why
     const { connection } = this.#pump;
     this.#pump.connection = undefined;
     if (this.#begun !== undefined) this.#begun.pump.connection = undefined;
@@ -195,7 +174,12 @@ export class Border {
   #receive(connection: TransportConnection): void {
     const { parts, registry, pending } = this.#remote;
     const { service, options, services, ids, respondents, accept, report } = parts;
-    const sendNow = (parcel: Parcel) => void this.#memoryLanes.send(parcel).catch(report);
+    const { clock } = options;
+    const sendNow = (parcel: Parcel) => {
+      const untilMs = clock.monotonicMs() + answerMs;
+      const over = () => clock.monotonicMs() >= untilMs;
+      void this.#memoryLanes.send(parcel, { over }).catch(report);
+    };
     const store = this.#store;
     const intake = intakeOf({
       accept,
@@ -207,6 +191,7 @@ export class Border {
       ids,
       reads: parts.transport.traits.reads,
       store,
+      durable: this.#begun,
       pending,
       sendNow,
     });

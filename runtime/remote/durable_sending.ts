@@ -10,7 +10,7 @@ import type { OpenStore } from "../durable/open_store.ts";
 import { nameOfActor } from "../durable/rows/keys.ts";
 import { nameOf, type Route } from "../messages/envelope.ts";
 import { shownName } from "../messages/shown_name.ts";
-import type { StoreBorder } from "./border.ts";
+import type { StoreBorder } from "./store_border.ts";
 import { OutboxCommit } from "./outbox_commit.ts";
 import type { Remote } from "./remote.ts";
 

@@ -9,7 +9,7 @@ import { Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import type { Channel, Delivery, Parcel, Receiver, Tenure } from "../ports/transport.ts";
-import { DurableIntake } from "./durable_intake.ts";
+import type { DurableIntakeParts } from "./durable_intake.ts";
 import { type Meaning, Meanings } from "./meaning.ts";
 import type { PendingReplies } from "./pending_replies.ts";
 import { ProcessReceiver } from "./process_receiver.ts";
@@ -31,6 +31,8 @@ export interface IntakeServices {
   readonly reads: "queue" | "log";
   /** The store; absent if the system has none. */
   readonly store: OpenStore | undefined;
+  /** What takes messages into the store. It is loaded with the outbox: only a system with a store loads it. */
+  readonly durable: { receiver(channel: Channel, parts: DurableIntakeParts): Receiver } | undefined;
   /** Functions in this process that answer surveys beside a store; absent if there is none. */
   readonly respondents: LocalRespondents | undefined;
   /** The asks and surveys of this process that wait for replies. */
@@ -51,7 +53,7 @@ export interface Intake {
 
 /** The intake of a system: into its store, or into the mailboxes of this process if it has none. */
 export function intakeOf(intake: IntakeServices): Intake {
-  const { service, registry, options, services, ids, store, pending } = intake;
+  const { service, registry, options, services, ids, store, durable, pending } = intake;
   const { clock } = services;
   const { delivery } = services;
   const { askTimeoutMs, deduplicationWindowMs } = options;
@@ -72,7 +74,7 @@ export function intakeOf(intake: IntakeServices): Intake {
     };
     if (channel.kind === "process") return new ProcessReceiver({ ...reading, pending });
     const parts = { ...reading, clock, runs, asks, stopping: stopping.signal };
-    if (store === undefined) return new TransientIntake({ ...parts, delivery });
+    if (store === undefined || durable === undefined) return new TransientIntake({ ...parts, delivery });
     const askRespondents = ({ route, payload }: Meaning & { readonly kind: "message" }) => {
       if (!Publication.is(payload)) return;
       const { replyTo, deadline, extras } = route;
@@ -82,7 +84,7 @@ export function intakeOf(intake: IntakeServices): Intake {
       }
     };
     const { reads } = intake;
-    return new DurableIntake(channel, { ...parts, store, deduplicationWindowMs, reads, askRespondents });
+    return durable.receiver(channel, { ...parts, store, deduplicationWindowMs, reads, askRespondents });
   };
   return {
     receiverOf,

@@ -13,6 +13,7 @@ import { failureOf, keptBody, keptBytesMax, payloadOf } from "./decode_body.ts";
 import type { Outcome } from "./pending_replies.ts";
 import type { Registry } from "./registry.ts";
 import type { Fault, ReceivedMessage } from "./received_message.ts";
+import { wireHeaders } from "./wire.ts";
 
 /** What a message from another service asks for. */
 export type Meaning =
@@ -51,6 +52,7 @@ export interface MeaningParts {
 
 const ignored: Meaning = { kind: "ignored" };
 const unanswerable: Fault = { code: "no-return-address", message: "it does not say where its reply goes" };
+const misled = "it is a reply, which starts no operation and is no event";
 /** The longest name that this service gives to a reply is far shorter. */
 const replyNameUnitsMax = 100;
 const keyShownMax = 200;
@@ -79,6 +81,7 @@ export class Meanings {
     const refuse = (code: string, why: string, kept?: unknown) =>
       refused(message, to, { operation, name, code, why, kept });
     if (message.fault !== undefined) return refuse(message.fault.code, message.fault.message);
+    if (isReply(message)) return refuse("unknown-operation", misled);
     if (operation === undefined) {
       const what = name === undefined
         ? "it names no operation"
@@ -124,6 +127,7 @@ export class Meanings {
       });
     };
     if (message.fault !== undefined) return refuse(message.fault.code, message.fault.message);
+    if (isReply(message)) return refuse("unknown-operation", misled);
     if (operation === undefined) return refuse("unknown-operation", "this service does not hear it");
     if (operation.mode === "survey" && (message.deadlineMs ?? Infinity) <= clock.now()) return ignored;
     let payload: unknown;
@@ -146,6 +150,11 @@ export class Meanings {
       return refuse(codeOf(error, "failed"), messageOf(error), payload);
     }
   }
+}
+
+/** Whether another service sent it as a reply. Whoever asked chose where to: it may have named an inbox, or an event. */
+function isReply({ delivery: { headers } }: ReceivedMessage): boolean {
+  return headers[wireHeaders.reply] !== undefined;
 }
 
 /** The payload, if it fits its schema. `null` is no payload, unless the schema takes it. */

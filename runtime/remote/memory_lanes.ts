@@ -1,15 +1,23 @@
 import type { Clock } from "../base/clock.ts";
 import { LimitExceededError, NotFoundError, PosthornError, StoppedError } from "../base/errors.ts";
 import { OutcomeUnknownError } from "../base/store_errors.ts";
-import type { Parcel, Refusal, TransportTraits } from "../ports/transport.ts";
+import type { Destination, Parcel, Refusal, TransportTraits } from "../ports/transport.ts";
 import { laneOf, shownDestination } from "./lane.ts";
 import { type Batch, type LaneSource, Pump, type PumpServices } from "./pump.ts";
 
-/** How many parcels may wait in memory for the broker, and how many bytes of bodies. */
-const parcelsMax = 10_000;
-const bytesMax = 67_108_864;
+/** How many parcels to one destination may wait in memory for the broker, and how many bytes of bodies. */
+const laneMax: Size = { parcels: 10_000, bytes: 67_108_864 };
+/** How many may wait together: so a destination that is full leaves room for others. */
+const totalMax: Size = { parcels: 4 * laneMax.parcels, bytes: 4 * laneMax.bytes };
+/** How often those for which nobody waits any more make room while there is none, in milliseconds. */
+const sweepMs = 100;
 /** The most bytes of bodies in one batch, unless it is one parcel. */
 const batchBytesMax = 4_194_304;
+
+interface Size {
+  parcels: number;
+  bytes: number;
+}
 
 /** How a parcel in memory is sent. */
 export interface MemorySending {
@@ -38,8 +46,9 @@ export class MemoryLanes {
   readonly #pump: PumpServices;
   readonly #services: MemoryLanesServices;
   readonly #lanes = new Map<string, MemoryLane>();
-  #waiting = 0;
-  #bytes = 0;
+  readonly #total: Size = { parcels: 0, bytes: 0 };
+  /** When those for which nobody waits were removed, to make room. */
+  #sweptMs = -Infinity;
   /** Why it sends nothing any more. */
   #ended: unknown;
 
@@ -50,7 +59,7 @@ export class MemoryLanes {
 
   /** How many parcels wait. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#total.parcels;
   }
 
   /**
@@ -62,14 +71,19 @@ export class MemoryLanes {
     return new Promise((resolve, reject) => {
       const refusal = this.#refusal(parcel);
       if (refusal !== undefined) return reject(refusal);
-      this.#waiting++;
-      this.#bytes += parcel.body.length;
+      const lane = this.#laneFor(parcel);
+      const count = (parcels: 1 | -1) => {
+        for (const size of [lane.size, this.#total]) {
+          size.parcels += parcels;
+          size.bytes += parcels * parcel.body.length;
+        }
+      };
+      count(1);
       const settled = (settle: () => void) => {
-        this.#waiting--;
-        this.#bytes -= parcel.body.length;
+        count(-1);
         settle();
       };
-      this.#laneFor(parcel).push({
+      lane.push({
         ...sending,
         parcel,
         resolve: () => settled(resolve),
@@ -97,11 +111,23 @@ export class MemoryLanes {
     if (this.#ended !== undefined) return this.#ended;
     const { messageBytes } = this.#services.traits;
     if (body.length > messageBytes) return tooLarge(what, body.length, messageBytes);
-    if (this.#waiting < parcelsMax && this.#bytes + body.length <= bytesMax) return undefined;
-    const full = this.#waiting >= parcelsMax
-      ? `${this.#waiting} of ${parcelsMax} messages`
-      : `${this.#bytes} of ${bytesMax} bytes`;
-    return new LimitExceededError("outbox-full", `${what}: ${full} wait in memory for the broker`);
+    const full = this.#full(to, body.length);
+    return full && new LimitExceededError("outbox-full", `${what}: ${full} wait in memory for the broker`);
+  }
+
+  /** How much waits, if there is no room for one more. */
+  #full(to: Destination, bytes: number): string | undefined {
+    const full = this.#fullNow(to, bytes);
+    const nowMs = this.#services.clock.monotonicMs();
+    if (full === undefined || nowMs < this.#sweptMs + sweepMs) return full;
+    this.#sweptMs = nowMs;
+    for (const lane of this.#lanes.values()) lane.sweep();
+    return this.#fullNow(to, bytes);
+  }
+
+  #fullNow(to: Destination, bytes: number): string | undefined {
+    const lane = this.#lanes.get(laneOf(to));
+    return (lane && fullness(lane.size, bytes, laneMax)) ?? fullness(this.#total, bytes, totalMax);
   }
 
   #laneFor({ to }: Parcel): MemoryLane {
@@ -120,11 +146,14 @@ export class MemoryLanes {
 /** The parcels in memory for one destination. */
 class MemoryLane implements LaneSource {
   readonly pump: Pump;
+  /** How much waits in it. */
+  readonly size: Size = { parcels: 0, bytes: 0 };
   readonly #services: MemoryLanesServices;
   readonly #onEmpty: () => void;
   #queue: Waiting[] = [];
-  /** How many at the head may be at the broker already. */
+  /** How many at the head may be at the broker already, and whether they are being sent. */
   #sent = 0;
+  #sending = false;
 
   constructor(pump: PumpServices, services: MemoryLanesServices, onEmpty: () => void) {
     this.#services = services;
@@ -135,6 +164,11 @@ class MemoryLane implements LaneSource {
   push(waiting: Waiting): void {
     this.#queue.push(waiting);
     this.pump.wake();
+  }
+
+  /** Removes those for which nobody waits any more, unless they are being sent. */
+  sweep(): void {
+    if (!this.#sending) this.#dropOver();
   }
 
   next(): Batch | undefined {
@@ -149,6 +183,7 @@ class MemoryLane implements LaneSource {
     }
     if (taken.length === 0) return undefined;
     this.#sent = taken.length;
+    this.#sending = true;
     return {
       parcels: taken.map(({ parcel }) => parcel),
       sent: (answers) => this.#answered(taken, answers),
@@ -172,6 +207,7 @@ class MemoryLane implements LaneSource {
   #answered(taken: readonly Waiting[], answers: readonly (Refusal | undefined)[]): boolean {
     this.#queue.splice(0, taken.length);
     this.#sent = 0;
+    this.#sending = false;
     for (const [index, { parcel, resolve, reject }] of taken.entries()) {
       const refusal = answers[index];
       if (refusal === undefined) resolve();
@@ -185,6 +221,7 @@ class MemoryLane implements LaneSource {
     const again = taken.filter(({ once }) => once !== true);
     this.#queue.splice(0, taken.length, ...again);
     this.#sent = again.length;
+    this.#sending = false;
     for (const { once, resolve } of taken) if (once === true) resolve();
   }
 
@@ -205,6 +242,12 @@ class MemoryLane implements LaneSource {
     this.#queue = left;
     this.#sent = sent;
   }
+}
+
+/** How much waits, if that is as much as may. */
+function fullness(size: Size, bytes: number, most: Size): string | undefined {
+  if (size.parcels >= most.parcels) return `${size.parcels} of ${most.parcels} messages`;
+  return size.bytes + bytes > most.bytes ? `${size.bytes} of ${most.bytes} bytes` : undefined;
 }
 
 function tooLarge(what: string, bytes: number, most: number): PosthornError {

@@ -7,7 +7,7 @@ import { headOf } from "../durable/rows/queued_message.ts";
 import type { Acceptance } from "../durable/delivery/acceptance.ts";
 import type { Publication } from "../messages/builtin_protocols.ts";
 import { isReplyTarget, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
-import { eventReceiver, Remote as RemoteProtocol } from "../messages/remote_address.ts";
+import { Remote as RemoteProtocol } from "../messages/remote_address.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { MemoryLanes } from "./memory_lanes.ts";
 import { type ExpectedReply, parcelOf, type RemoteMessage } from "./outbox_row.ts";
@@ -48,9 +48,8 @@ export class MemorySending {
 
   /** Publishes; the replies to a survey go to its waiter. */
   async publish(publication: Publication, route: Route, waiter?: Waiter): Promise<void> {
-    const { operation: { protocol, name, mode }, payload } = publication;
-    const { subject } = publication.check();
-    const to = eventReceiver({ event: { protocol, name }, subject, key: this.#remote.parts.service });
+    const { operation: { mode }, payload } = publication;
+    const to = this.#remote.eventReceiver(publication);
     const expected = waiter && this.#expect(waiter);
     await this.#send({ to, route: route.of(RemoteProtocol.publish), mode, payload, expected }, waiter);
   }

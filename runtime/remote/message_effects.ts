@@ -189,9 +189,13 @@ export class MessageEffects {
     if (mark === undefined) return one;
     const { store: { session }, clock, deduplicationWindowMs } = this.#parts;
     const place = one.arrivals.at(-1)?.draft.place ?? session.nextPosition();
-    const untilMs = meaning.kind === "ask"
-      ? meaning.deadlineMs + retryWindowMs
-      : endAt(clock.now() + deduplicationWindowMs);
+    const windowMs = meaning.kind === "ask" // a stranger may give it any deadline
+      ? Math.min(
+        meaning.deadlineMs - clock.now() + retryWindowMs,
+        Math.max(deduplicationWindowMs, retryWindowMs),
+      )
+      : deduplicationWindowMs;
+    const untilMs = endAt(clock.now() + windowMs);
     const head = { token: message.id, fingerprint: "", untilMs, place: positionToken(place) };
     writeMark(one, mark, head, before);
     return one;

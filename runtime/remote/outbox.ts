@@ -84,9 +84,12 @@ export class Outbox implements RemoteRows {
     return this.#writeDraft(writeSet, this.draft(to, route, payload, id, from));
   }
 
-  writeAgain(writeSet: WriteSet, to: ActorId, head: MessageHeader, text: string): void {
-    const mode = to.protocol === Remote.arrive.protocol ? "tell" : this.#operation(to, head.operation).mode;
-    this.#draft({ to, message: head, mode, sender: this.#services.service }, text).write(writeSet);
+  writeAgain(writeSet: WriteSet, to: ActorId, { sent, ...message }: MessageHeader, text: string): void {
+    const mode = to.protocol === Remote.arrive.protocol
+      ? "tell"
+      : this.#operation(to, message.operation).mode;
+    const { sender = this.#services.service, replyName } = sent ?? {}; // nothing was sent of what had no room
+    this.#draft({ to, message, mode, sender }, text, replyName).write(writeSet);
   }
 
   publishes({ operation: { protocol, name, mode }, heard }: Publication): boolean {
@@ -142,9 +145,9 @@ export class Outbox implements RemoteRows {
     return undefined;
   }
 
-  #draft(sending: RemoteMessage, text: string): OutboxDraft {
+  #draft(sending: RemoteMessage, text: string, replyName?: string): OutboxDraft {
     const { session } = this.#services;
-    const awaited = this.#awaited(sending);
+    const awaited = this.#awaited(sending, replyName);
     const remote = { ...sending, expected: awaited?.expected };
     const parcel = parcelOf(remote, text); // throws if it cannot be sent
     const { messageBytes } = this.#services.traits;
@@ -171,9 +174,10 @@ export class Outbox implements RemoteRows {
     writeSet.write(expectKey(name), encodeValue(row, ""), { expiresAtMs });
   }
 
-  /** What waits for the reply of a request; nothing if it has none. */
+  /** What waits for the reply of a request, under that name if it was sent before; nothing if it has no reply. */
   #awaited(
     { mode, message: { replyTo, failTo, deadlineMs = 0 } }: RemoteMessage,
+    name: string | undefined,
   ): { readonly expected: ExpectedReply; readonly row?: ExpectRow } | undefined {
     if (replyTo === undefined || mode === "tell" || mode === "event") return undefined;
     const kept = replyTo.protocol === Reply.open.protocol && timeOfReplyName(replyTo.key) !== undefined;
@@ -186,7 +190,7 @@ export class Outbox implements RemoteRows {
     const channel = own ? { kind: "inbox", protocol, key } as const : { kind: "replies" } as const;
     const untilMs = endAt(Math.max(deadlineMs, clock.now() + expectMs));
     return {
-      expected: { channel, name: randomName(random, clock.now()) },
+      expected: { channel, name: name ?? randomName(random, clock.now()) },
       row: { to: replyTo, failTo, untilMs },
     };
   }

@@ -64,7 +64,7 @@ export function parcelOf(remote: RemoteMessage, text: string): Parcel {
     id: message.id,
     body,
     contentType,
-    headers: headersOf(remote),
+    headers: { ...headersOf(remote), ...isReply && { [wireHeaders.reply]: "true" } },
     replyTo: expected?.channel,
     correlationId: isReply ? reply.correlationId : expected?.name,
     expiresAtMs: isReply ? reply.untilMs : undefined,

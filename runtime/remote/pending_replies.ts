@@ -1,6 +1,6 @@
 import { BoundedSet } from "../base/bounded_set.ts";
 import type { Clock } from "../base/clock.ts";
-import type { PosthornError } from "../base/errors.ts";
+import { LimitExceededError, type PosthornError } from "../base/errors.ts";
 import { errorOfFailure } from "../ports/dead_letters.ts";
 import type { Failure } from "../language/failure.ts";
 import type { Random } from "../base/random.ts";
@@ -22,6 +22,10 @@ export interface Waiter {
 
 /** From so many entries on, those that are over are removed whenever their number has doubled. */
 const sweepFrom = 64;
+/** How many may wait: a service that never replies must not fill the memory. */
+const waitersMax = 100_000;
+/** How often those that are over are looked for while there is no room, in milliseconds. */
+const fullSweepMs = 1_000;
 /** How many ids of replies to one survey are known. */
 const knownMax = 10_000;
 
@@ -33,6 +37,7 @@ export class PendingReplies {
   /** The ids of the replies that came to those that wait for several: a relay may send one twice. */
   readonly #known = new Map<string, BoundedSet>();
   #sweepAt = sweepFrom;
+  #sweptMs = -Infinity;
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
@@ -44,9 +49,16 @@ export class PendingReplies {
     return this.#waiters.size;
   }
 
-  /** Lets one wait. Returns the name that its reply must carry. */
+  /**
+   * Lets one wait. Returns the name that its reply must carry. Throws a `LimitExceededError` (`too-many-replies`) if as many
+   * wait as may.
+   */
   wait(waiter: Waiter): string {
     if (this.#waiters.size >= this.#sweepAt) this.#sweep();
+    if (this.#waiters.size >= waitersMax) {
+      const why = `${this.#waiters.size} of ${waitersMax} replies of other services are waited for`;
+      throw new LimitExceededError("too-many-replies", `Cannot wait for a reply: ${why}`);
+    }
     const name = randomName(this.#random, this.#clock.now());
     this.#waiters.set(name, waiter);
     return name;
@@ -85,8 +97,11 @@ export class PendingReplies {
   }
 
   #sweep(): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#waiters.size >= waitersMax && nowMs < this.#sweptMs + fullSweepMs) return;
+    this.#sweptMs = nowMs;
     for (const [name, waiter] of this.#waiters) if (waiter.over) this.forget(name);
-    this.#sweepAt = Math.max(this.#waiters.size * 2, sweepFrom);
+    this.#sweepAt = Math.min(Math.max(this.#waiters.size * 2, sweepFrom), waitersMax);
   }
 }
 

@@ -9,7 +9,7 @@ import { namePattern } from "../language/protocol.ts";
 import { isGivenId } from "../messages/ids.ts";
 import type { ReplyAddress } from "../messages/remote_address.ts";
 import type { Delivery, Tenure } from "../ports/transport.ts";
-import { ownPrefix, wireHeaders } from "./wire.ts";
+import { givenName, wireHeaders } from "./wire.ts";
 
 /** Why a message will not be handled: a stable code, and words. */
 export interface Fault {
@@ -43,9 +43,6 @@ export interface ReceivedMessage {
   readonly fault: Fault | undefined;
 }
 
-/** Headers travel with all messages that a turn sends. Others are of this service, of this one message, or of the broker. */
-const travels = /^[a-z0-9-]+$/;
-const refused = new RegExp(`^(${ownPrefix}|ce-|content-type$)`);
 const none = { headers: undefined };
 /** The most characters that are kept of what a sender calls itself, and of an id. */
 const senderUnitsMax = 1_000;
@@ -98,10 +95,14 @@ function chainId(id: string | undefined): string | undefined {
 function userHeaders(
   headers: Delivery["headers"],
 ): { readonly headers: Readonly<Record<string, string>> | undefined } | Fault {
-  const names = Object.keys(headers).filter((name) => travels.test(name) && !refused.test(name));
-  if (names.length === 0) return none;
-  const encoded = new Set(headers[wireHeaders.encoded]?.split(","));
-  const kept = names.map((name) => [name, encoded.has(name) ? decoded(headers[name]) : headers[name]]);
+  const encoded = headers[wireHeaders.encoded]?.split(",");
+  const kept: [string, string][] = [];
+  for (const name in headers) {
+    const given = givenName(name); // those travel with all messages that the turn sends
+    if (given === undefined) continue;
+    kept.push([given, encoded?.includes(name) ? decoded(headers[name]) : headers[name]]);
+  }
+  if (kept.length === 0) return none;
   try {
     return { headers: givenHeaders(Object.fromEntries(kept)) };
   } catch (error) {

@@ -32,8 +32,8 @@ export class Registry {
   constructor({ actors, expose, remote, stored }: RegistryParts) {
     this.#actors = new Map(actors.map((actor) => [actor.name, actor]));
     this.#stored = stored;
-    for (const operation of expose.flatMap(operationsIn)) this.#expose(operation);
-    for (const operation of remote.flatMap(operationsIn)) this.#reach(operation);
+    for (const operation of listedIn("expose", expose)) this.#expose(operation);
+    for (const operation of listedIn("remote", remote)) this.#reach(operation);
   }
 
   /** Whether other services host actors of that protocol, as far as this one may speak to them. */
@@ -113,6 +113,7 @@ export class Registry {
   #expose(operation: Operation): void {
     const { protocol, name } = operation;
     const what = `Cannot expose ${protocol}.${name}`;
+    if (operation.mode === "survey") requireChecked(operation, what); // others ask it here
     if (isBroadcast(operation)) return add(this.#exposed, operation, what);
     const actor = this.#actors.get(protocol);
     if (actor === undefined) throw new TypeError(`${what}: this system hosts no actor of ${protocol}`);
@@ -121,10 +122,7 @@ export class Registry {
         `${what}: the ${protocol} that this system hosts has another operation of that name`,
       );
     }
-    if (operation.payload !== undefined && isUnchecked(operation.payload)) {
-      const why = "its payload is unchecked, and input from outside must be validated: give it a schema";
-      throw new TypeError(`${what}: ${why}`);
-    }
+    requireChecked(operation, what);
     add(this.#exposed, operation, what);
   }
 
@@ -133,6 +131,9 @@ export class Registry {
     const what = `Cannot reach ${protocol}.${name} in another service`;
     if (!isBroadcast(operation) && this.#actors.has(protocol)) {
       throw new TypeError(`${what}: this system hosts ${protocol} itself`);
+    }
+    if (isBroadcast(operation)) {
+      requireChecked(operation, `Cannot hear ${protocol}.${name} of other services`);
     }
     add(this.#remote, operation, what);
   }
@@ -143,13 +144,33 @@ export function inboxOperation({ name, mode }: Operation): InboxOperation {
   return { name, mode: mode as InboxOperation["mode"] };
 }
 
+/** Throws a `TypeError` if this service could not validate what others send. */
+function requireChecked({ payload }: Operation, what: string): void {
+  if (payload === undefined || !isUnchecked(payload)) return;
+  const why = "its payload is unchecked, and input from outside must be validated: give it a schema";
+  throw new TypeError(`${what}: ${why}`);
+}
+
 /** Whether an operation has many receivers. */
 function isBroadcast({ mode }: Operation): boolean {
   return mode === "event" || mode === "survey";
 }
 
-function operationsIn(listed: Listed): Operation[] {
-  return "~protocol" in listed ? Object.values(operationsOf(listed)) : [listed];
+/** The operations that a list of a user names. Throws a `TypeError` if it has something else: a misspelt one is `undefined`. */
+function listedIn(list: string, given: readonly Listed[]): Operation[] {
+  if (!Array.isArray(given)) {
+    throw new TypeError(`Cannot use ${list}: it must be a list of protocols and operations`);
+  }
+  return given.flatMap((listed: Partial<Operation> | null | undefined, index) => {
+    const why = `its entry ${index} is neither a protocol nor an operation of one`;
+    if (typeof listed !== "object" || listed === null) throw new TypeError(`Cannot use ${list}: ${why}`);
+    if ("~protocol" in listed) return Object.values(operationsOf(listed as NamedProtocol<string>));
+    const { protocol, name, mode } = listed;
+    if ([protocol, name, mode].some((part) => typeof part !== "string")) {
+      throw new TypeError(`Cannot use ${list}: ${why}`);
+    }
+    return [listed as Operation];
+  });
 }
 
 function broadcasts(operations: Operations): Operation[] {

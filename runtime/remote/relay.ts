@@ -3,10 +3,11 @@ import { TooLargeError } from "../base/store_errors.ts";
 import { commitOne } from "../durable/commits/commit_one.ts";
 import { WriteSet } from "../durable/commits/write_set.ts";
 import type { RemoteWritingServices } from "../durable/remote_part.ts";
-import { lastPart, outboxLanePrefix } from "../durable/rows/keys.ts";
+import { expectKey, lastPart, outboxLanePrefix } from "../durable/rows/keys.ts";
 import { decodeValue, fromText } from "../durable/rows/value_codec.ts";
 import { namedOperation, nameOf } from "../messages/envelope.ts";
 import { Remote } from "../messages/remote_address.ts";
+import { timeOfReplyName } from "../messages/reply_name.ts";
 import { fits, sizeOfCommit } from "../ports/commit_size.ts";
 import { lateness } from "../ports/dead_letters.ts";
 import type { Entry } from "../ports/store.ts";
@@ -224,26 +225,38 @@ export class Relay {
       if (!(error instanceof TooLargeError)) throw error;
       await this.#buryAs(row, fault, "");
     }
-    this.#gone([row]);
   }
 
-  async #buryAs({ key, version, bytes, head }: Row, { reason, why }: Fault, text: string): Promise<void> {
+  async #buryAs(row: Row, { reason, why }: Fault, text: string): Promise<void> {
+    const { key, version, bytes, head } = row;
     const { session, writer, committedDelivery, deadLettered } = this.#services;
-    const { to, message: mail } = head;
+    const awaits = expectedRow(head);
+    const [waiting] = awaits === undefined ? [] : await session.connection.read([awaits]);
+    if (awaits !== undefined && waiting === undefined) return await this.#removeAll([row]); // it was answered
+    const { to, message, sender, expected } = head;
+    const mail = { ...message, sent: { sender, replyName: expected?.name } };
     const writeSet = new WriteSet();
     writeSet.removeIfUnchanged({ key, version }, bytes);
+    if (waiting !== undefined) writeSet.removeIfUnchanged(waiting, waiting.value.length); // the failure is its outcome
     const name = nameOf(namedOperation({ ...to, operation: mail.operation }), to.key);
-    const message = `${name}: ${why}`;
     const letter = writer.deadLetter(
       writeSet,
       to,
       { head: mail, text, payload: payloadOf(text) },
-      { reason, message, attempts: 0 },
+      { reason, message: `${name}: ${why}`, attempts: 0 },
     );
     writeSet.after(() => deadLettered(letter));
     const committed = await commitOne(session.committer, writeSet, "a dead letter");
     if (committed !== undefined) writeSet.land(committedDelivery, committed, session.nextReadEpoch());
+    this.#gone([row]);
   }
+}
+
+/** The key of the row in which an actor waits for the reply to a message; nothing if none does. */
+function expectedRow({ expected }: OutboxHead): string | undefined {
+  return expected === undefined || timeOfReplyName(expected.name) !== undefined
+    ? undefined
+    : expectKey(expected.name);
 }
 
 function bytesOf(entries: readonly Entry[]): number {

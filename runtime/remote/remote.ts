@@ -1,6 +1,7 @@
 import type { ActorId } from "../language/address.ts";
 import type { Actor } from "../language/actor.ts";
 import type { Operation } from "../language/protocol.ts";
+import { guarded } from "../base/guarded.ts";
 import { messageOf, NotFoundError, StoppedError } from "../base/errors.ts";
 import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { LocalRespondents } from "../durable/local_respondents.ts";
@@ -12,14 +13,15 @@ import { StartupQueue } from "../durable/startup_queue.ts";
 import { Publication, Topic } from "../messages/builtin_protocols.ts";
 import type { Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
-import { Remote as RemoteProtocol } from "../messages/remote_address.ts";
+import { eventReceiver, Remote as RemoteProtocol } from "../messages/remote_address.ts";
 import type { TransportHealth } from "../ports/health.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import type { LaneStats } from "../ports/stats.ts";
 import type { Transport } from "../ports/transport.ts";
-import type { Border, StoreBorder } from "./border.ts";
+import type { Border } from "./border.ts";
 import { PendingReplies, type Waiter } from "./pending_replies.ts";
 import { didYouMean } from "../base/did_you_mean.ts";
+import type { StoreBorder } from "./store_border.ts";
 import { type Listed, Registry, requirePublishable, requireRemote } from "./registry.ts";
 
 /** What the part for other services needs of its system. */
@@ -109,12 +111,29 @@ export class Remote implements RemotePart {
   }
 
   /** Whether other services get a publication too, and nobody else tells them. */
-  copies(to: ActorId, { operation }: Route, payload: unknown): boolean {
+  copies(to: ActorId, { operation }: Route, payload: unknown): payload is Publication {
     if (this.parts.stored || operation !== Topic.publish || !Publication.is(payload) || payload.heard) {
       return false;
     }
     const { protocol, name, mode } = payload.operation;
     return mode === "event" && to.protocol === Topic.publish.protocol && this.registry.sends(protocol, name);
+  }
+
+  /**
+   * What other services get of a publication; nothing if they get none. It has a receiver of its own: if it becomes a dead
+   * letter, it is sent to them again, and not to the subscribers of this service.
+   */
+  copyOf(to: ActorId, route: Route, payload: unknown): { to: ActorId; route: Route } | undefined {
+    if (!this.copies(to, route, payload)) return undefined;
+    const receiver = guarded(() => this.eventReceiver(payload), undefined); // else its topic says why it cannot be published
+    return receiver && { to: receiver, route: route.of(RemoteProtocol.publish) };
+  }
+
+  /** The receiver that stands for a publication in other services. Throws what its schema or its `subject` throws. */
+  eventReceiver(publication: Publication): ActorId {
+    const { protocol, name } = publication.operation;
+    const { subject } = publication.check();
+    return eventReceiver({ event: { protocol, name }, subject, key: this.parts.service });
   }
 
   /** Throws a `NotFoundError` (`unknown-operation`) if only other services publish an event. */
@@ -171,7 +190,7 @@ export class Remote implements RemotePart {
 
   /** The store is being opened: what turns send to other services is written by the result. */
   async beginRows(services: RemoteWritingServices): Promise<RemoteRows> {
-    const { StoreBorder } = await (this.#module ??= import("./border.ts"));
+    const [{ StoreBorder }] = await Promise.all([import("./store_border.ts"), this.load()]);
     this.#begun = new StoreBorder(this, services);
     return this.#begun.outbox;
   }

@@ -79,6 +79,7 @@ export class RemoteAsks {
       contentType,
       headers: {
         ...encodeHeaders(message.headers),
+        [wireHeaders.reply]: "true",
         [wireHeaders.sender]: senderName(service, from?.protocol, from?.key),
         [wireHeaders.cause]: encodeURIComponent(id),
         [wireHeaders.correlation]: encodeURIComponent(correlationId),

@@ -14,6 +14,8 @@ export const wireHeaders = {
   /** The actor that waits for its reply, whose inbox the reply goes to. */
   replyProtocol: "posthorn-reply-protocol",
   replyKey: "posthorn-reply-key",
+  /** It is a reply: it starts no operation and is no event, wherever the address leads that its asker gave. */
+  reply: "posthorn-reply",
   /** Which of the other headers have percent-encoded values, separated by commas. */
   encoded: "posthorn-encoded",
   /** Reserved: never sent, and ignored. */
@@ -22,6 +24,14 @@ export const wireHeaders = {
 
 /** How the names of the runtime's own headers begin. No header of a user does. */
 export const ownPrefix = "posthorn-";
+
+/** How the names begin of a user's headers that would mean something to a broker or its adapter by their own names. */
+const movedPrefix = `${ownPrefix}header-`;
+const moved =
+  /^(ce-.*|nats-.*|x-(delivery|acquired)-count|id|operation|content-type|correlation-id|message-id|reply-(to|topic))$/;
+
+/** Headers that are of the runtime, or describe this one message. */
+const described = new RegExp(`^(${ownPrefix}|ce-|content-type$)`);
 
 /** The media types of bodies. */
 export const mediaTypes = {
@@ -49,8 +59,9 @@ export function encodeHeaders(given: Headers | undefined): Record<string, string
       throw new PosthornError("invalid-headers", `Cannot send the header ${JSON.stringify(name)}: ${why}`);
     }
     const plain = plainValue.test(value);
-    headers[lower] = plain ? value : encodeURIComponent(value.toWellFormed());
-    if (!plain) encoded.push(lower);
+    const travelling = moved.test(lower) ? movedPrefix + lower : lower;
+    headers[travelling] = plain ? value : encodeURIComponent(value.toWellFormed());
+    if (!plain) encoded.push(travelling);
   }
   if (encoded.length > 0) headers[wireHeaders.encoded] = encoded.join(",");
   return headers;
@@ -59,7 +70,17 @@ export function encodeHeaders(given: Headers | undefined): Record<string, string
 function faultOf(name: string, others: Headers): string | undefined {
   if (!plainName.test(name)) return "its name must be of letters, digits and hyphens";
   if (name.startsWith(ownPrefix)) return `names that begin with ${ownPrefix} belong to the runtime`;
-  return name in others ? "another one has the same name in lower case" : undefined;
+  const twice = name in others || movedPrefix + name in others;
+  return twice ? "another one has the same name in lower case" : undefined;
+}
+
+/** The name that a user gave to a header that travels under this one; nothing if it is no header of a user. */
+export function givenName(name: string): string | undefined {
+  if (name.startsWith(movedPrefix)) {
+    const given = name.slice(movedPrefix.length);
+    return moved.test(given) ? given : undefined;
+  }
+  return plainName.test(name) && !described.test(name) ? name : undefined;
 }
 
 /** The name of a sender: a service, or one of its actors. */

@@ -2,6 +2,7 @@
 // import takes no simulated time.
 import "../../runtime/durable/open_store.ts";
 import "../../runtime/remote/border.ts";
+import "../../runtime/remote/store_border.ts";
 import { type Cancel, type Clock, macrotask } from "../../runtime/base/clock.ts";
 
 interface TimedEvent {

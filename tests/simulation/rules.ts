@@ -79,7 +79,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "timer-check",
-    foundBy: 1,
+    foundBy: 11,
     says: "a schedule sends its message only if it was neither cancelled nor set again",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -193,7 +193,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "mark-with-turn",
-    foundBy: 33,
+    foundBy: 53,
     says: "a message that is accepted with its turn has its mark in the same commit",
     faultPlan: repeated,
     part: (part) =>
@@ -221,7 +221,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "list-before-tidy",
-    foundBy: 3,
+    foundBy: 41,
     says: "an index entry is removed only if the store, and not memory, shows that no message waits",
     connect: (connection, clock) => ({
       async commit(parts) {

@@ -117,7 +117,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "page-refused",
-    foundBy: 3,
+    foundBy: 2,
     says: "a page of an event that no commit can take is a dead letter",
     faultPlan: within("bulky"),
     code: (patches) => patches.getter(Batch.prototype, "turns", ({ taken }) => taken),
@@ -146,7 +146,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "tried-where-it-waits",
-    foundBy: 13,
+    foundBy: 125,
     says: "an attempt of a crash suspect is written only if the message still waits",
     faultPlan: (faultPlan) => ({
       ...repeated(faultPlan),
@@ -198,7 +198,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "behind-its-place",
-    foundBy: 13,
+    foundBy: 3,
     says: "a message that names the position of an earlier one is handled after it",
     faultPlan: within("callers"),
     code: (patches) =>
@@ -209,7 +209,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "own-wait",
-    foundBy: 1,
+    foundBy: 3,
     says: "a retry waits no longer than it should, whatever the clocks say",
     faultPlan: within("hours"),
     code: (patches) =>

@@ -49,7 +49,10 @@ export function recordOf(
     headers["ce_type"] = `${to.protocol}.${to.event}`;
     if (to.subject !== "") headers["ce_subject"] = to.subject;
   }
-  if (replyTo !== undefined) headers["reply-topic"] = names.returnTopic(replyTo);
+  if (replyTo !== undefined) {
+    headers["reply-topic"] = names.returnTopic(replyTo);
+    headers["kafka_replyTopic"] = headers["reply-topic"]; // what Spring and NestJS answer to
+  }
   if (replyTo?.kind === "inbox") headers["posthorn-return-key"] = replyTo.key;
   if (replyTo?.kind === "process") headers["posthorn-process"] = names.instance;
   if (correlationId !== undefined) {
@@ -57,7 +60,7 @@ export function recordOf(
     headers["correlation-id"] = asker === undefined
       ? bytesOf(correlationId)
       : asker + processMark + correlationId;
-    if (to.kind === "reply") headers["kafka_correlationId"] = headers["correlation-id"];
+    headers["kafka_correlationId"] = headers["correlation-id"];
   }
   if (parcel.expiresAtMs !== undefined) headers["posthorn-deadline"] ??= String(parcel.expiresAtMs);
   return { key: encoder.encode(target.key ?? correlationId ?? parcel.id), value: parcel.body, headers };

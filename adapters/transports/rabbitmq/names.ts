@@ -4,6 +4,29 @@ import type { Channel, ReturnChannel } from "../../../runtime/ports/transport.ts
 /** The name that RabbitMQ replaces by an address of the channel that publishes. */
 export const directReplyTo = "amq.rabbitmq.reply-to";
 
+/**
+ * Whether an address is of a channel that waits for direct replies, as RabbitMQ makes them: an Erlang process, `reply@`
+ * and a hash of its node in place of that, and a name. RabbitMQ ends the connection of whoever publishes to another address
+ * that begins so, and any stranger may give one.
+ */
+export function isDirectAddress(address: string): boolean {
+  const [, term] = /^amq\.rabbitmq\.reply-to\.([A-Za-z0-9+/]+={0,2})\.[A-Za-z0-9+/]+={0,2}$/.exec(address) ??
+    [];
+  if (term === undefined || term.length % 4 !== 0) return false;
+  const bytes = Uint8Array.from(atob(term), (character) => character.charCodeAt(0));
+  const [version, kind, atom] = bytes;
+  const begin = atom === longAtom ? 5 : 4;
+  const length = atom === longAtom ? bytes[3] << 8 | bytes[4] : bytes[3];
+  const node = String.fromCharCode(...bytes.subarray(begin, begin + length));
+  const numbers = bytes.subarray(begin + length); // of the process: 28 and 13 bits, and when its node began
+  return version === 131 && (kind === 88 || kind === 103) && (atom === longAtom || atom === 119) &&
+    /^[a-z]+@[0-9]{1,15}$/.test(node) && numbers.length === (kind === 88 ? 12 : 9) &&
+    numbers[0] < 16 && numbers[4] === 0 && numbers[5] === 0 && numbers[6] < 32;
+}
+
+/** The tag of an atom whose length takes two bytes. */
+const longAtom = 118;
+
 /** The maximum length of a routing key, and of every short text of AMQP, in bytes. The client cuts longer ones. */
 export const shortBytesMax = 255;
 

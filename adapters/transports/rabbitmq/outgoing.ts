@@ -5,6 +5,7 @@ import {
   addressOfActor,
   directReplyTo,
   eventRoutingKeyOf,
+  isDirectAddress,
   isShort,
   type Names,
   routingKeyOf,
@@ -48,6 +49,9 @@ export function outgoingOf(parcel: Parcel, options: OutgoingOptions): Outgoing |
     .find((text) => !isShort(text));
   if (cut !== undefined) {
     return refused("refused", id, `an id, type or address of it has ${bytesOf(cut)} of 255 bytes`);
+  }
+  if (to.kind === "reply" && to.address.startsWith(`${directReplyTo}.`) && !isDirectAddress(to.address)) {
+    return refused("refused", id, "its return address is none that RabbitMQ has made");
   }
   const envelope: Envelope = {
     ...routeOf(to, names),

@@ -9,10 +9,11 @@ import type {
   TransportServices,
   TransportState,
 } from "../../../runtime/ports/transport.ts";
+import { Answers } from "./answers.ts";
 import { type AmqpConnection, type Client, type Message, openChannel } from "./client.ts";
 import { textOf } from "./incoming.ts";
 import { Link } from "./link.ts";
-import { directReplyTo, Names, type QueueChannel } from "./names.ts";
+import { directReplyTo, isDirectAddress, Names, type QueueChannel } from "./names.ts";
 import type { Settings } from "./options.ts";
 import { Reader } from "./reader.ts";
 import { Replies } from "./replies.ts";
@@ -28,7 +29,7 @@ const statuses = ["refused", "connecting", "blocked", "connected"] as const;
 
 /**
  * A process of a service at RabbitMQ. It has two connections: the broker blocks one that publishes while it is short of
- * memory, and what blocked acknowledgements as well would keep it short.
+ * memory, and what blocked acknowledgements as well would keep it short. A process that answers asks has a third one.
  */
 export class RabbitmqConnection implements TransportConnection {
   readonly #services: TransportServices;
@@ -37,6 +38,7 @@ export class RabbitmqConnection implements TransportConnection {
   readonly #reading: Link;
   readonly #publishing: Link;
   readonly #sender: Sender;
+  readonly #answers: Answers;
   readonly #replies: Replies;
   readonly #readers = new Set<Reader>();
   readonly #watchers = new Set<(state: TransportState) => void>();
@@ -55,12 +57,11 @@ export class RabbitmqConnection implements TransportConnection {
     this.#reading = new Link({ ...shared, name: `${name} in`, prepare: (made) => this.#markStore(made) });
     this.#publishing = new Link({ ...shared, name: `${name} out` });
     this.#replies = new Replies(services);
+    const sender = { client, services, names: this.#names, messageBytes: settings.messageBytes };
+    this.#answers = new Answers({ link: { client, settings, services, name: `${name} answers` }, sender });
     this.#sender = new Sender({
-      client,
+      ...sender,
       link: this.#publishing,
-      services,
-      names: this.#names,
-      messageBytes: settings.messageBytes,
       hearReplies: (amqp) => this.#replies.hear(amqp),
     });
   }
@@ -90,7 +91,9 @@ export class RabbitmqConnection implements TransportConnection {
   }
 
   send(batch: readonly Parcel[]): Promise<readonly (Refusal | undefined)[]> {
-    return this.#sender.send(batch);
+    const to = batch[0]?.to; // they have one destination
+    const direct = to?.kind === "reply" && isDirectAddress(to.address);
+    return direct ? this.#answers.send(to.address, batch) : this.#sender.send(batch);
   }
 
   receive(channel: Channel, receiver: Receiver): Disposable & { readonly ready: Promise<void> } {
@@ -210,7 +213,7 @@ export class RabbitmqConnection implements TransportConnection {
     this.#replies.end();
     this.#sender.close();
     const readers = Array.from(this.#readers, (reader) => reader.end());
-    await Promise.all([this.#reading.close(), this.#publishing.close(), ...readers]);
+    await Promise.all([this.#reading.close(), this.#publishing.close(), this.#answers.close(), ...readers]);
   }
 
   #changed(): void {

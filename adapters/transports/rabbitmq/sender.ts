@@ -34,6 +34,8 @@ export class Sender {
   readonly #publishers = new Map<string, Promise<Publisher>>();
   /** The exchanges that are there, as far as is known. */
   readonly #exchanges = new Set<string>();
+  /** Those of inboxes to which a queue is bound, as far as is known. */
+  readonly #bound = new Set<string>();
   readonly #stop = new AbortController();
   #messageBytes: number;
 
@@ -105,15 +107,30 @@ export class Sender {
     const refusal = await this.#faultOfExchange(exchange, signal);
     if (refusal !== undefined) return batch.map(() => refusal);
     const name = replies ? repliesName : `exchange ${exchange}`;
+    if (batch.length > 1 && this.#isUnbound(batch[0])) {
+      const [first] = await this.#publish(batch.slice(0, 1), replies, signal);
+      if (first?.code === "no-receiver") return batch.map(() => first);
+      return [first, ...await this.#publish(batch.slice(1), replies, signal)];
+    }
     const publisher = await this.#publisher(name);
     const outcomes = await publisher.publish(batch, signal);
     const failed = outcomes.find((outcome) => typeof outcome === "object");
+    if (outcomes.includes("returned")) this.#bound.delete(exchange);
+    else if (failed === undefined && exchange !== "") this.#bound.add(exchange);
     if (failed === undefined) return outcomes.map((outcome, index) => this.#answer(outcome, batch[index]));
     const code = amqpCodeOf(failed.error);
     if (code === "ACCESS_REFUSED") return await this.#publishEach(batch, outcomes, name, signal);
     if (code === "NOT_FOUND") this.#exchanges.delete(exchange);
     this.#learn(failed.error);
     throw this.#unknown(wordsOf(failed.error));
+  }
+
+  /**
+   * Whether nobody knows that a queue is bound to an inbox. Then the first message goes alone: the queue may be bound while
+   * a batch is sent, and what came back would be sent behind what did not.
+   */
+  #isUnbound({ envelope: { exchange, mandatory } }: Outgoing): boolean {
+    return mandatory && exchange !== "" && !this.#bound.has(exchange);
   }
 
   /** The broker refuses one of them, and does not say which: each is sent by itself. */

@@ -35,6 +35,16 @@ export interface MessageHeader {
   readonly afterMs?: number | undefined;
   /** Its first position, if it was a dead letter and was resent. */
   readonly firstPlace?: string | undefined;
+  /** Of a dead letter to another service: what went with it, and goes with it again, so that its repeat is recognised. */
+  readonly sent?: SentParts | undefined;
+}
+
+/** What a message to another service carries besides its head. */
+export interface SentParts {
+  /** The name of its sender on the wire. */
+  readonly sender: string;
+  /** What its reply carries; absent if it has none. */
+  readonly replyName?: string | undefined;
 }
 
 /** How many digits the time has with which a position begins, so that positions have the order of times. */

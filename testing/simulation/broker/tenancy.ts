@@ -137,6 +137,7 @@ export class SimulatedTenancy implements Tenure {
     const own = this.#shard.tenancy === this;
     if (!own && (this.epoch === undefined || fate.share() < 0.5)) return;
     this.#shard.acknowledge(to);
+    if (!own) this.#shard.tenancy?.wake(); // which will acknowledge what it has read
   }
 
   #travel(): Promise<void> {

@@ -12,7 +12,7 @@ const { Controller, Module } = require("@nestjs/common");
 const { NestFactory } = require("@nestjs/core");
 const microservices = require("@nestjs/microservices");
 const { ClientProxyFactory, Ctx, EventPattern, MessagePattern, Payload, Transport } = microservices;
-const { lastValueFrom } = require("rxjs");
+const { firstValueFrom, lastValueFrom } = require("rxjs");
 
 const config = JSON.parse(process.argv[2]);
 const { url, serves, hears } = config;
@@ -75,7 +75,7 @@ const brokers = {
         // This is the deserializer of docs/brokers.md, and the serializer for who answers.
         deserializer: {
           deserialize: (data, { type, headers, replyTo, correlationId }) => ({
-            pattern: type ?? headers?.["cloudEvents:type"],
+            pattern: headers?.["cloudEvents:type"] ?? type,
             data,
             id: replyTo && (correlationId ?? replyTo),
           }),
@@ -187,7 +187,8 @@ const brokers = {
         else if (verb === "tell") {
           await lastValueFrom(client.emit(protocol, message({ ...headers, operation })));
         } else {
-          const answer = await lastValueFrom(client.send(protocol, message({ ...headers, operation })));
+          // The first: only Nest says that no more answers come.
+          const answer = await firstValueFrom(client.send(protocol, message({ ...headers, operation })));
           say("answer", { payload: answer });
         }
       },

@@ -40,6 +40,8 @@ export class FakeTransport implements Transport {
   openFails: unknown;
   /** Resolves when the broker has what is received. */
   declared: Promise<void> = Promise.resolve();
+  /** What `drain` waits for. */
+  onDrain: () => Promise<void> = () => Promise.resolve();
   closed = 0;
   drained = 0;
   #state: TransportState = { status: "connected" };
@@ -90,7 +92,7 @@ export class FakeTransport implements Transport {
       },
       drain: () => {
         this.drained++;
-        return Promise.resolve();
+        return this.onDrain();
       },
       get state() {
         return state();

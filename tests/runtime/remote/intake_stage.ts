@@ -21,6 +21,7 @@ import type { Delivery as RuntimeDelivery } from "../../../runtime/delivery.ts";
 import { outboxPrefix } from "../../../runtime/durable/rows/keys.ts";
 import { decodeValue } from "../../../runtime/durable/rows/value_codec.ts";
 import type { StoreEngine } from "../../../runtime/ports/store.ts";
+import { DurableIntake } from "../../../runtime/remote/durable_intake.ts";
 import { type Intake, intakeOf } from "../../../runtime/remote/intake.ts";
 import { Outbox } from "../../../runtime/remote/outbox.ts";
 import type { OutboxLanes } from "../../../runtime/remote/outbox_lanes.ts";
@@ -184,6 +185,7 @@ function readerOn(
     ids,
     reads,
     store: open,
+    durable: { receiver: (channel, parts) => new DurableIntake(channel, parts) },
     respondents: persistence.respondents,
     pending,
     accept: (to, operation, payload, route) => delivery.accept(to, operation, payload, route),

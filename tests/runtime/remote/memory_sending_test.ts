@@ -221,6 +221,60 @@ Deno.test("what waits in memory for the broker is bounded", async () => {
   assert.ok(world.transport.batches.every((batch) => batch.length <= 100));
 });
 
+Deno.test("a destination that is full leaves room for others", async () => {
+  const Archive = protocol("archive", { keep: tell(z.string()) });
+  await using world = await new World(undefined, { remote: [Ledger, Archive] }).ready();
+  world.transport.answer = (batch) => {
+    if (batch[0].to.kind === "inbox" && batch[0].to.protocol === "ledger") {
+      throw new Error("its queue is full");
+    }
+    world.transport.take(batch);
+    return batch.map(() => undefined);
+  };
+  const ledger = world.system.ref(Ledger, "main");
+  const settled = Promise.allSettled(Array.from({ length: 10_000 }, () => ledger.tell(Ledger.note, "x")));
+  await assert.rejects(ledger.tell(Ledger.note, "x"), { code: "outbox-full" });
+  await world.system.ref(Archive, "main").tell(Archive.keep, "y");
+  assert.deepEqual(world.transport.bodies, ['"y"']);
+  world.transport.answer = undefined;
+  await world.clock.advance(1_000);
+  await settled;
+});
+
+Deno.test("asks for which nobody waits any more take no room", async () => {
+  await using world = await new World().ready();
+  world.transport.state = { status: "connecting" };
+  const main = world.system.ref(Ledger, "main");
+  const asked = Array.from({ length: 10_000 }, () => main.ask(Ledger.read, "x", { timeoutMs: 50 }));
+  const settled = Promise.allSettled(asked);
+  await assert.rejects(main.tell(Ledger.note, "x"), { code: "outbox-full" });
+  await world.clock.advance(1_000);
+  await settled;
+  const told = main.tell(Ledger.note, "x");
+  world.transport.state = { status: "connected" };
+  await told;
+  assert.deepEqual(world.transport.bodies, ['"x"']);
+});
+
+Deno.test("the reply to an ask waits for a minute for the broker to take it, whatever deadline its asker gave", async () => {
+  const answering = actor(Shop, {
+    state: () => 0,
+    on: { send: () => {}, look: () => 7, quote: () => undefined },
+  });
+  await using world = await new World(new FakeTransport([Shop.look]), { actors: [answering] }).ready();
+  world.transport.answer = () => Promise.reject(new Error("its queue is full"));
+  const receiver = world.transport.receivers.get("inbox shop")!;
+  const tenure = { shard: "0", signal: new AbortController().signal };
+  await receiver.begin(tenure);
+  const headers = { "posthorn-deadline": "999999999999999" };
+  const body = new TextEncoder().encode('"x"');
+  await receiver.take([{ key: "a", operation: "look", body, headers, replyTo: "r", again: false }], tenure);
+  await world.clock.advance(50_000);
+  assert.equal(world.system.health.transport?.waiting, 1);
+  await world.clock.advance(20_000);
+  assert.equal(world.system.health.transport?.waiting, 0);
+});
+
 Deno.test("a stop tells who waits that what was not sent was not accepted, and that of the rest nobody knows", async () => {
   const world = await new World().ready();
   const main = world.system.ref(Ledger, "main");

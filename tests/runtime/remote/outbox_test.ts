@@ -18,7 +18,9 @@ import { Remote, remoteAddress } from "../../../runtime/messages/remote_address.
 import type { Turn } from "../../../runtime/turns/turn.ts";
 import type { SendOptions } from "../../../runtime/language/address.ts";
 import type { IngressSendOptions } from "../../../runtime/language/ingress_options.ts";
+import { receivedMessage } from "../../../runtime/remote/received_message.ts";
 import { FakeTransport } from "./fake_transport.ts";
+import { tenureOf } from "./intake_stage.ts";
 
 const Ledger = protocol("ledger", {
   note: tell(z.string()),
@@ -279,6 +281,26 @@ inMemory("headers travel, and those that cannot are refused", async (stage) => {
   }
 });
 
+inMemory("a header that means something to a broker travels under another name", async (stage) => {
+  const { system, transport } = await start(stage);
+  const headers = { operation: "pay", "Reply-To": "elsewhere", "nats-rollup": "all", "ce-id": "ü" };
+  await system.ref(Ledger, "main").tell(Ledger.note, "one", { headers });
+  await stage.settle();
+  const { "posthorn-sender": _, ...sent } = transport.taken[0].headers;
+  assert.deepEqual(sent, {
+    "posthorn-header-operation": "pay",
+    "posthorn-header-reply-to": "elsewhere",
+    "posthorn-header-nats-rollup": "all",
+    "posthorn-header-ce-id": "%C3%BC",
+    "posthorn-encoded": "posthorn-header-ce-id",
+  });
+  const delivery = { key: "main", body: new Uint8Array(), again: false };
+  const forged = { "posthorn-header-posthorn-sender": "x", "posthorn-header-city": "x", "ce-id": "7" };
+  const received = receivedMessage({ ...delivery, headers: { ...sent, ...forged } }, tenureOf(), () => "id");
+  const { "Reply-To": replyTo, ...others } = headers;
+  assert.deepEqual(received.headers, { ...others, "reply-to": replyTo });
+});
+
 inMemory("a published event leaves with the commit of its turn", async (stage) => {
   const { system, transport } = await start(stage);
   await system.ref(Shop, "a").tell(Shop.open, "today");
@@ -384,6 +406,21 @@ inMemory("health and counts say how much waits, and for how long", async (stage)
   transport.state = { status: "connected" };
   await stage.settle();
   assert.deepEqual(system.stats().outbox, {});
+});
+
+inMemory("what waits for return addresses is counted as one lane", async (stage) => {
+  const { system, transport } = await start(stage);
+  transport.state = { status: "connecting" };
+  for (const address of ["one", "two", "three"]) {
+    const { protocol, key, operation } = remoteAddress({ address, correlationId: "7" }, "arrive");
+    await system.ref(Shop, "a").tell(Shop.answer, { protocol, key, operation });
+    await stage.pass(1_000);
+  }
+  await stage.pass(60_000);
+  assert.deepEqual(Object.keys(system.stats().outbox!), ["replies"]);
+  const { waiting, oldestMs = 0 } = system.stats().outbox!.replies;
+  assert.equal(waiting, 3);
+  assert.equal(oldestMs, system.health.transport!.oldestMs);
 });
 
 inMemory("a failure to send is reported once until it works again", async (stage) => {

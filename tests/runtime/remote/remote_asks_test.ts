@@ -23,6 +23,7 @@ inMemory("an ask is answered where it came from, with what its reply belongs to"
     "posthorn-sender": "orders/order/ada",
     "posthorn-cause": "t",
     "posthorn-correlation": "chain",
+    "posthorn-reply": "true",
     traceparent: "00-1-2-03",
   });
   assert.equal(sent[0].expiresAtMs, stage.clock.now() + 1_000);

@@ -67,13 +67,34 @@ Deno.test("remote needs a transport, and a transport needs a name", () => {
   }
 });
 
+Deno.test("what is listed is protocols and operations, and a misspelt one is told", () => {
+  const misspelt = (Order as unknown as Record<string, typeof Order.add>).ad;
+  for (const entry of [misspelt, null, "order", {}, order] as unknown as (typeof Order.add)[]) {
+    const why = "its entry 1 is neither a protocol nor an operation of one";
+    const exposing = new FakeTransport([Order.add, entry]);
+    assert.equal(refusal({ name: "shop", transport: exposing }), `Cannot use expose: ${why}`);
+    const remote = [Ledger, entry];
+    assert.equal(
+      refusal({ name: "shop", transport: new FakeTransport(), remote }),
+      `Cannot use remote: ${why}`,
+    );
+  }
+  assert.equal(
+    refusal({ name: "shop", transport: new FakeTransport(), remote: Ledger as never }),
+    "Cannot use remote: it must be a list of protocols and operations",
+  );
+});
+
 Deno.test("a transport carries its engine", () => {
   const { traits, expose, open } = new FakeTransport();
   const transport = { traits, expose, open } as never;
   assert.match(refusal({ name: "shop", transport }), /^Cannot use the transport fake: it has no engine/);
+  for (const other of ["amqp://127.0.0.1", {}, null] as never[]) {
+    assert.match(refusal({ name: "shop", transport: other }), /^Cannot use the transport: it has no engine/);
+  }
 });
 
-Deno.test("what is exposed is hosted, is not unchecked, and is one protocol of that name", () => {
+Deno.test("what is exposed is hosted, is not unchecked, and is one protocol of that name", async () => {
   const of = (...expose: FakeTransport["expose"]) =>
     refusal({ name: "shop", transport: new FakeTransport(expose) });
   assert.equal(of(Ledger.note), "Cannot expose ledger.note: this system hosts no actor of ledger");
@@ -81,6 +102,17 @@ Deno.test("what is exposed is hosted, is not unchecked, and is one protocol of t
     of(Order.note),
     "Cannot expose order.note: its payload is unchecked, and input from outside must be validated: give it a schema",
   );
+  const Market = protocol("market", {
+    closed: event(unchecked<string>()),
+    quote: survey(unchecked<string>(), z.string()),
+  });
+  const why = "its payload is unchecked, and input from outside must be validated: give it a schema";
+  assert.equal(of(Market.quote), `Cannot expose market.quote: ${why}`); // others ask it here
+  await using _system = await started({ transport: new FakeTransport([Market.closed]) }); // others hear it
+  for (const heard of [Market.closed, Market.quote]) {
+    const refused = refusal({ name: "shop", transport: new FakeTransport(), remote: [heard] });
+    assert.equal(refused, `Cannot hear market.${heard.name} of other services: ${why}`);
+  }
   const Other = protocol("order", { add: tell(z.string()) });
   assert.equal(
     of(Other.add),

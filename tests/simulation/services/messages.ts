@@ -53,6 +53,11 @@ function kind<const Name extends string>(name: Name) {
 /** The protocols of the services, of which each hosts one. */
 export const kinds = { alpha: kind("alpha"), beta: kind("beta"), gamma: kind("gamma") };
 
+/** The protocol of a service without a store. */
+export const Worker = protocol("worker", { note: tell(job) });
+/** Its actor. */
+export const worker = "worker/w1";
+
 export type Service = keyof typeof kinds;
 export type Job = z.infer<typeof job>;
 export type Reply = z.infer<typeof reply>;

@@ -9,10 +9,13 @@ import {
   type Service,
   services,
   type State,
+  Worker,
+  worker,
 } from "./messages.ts";
 
 /** What actors tell the run. */
 export interface ServiceWorld {
+  readonly capacity: number;
   /** How long a handler takes, in milliseconds of its process. */
   pause(): Promise<void>;
 }
@@ -56,7 +59,7 @@ export function serviceActor(service: Service, world: ServiceWorld): Actor {
         return { tag, from: `${service}/${ctx.key}`, n: ctx.state.added.length };
       },
     },
-    mailbox: { capacity: 100 },
+    mailbox: { capacity: world.capacity },
   });
 
   /** Notes a message, and sends what it causes. Returns the name of the actor. */
@@ -64,6 +67,10 @@ export function serviceActor(service: Service, world: ServiceWorld): Actor {
     const self = `${service}/${ctx.key}`;
     note(ctx, job.from, job.n);
     for (let index = 0; index < Math.min(job.hops, 2); index++) send(ctx, self, job, index);
+    if (hashOf(`${job.tag} worker`) % 4 === 0) {
+      const next = { tag: `${job.tag}.w`, from: self, n: count(ctx, worker), hops: 0 };
+      ctx.ref(Worker, partsOf(worker).key).tell(Worker.note, next);
+    }
     if (hashOf(`${job.tag} post`) % 3 !== 0) return self;
     ctx.state = { ...ctx.state, published: ctx.state.published + 1 };
     ctx.publish(kind.posted, { from: self, n: ctx.state.published });
@@ -88,6 +95,19 @@ export function serviceActor(service: Service, world: ServiceWorld): Actor {
   }
 }
 
+/** The actor of the service without a store, which calls back with what it has handled. */
+export function workerActor(pause: () => Promise<void>, handled: (entry: string) => void): Actor {
+  return actor(Worker, {
+    state: () => null,
+    on: {
+      async note(_, { from, n }) {
+        await pause();
+        handled(`${from}#${n}`);
+      },
+    },
+  });
+}
+
 /** Notes a message in the log. */
 function note(ctx: Context<Service, State>, from: string, n: number): void {
   ctx.state = { ...ctx.state, log: [...ctx.state.log, `${from}#${n}`] };
@@ -101,16 +121,16 @@ function count(ctx: Context<Service, State>, to: string): number {
 }
 
 /** Subscribes actors to the events and surveys of all services. */
-export function subscribe(service: Service, system: System): Promise<unknown> {
+export async function subscribe(service: Service, system: System, pause: () => Promise<void>): Promise<void> {
   const own = kinds[service];
-  return Promise.all(services.flatMap((other) => {
-    const subscriptions = [
-      system.subscribe(kinds[other].posted, system.ref(own, keys[0]).at(own.heard)),
-      system.subscribe(kinds[other].posted, system.ref(own, keys[1]).at(own.heard)),
-      system.subscribe(kinds[other].count, system.ref(own, keys[2]).at(own.count)),
-    ];
-    return subscriptions.map(({ ready }) => ready);
-  }));
+  const wanted = services.flatMap((other) => [
+    () => system.subscribe(kinds[other].posted, system.ref(own, keys[0]).at(own.heard)),
+    () => system.subscribe(kinds[other].posted, system.ref(own, keys[1]).at(own.heard)),
+    () => system.subscribe(kinds[other].count, system.ref(own, keys[2]).at(own.count)),
+  ]);
+  for (const begin of wanted) {
+    while (!await begin().ready.then(() => true, () => false)) await pause(); // there is no room for an actor
+  }
 }
 
 export function hashOf(text: string): number {

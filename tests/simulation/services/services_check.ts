@@ -1,8 +1,20 @@
 import type { ServiceClients } from "./service_clients.ts";
-import { actors, keys, services, type State } from "./messages.ts";
+import { actors, keys, services, type State, worker } from "./messages.ts";
+
+/** A message for which its receiver had no room. */
+export interface Died {
+  readonly to: string;
+  readonly from: string;
+  readonly n: number;
+  readonly tag: string;
+  readonly operation: string;
+}
 
 export interface ServicesCheckOptions {
   readonly states: ReadonlyMap<string, State>;
+  readonly died: readonly Died[];
+  /** What the service without a store has handled, at least once. */
+  readonly handled: ReadonlySet<string>;
   readonly clients: ServiceClients;
   /** Whether a message without an id has a name of its own in the broker. */
   readonly namesStrangers: boolean;
@@ -10,9 +22,15 @@ export interface ServicesCheckOptions {
 }
 
 /** What must be so when services are at rest. */
-export function checkServices({ states, clients, namesStrangers, fail }: ServicesCheckOptions): void {
+export function checkServices(options: ServicesCheckOptions): void {
+  const { states, died, clients, namesStrangers, fail } = options;
+  const isDead = (to: string, entry: string, heard = false) =>
+    died.some((one) =>
+      one.to === to && `${one.from}#${one.n}` === entry && (one.operation === "heard") === heard
+    );
   for (const [to, { log }] of states) {
-    for (const [from, wanted] of wantedBy(to, states, clients)) {
+    for (const [from, all] of wantedBy(to, states, clients)) {
+      const wanted = all.filter((entry) => !isDead(to, entry));
       const got = log.filter((entry) => entry.startsWith(`${from}#`));
       const ordered = (entries: readonly string[]) =>
         entries.filter((entry) => !clients.unordered.has(entry));
@@ -23,11 +41,22 @@ export function checkServices({ states, clients, namesStrangers, fail }: Service
   }
   for (const [name, { asked, refused, failing }] of states) {
     for (const [tag, replies] of Object.entries(asked)) {
-      if (replies.length !== 1) fail(`${name} gets ${replies.length} replies to ${tag}`);
+      const dead = died.some((one) => one.tag === tag && one.operation !== "note");
+      if (replies.length !== (dead ? 0 : 1)) fail(`${name} gets ${replies.length} replies to ${tag}`);
     }
-    if (refused !== failing.length) fail(`${name} hears of ${refused} failures, not ${failing.length}`);
+    const refusedAtOnce = died.filter(({ to, from, n, operation }) =>
+      from === name && operation === "work" && !failing.includes(`${to} ${from}#${n}`)
+    );
+    const failed = failing.length + refusedAtOnce.length;
+    const lost = died.filter(({ to, operation }) => to === name && operation === "refused").length;
+    if (refused !== failed - lost) fail(`${name} hears of ${refused} failures, not ${failed}`);
   }
-  checkEvents(states, clients, fail);
+  for (const [name, { sent }] of states) {
+    for (let n = 1; n <= (sent[worker] ?? 0); n++) {
+      if (!options.handled.has(`${name}#${n}`)) fail(`${worker} has not handled ${n} of ${name}`);
+    }
+  }
+  checkEvents(states, clients, fail, (to, entry) => isDead(to, entry, true));
   checkAsks(states, clients, fail);
   for (const { to, entry, named } of clients.strange) {
     const count = states.get(to)!.log.filter((other) => other === entry).length;
@@ -61,19 +90,24 @@ function checkEvents(
   states: ReadonlyMap<string, State>,
   { events }: ServiceClients,
   fail: (why: string) => void,
+  isDead: (to: string, entry: string) => boolean,
 ): void {
   for (const service of services) {
     for (const key of keys.slice(0, 2)) {
       const { heard } = states.get(`${service}/${key}`)!;
       for (const from of actors) {
         const { published } = states.get(from)!;
-        const wanted = Array.from({ length: published }, (_, index) => `${from}#${index + 1}`).join(" ");
+        const all = Array.from({ length: published }, (_, index) => `${from}#${index + 1}`);
+        const wanted = all.filter((entry) => !isDead(`${service}/${key}`, entry)).join(" ");
         const got = heard.filter((entry) => entry.startsWith(`${from}#`)).join(" ");
         if (got !== wanted) fail(`${service}/${key} hears of ${from}: ${got}, not ${wanted}`);
       }
       for (const { entry, accepted } of events) {
         const count = heard.filter((other) => other === entry).length;
-        if (accepted ? count !== 1 : count > 1) fail(`${service}/${key} hears ${entry} ${count} times`);
+        const dead = isDead(`${service}/${key}`, entry) ? 1 : 0;
+        if (accepted ? count + dead !== 1 : count + dead > 1) {
+          fail(`${service}/${key} hears ${entry} ${count} times`);
+        }
       }
     }
   }

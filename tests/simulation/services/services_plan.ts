@@ -12,11 +12,17 @@ export interface ServicesPlan {
   readonly reads: "queue" | "log";
   readonly shards: number;
   readonly processes: Readonly<Record<Service, number>>;
+  /** The number of processes of the service without a store. */
+  readonly workers: number;
   readonly process: ProcessFaults;
   readonly store: SimulatedFaults;
   readonly broker: SimulatedBrokerFaults;
   /** The limits of a commit, where they are small. */
   readonly limits: Partial<StoreLimits>;
+  /** The capacity of mailboxes. Ten times as many messages of turns and of other services fit in. */
+  readonly capacity: number;
+  /** The number of actors that a process keeps in memory. */
+  readonly actorsMax: number;
   /** The number of rows of a lane above which users are refused. */
   readonly outbox: number;
   /** How long a handler takes at most, in milliseconds. */
@@ -40,6 +46,7 @@ export function servicesPlanOf(random: Random): ServicesPlan {
     reads,
     shards,
     processes: Object.fromEntries(counts) as Record<Service, number>,
+    workers: 1 + Math.floor(random.next() * 2),
     process: {
       crash: some(4),
       stop: some(2),
@@ -79,6 +86,8 @@ export function servicesPlanOf(random: Random): ServicesPlan {
       recreate: some(6),
     },
     limits: random.next() < 0.3 ? { valueBytes: 8_000, writes: 60, checks: 20, bytes: 60_000 } : {},
+    capacity: random.next() < 0.7 ? 100 : 1,
+    actorsMax: random.next() < 0.8 ? 1_000 : 3,
     outbox: random.next() < 0.3 ? 50 : 10_000,
     handlerMsMax: random.next() < 0.5 ? 0 : random.next() * 60,
     windowMs: dayMs,

@@ -4,7 +4,7 @@ import { type ServicesSeedResult, simulateServices } from "./simulate_services.t
 
 /** On Deno 2.5 a seed takes three times as long, so fewer are run there. */
 const old = Deno.version.deno.startsWith("2.5.");
-const fixedSeeds = old ? 4 : 24;
+const fixedSeeds = old ? 3 : 14;
 /** How many more seeds are tried if the recorded one no longer detects the removal of a rule. */
 const moreSeeds = 12;
 

@@ -1,16 +1,16 @@
 import { System } from "@posthorn/posthorn";
 import { seededRandom } from "@posthorn/posthorn/testing";
 import { type SimulatedHost, Simulation } from "@posthorn/posthorn/testing/simulation";
-import { decodeValue } from "../../../runtime/durable/rows/value_codec.ts";
+import { decodeValue, fromText } from "../../../runtime/durable/rows/value_codec.ts";
 import type { Entry } from "../../../runtime/ports/store.ts";
 import { Patches } from "../patches.ts";
 import { spaceOf } from "../rule.ts";
 import { uncaught } from "../uncaught.ts";
-import { actors, kinds, partsOf, type Service, services, type State } from "./messages.ts";
-import { serviceActor, subscribe } from "./service_actors.ts";
+import { actors, type Job, kinds, partsOf, type Service, services, type State, Worker } from "./messages.ts";
+import { serviceActor, subscribe, workerActor } from "./service_actors.ts";
 import { ServiceClients } from "./service_clients.ts";
 import { ruled, type ServiceRule, serviceRules } from "./service_rules.ts";
-import { checkServices } from "./services_check.ts";
+import { checkServices, type Died } from "./services_check.ts";
 import { type ServicesPlan, servicesPlanOf } from "./services_plan.ts";
 
 export interface ServicesSeedOptions {
@@ -38,6 +38,7 @@ export interface ServicesSeedResult {
 interface LetterHead {
   readonly reason: string;
   readonly operation: string;
+  readonly key: string;
 }
 
 const safetyMs = 35_000;
@@ -52,8 +53,8 @@ const expectedLetters: readonly string[] = [
   "invalid-payload",
   "unreadable-body",
 ];
-/** The operations that nobody needs after their deadline. */
-const passing: readonly string[] = ["add", "count", "publish"];
+/** The operations of asks and surveys (a topic gets one as a publication), which have a time, and need room. */
+const lossy: readonly string[] = ["add", "count", "publish"];
 /** Rows that must be gone at rest. */
 const working: readonly string[] = ["mail", "index", "out", "expect"];
 
@@ -82,6 +83,9 @@ class ServicesRun {
   readonly #plan: ServicesPlan;
   readonly #rule: ServiceRule | undefined;
   readonly #simulations = new Map<Service, Simulation<System>>();
+  /** The service without a store, and what it has handled. */
+  readonly #worker: Simulation<System>;
+  readonly #handled = new Set<string>();
   readonly #clients: ServiceClients;
   readonly #marks = new Set<string>();
   #failure: string | undefined;
@@ -118,6 +122,13 @@ class ServicesRun {
       });
       this.#simulations.set(service, simulation);
     }
+    this.#worker = new Simulation<System>({
+      seed: seed + services.length * 1_000_003,
+      service: "worker",
+      processes: this.#plan.workers,
+      beside: this.#first,
+      start: (host) => this.#startWorker(host),
+    });
     this.#clients = new ServiceClients({
       simulations: this.#simulations,
       broker: this.#first.broker,
@@ -141,12 +152,13 @@ class ServicesRun {
       simulation.store.faults = store;
       simulation.faults = process;
     }
+    this.#worker.faults = process;
     for (const service of services) this.#clients.begin(service, actions, everyMs);
     await this.#first.advance(safetyMs, failed);
     for (const [fault, count] of Object.entries(this.#first.broker.counts)) {
       if (count > 0) this.#marks.add(`broker ${fault}`);
     }
-    for (const simulation of this.#simulations.values()) simulation.calm();
+    for (const simulation of [...this.#simulations.values(), this.#worker]) simulation.calm();
     const calmMs = this.#first.clock.now();
     await this.#first.advance(lateMs, failed);
     await this.#first.advance(restMsMax, () => failed() || this.#unrest() === undefined);
@@ -169,31 +181,40 @@ class ServicesRun {
   }
 
   #start(service: Service, host: SimulatedHost): System {
-    const { handlerMsMax, windowMs, outbox } = this.#plan;
+    const { handlerMsMax, windowMs, outbox, capacity, actorsMax } = this.#plan;
     const kind = kinds[service];
     const others = services.filter((other) => other !== service).map((other) => kinds[other]);
     const transport = host.broker.transport([kind.note, kind.work, kind.add, kind.posted, kind.count]);
     const probes = { reach: (branch: string) => void this.#marks.add(branch) };
     const pause = () =>
-      handlerMsMax === 0
-        ? Promise.resolve()
-        : new Promise<void>((resolve) =>
-          void host.clock.setTimer(host.random.next() * handlerMsMax, resolve)
-        );
+      handlerMsMax === 0 ? Promise.resolve() : pauseOf(host, host.random.next() * handlerMsMax);
     const system = new System({
       name: service,
-      actors: [serviceActor(service, { pause })],
+      actors: [serviceActor(service, { pause, capacity })],
       clock: host.clock,
       random: host.random,
       store: ruled(host.store, this.#rule, probes),
       transport: this.#rule?.transport?.(transport, host) ?? transport,
-      remote: others,
+      remote: [...others, Worker],
       deduplicationWindowMs: windowMs,
-      limits: { outbox },
+      limits: { outbox, actors: actorsMax },
       log: false,
     });
     system.ready().catch(() => host.crash()); // its program ends and is restarted
     return system;
+  }
+
+  #startWorker(host: SimulatedHost): System {
+    const pause = () => pauseOf(host, host.random.next() * this.#plan.handlerMsMax);
+    const transport = host.broker.transport([Worker]);
+    return new System({
+      name: "worker",
+      actors: [workerActor(pause, (entry) => void this.#handled.add(entry))],
+      clock: host.clock,
+      random: host.random,
+      transport: this.#rule?.transport?.(transport, host) ?? transport,
+      log: false,
+    });
   }
 
   /** Subscriptions are made before there are faults. */
@@ -202,7 +223,9 @@ class ServicesRun {
     await this.#first.advance(2_000);
     for (const [service, { running }] of this.#simulations) {
       const [{ host, system }] = running;
-      host.clock.macrotask(() => void subscribe(service, system).then(() => left--));
+      host.clock.macrotask(() =>
+        void subscribe(service, system, () => pauseOf(host, 100)).then(() => left--)
+      );
     }
     await this.#first.advance(20_000, () => left === 0);
     if (left > 0) this.fail("subscriptions are not made");
@@ -246,26 +269,39 @@ class ServicesRun {
     await this.#first.advance(20_000, () => open === 0 || this.#failure !== undefined);
     if (open > 0) this.fail(`${open} questions are not answered at rest`);
     if (this.#failure !== undefined) return;
-    this.#checkLetters();
     checkServices({
       states,
+      handled: this.#handled,
+      died: this.#checkLetters(),
       clients: this.#clients,
       namesStrangers: this.#first.broker.traits.namesStrangers,
       fail: (why) => this.fail(why),
     });
   }
 
-  /** Only what strangers sent, and what is meant to fail, is a dead letter. */
-  #checkLetters(): void {
+  /**
+   * Only what strangers sent, and what is meant to fail, is a dead letter, and what found a full mailbox beside its
+   * sender. Returns the latter.
+   */
+  #checkLetters(): readonly Died[] {
+    const died: Died[] = [];
     for (const [service, { store }] of this.#simulations) {
       for (const row of store.snapshot().filter(({ key }) => spaceOf(key) === "dead")) {
-        const { reason, operation } = decodeValue<LetterHead>(row.value).head;
+        const { head: { reason, operation, key }, text } = decodeValue<LetterHead>(row.value);
         this.#marks.add(`letter ${reason}`);
-        const late = reason === "deadline" && passing.includes(operation);
+        const late = ["deadline", "mailbox-full"].includes(reason) && lossy.includes(operation);
         if (late || expectedLetters.includes(reason)) continue;
+        if (reason === "mailbox-full") {
+          const { from = `${service}/`, n, tag } = fromText(text) as Job; // a failure does not say who failed
+          const dead = { to: `${service}/${key}`, from, n, tag, operation };
+          // The topic beside the subscriber has sent it, whoever has published it.
+          if (operation === "heard" || from.startsWith(`${service}/`)) died.push(dead);
+          if (died.at(-1) === dead) continue;
+        }
         this.fail(`${service} has a dead letter ${reason}: ${textOf(row)}`);
       }
     }
+    return died;
   }
 
   #in(service: Service, act: (system: System) => Promise<void>): void {
@@ -275,7 +311,7 @@ class ServicesRun {
 
   async #stopAll(): Promise<void> {
     let stopping = 0;
-    for (const { running } of this.#simulations.values()) {
+    for (const { running } of [...this.#simulations.values(), this.#worker]) {
       for (const { system } of running) {
         stopping++;
         void system.stop({ drainMs: 1_000 }).then(() => stopping--);
@@ -292,4 +328,8 @@ class ServicesRun {
 
 function textOf({ key, value }: Entry): string {
   return `${key.replaceAll("\u001f", "/")} ${JSON.stringify(decodeValue(value))}`;
+}
+
+function pauseOf({ clock }: SimulatedHost, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.setTimer(ms, resolve));
 }

@@ -3,6 +3,7 @@ import {
   actorOf,
   addressOfActor,
   eventRoutingKeyOf,
+  isDirectAddress,
   isShort,
   Names,
   routingKeyOf,
@@ -75,4 +76,36 @@ Deno.test("a stranger is given the name of a queue to which it can reply", () =>
   assert.equal(names.replyQueue({ kind: "replies" }), "staging.billing.replies");
   assert.equal(names.replyQueue({ kind: "inbox", protocol: "order", key: "ada" }), "staging.order");
   assert.equal(names.replyQueue({ kind: "process" }), "amq.rabbitmq.reply-to");
+});
+
+Deno.test("an address of a direct reply is as RabbitMQ makes them", () => {
+  const prefix = "amq.rabbitmq.reply-to.";
+  const key = "vtthCW7Gyom3WYZ3l53Yyg==";
+  const made = "g1h2AA5yZXBseUAxNTEyODY3NgAAVfoAAAABawjFPw==";
+  assert.ok(isDirectAddress(`${prefix}${made}.${key}`));
+  const bytes = Uint8Array.from(atob(made), (character) => character.charCodeAt(0));
+  const changed = (index: number, byte: number) => {
+    const copy = bytes.slice();
+    copy[index] = byte;
+    return `${prefix}${btoa(String.fromCharCode(...copy))}.${key}`;
+  };
+  const cut = btoa(String.fromCharCode(...bytes.subarray(0, -1)));
+  const others = [
+    prefix,
+    `${prefix}garbage`,
+    `${prefix}${made}`,
+    `${prefix}${made}.`,
+    `${prefix}${made.slice(1)}.${key}`,
+    `${prefix}${made}.${key}.${key}`,
+    `${prefix}${cut}.${key}`,
+    changed(0, 132), // no Erlang term
+    changed(1, 97), // no process
+    changed(2, 100), // its node is no atom as RabbitMQ writes it
+    changed(4, 13), // its node is shorter than it says
+    changed(11, 120), // its node is no number
+    changed(19, 255), // its number is larger than any
+    "actor:order/ada",
+    "nobody",
+  ];
+  assert.deepEqual(others.filter(isDirectAddress), []);
 });

@@ -78,7 +78,9 @@ Deno.test("a reply goes to the queue that it names, which must be there unless i
   };
   assert.deepEqual(to("billing.replies"), ["", "billing.replies", true]);
   assert.deepEqual(to("amq.gen-abc"), ["", "amq.gen-abc", true]); // an ordinary queue, whose name the broker chose
-  assert.deepEqual(to("amq.rabbitmq.reply-to.g1h2"), ["", "amq.rabbitmq.reply-to.g1h2", false]);
+  const direct =
+    "amq.rabbitmq.reply-to.g1h2AA5yZXBseUAxNTEyODY3NgAAVfoAAAABawjFPw==.vtthCW7Gyom3WYZ3l53Yyg==";
+  assert.deepEqual(to(direct), ["", direct, false]);
   assert.deepEqual(to("actor:order/ada/b"), ["order", "ada/b", true]);
 });
 

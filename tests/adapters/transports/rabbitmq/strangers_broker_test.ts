@@ -253,3 +253,35 @@ brokerTest("rabbitmq", "RabbitMQ: pika asks and is answered", async ({ url, pref
   await connection.send(parcels("", 300, 1, { to: { kind: "reply", address: replyTo! }, correlationId }));
   assert.equal(text((await output).stdout).trim(), "c1 application/json 300");
 });
+
+brokerTest(
+  "rabbitmq",
+  "RabbitMQ: return addresses that a stranger made up end no connection that others need",
+  async ({ url, prefix }) => {
+    await using desk = new Desk();
+    const taker = new Taker();
+    const connection = await desk.connect({ url }, `${prefix}-a`);
+    await connection.receive(inboxOf(prefix), taker).ready;
+    const to = (address: string) =>
+      parcels(prefix, 0, 1, { to: { kind: "reply", address }, correlationId: "c" });
+    const [refusal] = await connection.send(to("amq.rabbitmq.reply-to.garbage"));
+    assert.equal(refusal?.code, "refused");
+    const states: string[] = [];
+    using _watching = connection.watch(({ status }) => void states.push(status));
+    // RabbitMQ ends the connection that publishes to a process of a node that it does not have.
+    const gone =
+      "amq.rabbitmq.reply-to.g1h2AA5yZXBseUAxMDA3NDYyNQAAGEwAAAAAZY1C6w==.vtthCW7Gyom3WYZ3l53Yyg==";
+    let given: string | undefined;
+    await until(async () => {
+      const answers = await connection.send(to(gone)).catch(() => []);
+      given = answers[0]?.code;
+      return answers.length > 0;
+    }, "the address is given up");
+    if (given !== undefined) assert.equal(given, "refused"); // later versions drop it
+    assert.deepEqual(await connection.send(parcels(prefix, 1, 3)), [undefined, undefined, undefined]);
+    await until(() => taker.taken.length === 3, "what else is sent arrives");
+    assert.deepEqual(states, []);
+    await connection.close();
+    await assert.rejects(connection.send(to(gone)), { code: "transport-closed" });
+  },
+);
