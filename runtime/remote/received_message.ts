@@ -95,12 +95,13 @@ function chainId(id: string | undefined): string | undefined {
 function userHeaders(
   headers: Delivery["headers"],
 ): { readonly headers: Readonly<Record<string, string>> | undefined } | Fault {
-  const encoded = headers[wireHeaders.encoded]?.split(",");
+  const list = headers[wireHeaders.encoded];
+  const encoded = list === undefined ? undefined : new Set(list.split(","));
   const kept: [string, string][] = [];
   for (const name in headers) {
     const given = givenName(name); // those travel with all messages that the turn sends
     if (given === undefined) continue;
-    kept.push([given, encoded?.includes(name) ? decoded(headers[name]) : headers[name]]);
+    kept.push([given, encoded?.has(name) ? decoded(headers[name]) : headers[name]]);
   }
   if (kept.length === 0) return none;
   try {
