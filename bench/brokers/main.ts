@@ -17,7 +17,7 @@ const usage = `deno task bench:brokers [options]
 
   --broker NAME       rabbitmq, kafka or nats (each that the environment has)
   --runs N            how many times each case is measured (3)
-  --tells N           messages of one measurement (40,000)
+  --tells N           messages of one measurement (30,000)
   --asks N            asks of one measurement (2,000)
   --date YYYY-MM-DD   the date that the section gives (today)
   --print             prints the section, and keeps nothing, as it does with --broker
@@ -29,7 +29,7 @@ const { values } = parseArgs({
   options: {
     broker: { type: "string" },
     runs: { type: "string", default: "3" },
-    tells: { type: "string", default: "40000" },
+    tells: { type: "string", default: "30000" },
     asks: { type: "string", default: "2000" },
     date: { type: "string", default: new Date().toISOString().slice(0, 10) },
     print: { type: "boolean", default: false },
