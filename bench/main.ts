@@ -4,7 +4,6 @@
 import { fileURLToPath } from "node:url";
 import { foreignCandidate, javaScriptCandidates } from "./catalog.ts";
 import { chartOf } from "./chart.ts";
-import { durableIn, withDurable } from "./durable/splice.ts";
 import { foreignContenders } from "./foreign.ts";
 import { goalSections, sections } from "./goals.ts";
 import { thisMachine } from "./machine.ts";
@@ -14,6 +13,7 @@ import { type Entry, ours, type Results } from "./results.ts";
 import { runRounds } from "./rounds.ts";
 import { measure } from "./run.ts";
 import { speedOf, withSpeed } from "./speed.ts";
+import { withOwnSections } from "./splice.ts";
 import { workloads } from "./workloads.ts";
 
 async function runAll(options: Options): Promise<Results> {
@@ -65,8 +65,8 @@ async function write(options: Options, results: Results): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   const path = `${folder}/RESULTS.md`;
   const before = await Deno.readTextFile(path).catch(() => "");
-  // which is measured separately
-  await Deno.writeTextFile(path, withDurable(reportOf(results), durableIn(before)));
+  // which are measured separately
+  await Deno.writeTextFile(path, withOwnSections(reportOf(results), before));
   await Deno.writeTextFile(`${folder}/results.svg`, chartOf(results));
   console.error(`wrote ${folder}/RESULTS.md and ${folder}/results.svg`);
   if (options.out === undefined) await writeSpeed(results);

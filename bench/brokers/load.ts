@@ -1,10 +1,12 @@
-import { PosthornError } from "@posthorn/posthorn";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Outcome } from "../contender.ts";
 import { percentilesOf } from "../durable/percentiles.ts";
 
 /** How many messages are on their way to the broker at once. */
 export const inFlight = 1_000;
+/** How many asks are under way at once where they do not wait for each other. */
+const callsInFlight = 100;
+/** How many asks warm a program up before one is measured. */
+const warmAsks = 500;
 /** How many actors receive messages. */
 export const receivers = 20;
 
@@ -14,18 +16,6 @@ export async function sendAll(count: number, send: (index: number) => Promise<un
     const size = Math.min(inFlight, count - sent);
     await Promise.all(Array.from({ length: size }, (_, index) => send(sent + index)));
     sent += size;
-  }
-}
-
-/** Sends a message as soon as the outbox has room for it. */
-export async function whenRoom(send: () => Promise<unknown>): Promise<void> {
-  for (;;) {
-    try {
-      return void await send();
-    } catch (error) {
-      if (!(error instanceof PosthornError) || error.code !== "outbox-full") throw error;
-      await delay(5);
-    }
   }
 }
 
@@ -50,7 +40,7 @@ export class Arrivals {
 
 /** Asks one after another, and measures each. */
 export async function timeAsks(count: number, ask: (x: number) => Promise<number>): Promise<Outcome> {
-  for (let index = 0; index < 50; index++) await ask(index); // warm
+  for (let index = 0; index < warmAsks; index++) await ask(index);
   const startMs = performance.now();
   const durations: number[] = [];
   let x = 0;
@@ -71,4 +61,19 @@ export async function timeTells(
   const startMs = performance.now();
   await Promise.all([sendAll(count, send), arrivals.all]);
   return { elapsedMs: performance.now() - startMs, check: arrivals.count };
+}
+
+/** Asks so that many are under way at any time. */
+export async function timeCalls(count: number, ask: (x: number) => Promise<number>): Promise<Outcome> {
+  for (let index = 0; index < warmAsks; index++) await ask(index);
+  const startMs = performance.now();
+  let asked = 0;
+  let answered = 0;
+  await Promise.all(Array.from({ length: callsInFlight }, async () => {
+    while (asked < count) {
+      const x = asked++;
+      if (await ask(x) === x + 1) answered++;
+    }
+  }));
+  return { elapsedMs: performance.now() - startMs, check: answered };
 }

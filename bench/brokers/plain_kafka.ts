@@ -45,7 +45,12 @@ async function tells(): Promise<Outcome> {
     const messages = Array.from({ length: size }, (_, index) => ({
       key: `key${index % receivers}`,
       value: "1",
-      headers: { id: `${sent + index}`, operation: "add" },
+      headers: {
+        id: `${sent + index}`,
+        operation: "add",
+        "content-type": "application/json",
+        "posthorn-sender": "sender",
+      },
     }));
     await producer.send({ topic, acks: -1, messages });
     sent += size;

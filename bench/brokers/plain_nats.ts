@@ -1,10 +1,10 @@
 // One measurement of the bare client of NATS: `plain_nats.ts URL CASE COUNT`.
 
 import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { connect, headers } from "@nats-io/transport-node";
 import type { Outcome } from "../contender.ts";
 import { finish } from "../goals/process.ts";
-import { Arrivals, timeAsks, timeTells } from "./load.ts";
+import { Arrivals, receivers, timeAsks, timeTells } from "./load.ts";
 
 const [url, what, countText] = Deno.args;
 const count = Number(countText);
@@ -29,11 +29,13 @@ async function tells(): Promise<Outcome> {
     },
   });
   const stream = jetstream(sending);
-  const outcome = await timeTells(
-    count,
-    arrivals,
-    (n) => stream.publish(`${name}.add`, "1", { msgID: `${n}` }),
-  );
+  const outcome = await timeTells(count, arrivals, (n) => {
+    const all = headers();
+    all.set("message-id", `${n}`);
+    all.set("content-type", "application/json");
+    all.set("posthorn-sender", "sender");
+    return stream.publish(`${name}.key${n % receivers}.add`, "1", { msgID: `${n}`, headers: all });
+  });
   await messages.close();
   await manager.streams.delete(name);
   return outcome;

@@ -1,10 +1,11 @@
 // One measurement of Posthorn over a broker: `posthorn.ts BROKER URL CASE COUNT`.
 
-import { actor, ask, protocol, System, tell } from "@posthorn/posthorn";
+import { actor, ask, event, PosthornError, protocol, System, tell } from "@posthorn/posthorn";
+import { setTimeout as delay } from "node:timers/promises";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import type { Outcome } from "../contender.ts";
 import { finish } from "../goals/process.ts";
-import { Arrivals, receivers, sendAll, timeAsks, timeTells, whenRoom } from "./load.ts";
+import { Arrivals, receivers, sendAll, timeAsks, timeCalls, timeTells } from "./load.ts";
 import { type BrokerKind, transportOver } from "./transport.ts";
 import * as z from "zod";
 
@@ -14,7 +15,11 @@ const run = crypto.randomUUID().slice(0, 8);
 const transport = await transportOver(kind as BrokerKind, url);
 const arrivals = new Arrivals(count);
 
-const Target = protocol(`bench${run}`, { add: tell(z.number()), next: ask(z.number(), z.number()) });
+const Target = protocol(`bench${run}`, {
+  add: tell(z.number()),
+  next: ask(z.number(), z.number()),
+  added: event(z.number()),
+});
 const target = actor(Target, {
   state: () => 0,
   on: {
@@ -42,8 +47,10 @@ function open(name: string, hosts: boolean, store: boolean): System {
 const cases: Readonly<Record<string, () => Promise<Outcome>>> = {
   tells: () => tells(false),
   durable: () => tells(true),
-  asks: () => asks(false),
-  durableAsks: () => asks(true),
+  asks: () => asks(false, timeAsks),
+  durableAsks: () => asks(true, timeAsks),
+  calls: () => asks(false, timeCalls),
+  publish,
   accept,
   local,
 };
@@ -62,13 +69,37 @@ async function tells(store: boolean): Promise<Outcome> {
   return outcome;
 }
 
-async function asks(store: boolean): Promise<Outcome> {
+async function asks(store: boolean, time: typeof timeAsks): Promise<Outcome> {
   const receiver = open("receiver", true, store);
   const sender = open("sender", false, store);
   await Promise.all([receiver.ready(), sender.ready()]);
   const ref = sender.ref(Target, "key0");
-  const outcome = await timeAsks(count, (x) => ref.ask(Target.next, x));
+  const outcome = await time(count, (x) => ref.ask(Target.next, x));
   await Promise.all([sender.stop(), receiver.stop()]);
+  return outcome;
+}
+
+/** One service publishes, and a function of the other one hears it. */
+async function publish(): Promise<Outcome> {
+  const publisher = new System({
+    name: `publisher-${run}`,
+    actors: [],
+    transport: transport([Target.added]),
+  });
+  const hearer = new System({
+    name: `hearer-${run}`,
+    actors: [],
+    transport: transport([]),
+    remote: [Target.added],
+  });
+  using _hearing = hearer.subscribe(Target.added, () => arrivals.arrived());
+  await Promise.all([publisher.ready(), hearer.ready()]);
+  const outcome = await timeTells(
+    count,
+    arrivals,
+    () => whenRoom(() => Promise.resolve(publisher.publish(Target.added, 1))),
+  );
+  await Promise.all([publisher.stop(), hearer.stop()]);
   return outcome;
 }
 
@@ -101,6 +132,18 @@ async function local(): Promise<Outcome> {
   );
   await system.stop();
   return outcome;
+}
+
+/** Sends a message as soon as the outbox has room for it. */
+async function whenRoom(send: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      return void await send();
+    } catch (error) {
+      if (!(error instanceof PosthornError) || error.code !== "outbox-full") throw error;
+      await delay(5);
+    }
+  }
 }
 
 const outcome = await cases[what]();

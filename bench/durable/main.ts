@@ -6,8 +6,8 @@ import { tableOf } from "../format.ts";
 import { thisMachine } from "../machine.ts";
 import { parseCount } from "../options.ts";
 import type { Section } from "../section.ts";
+import { withSection } from "../splice.ts";
 import { durableSection } from "./section.ts";
-import { withDurable } from "./splice.ts";
 
 const usage = `deno task bench:durable [options]
 
@@ -79,4 +79,7 @@ const markdown = markdownOf(section, {
     `${cores} cores of ${processor}, Deno ${deno}; ${runs} runs, each in a fresh process, every other round backwards.`,
 });
 if (values.print || size === "smoke") console.log(markdown);
-else await Deno.writeTextFile(results, withDurable(await Deno.readTextFile(results), markdown));
+else {await Deno.writeTextFile(
+    results,
+    withSection(await Deno.readTextFile(results), "Durable turns", markdown),
+  );}

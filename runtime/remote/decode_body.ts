@@ -7,6 +7,9 @@ import { wordsMax } from "../ports/dead_letters.ts";
 import type { Delivery } from "../ports/transport.ts";
 import { mediaTypes } from "./wire.ts";
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const exactDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** How much of a body that cannot be read is kept, in bytes. */
 export const keptBytesMax = 65_536;
 
@@ -59,7 +62,7 @@ export function failureOf({ body, contentType }: Delivery, id: string): Failure 
 export function keptBody({ body }: Delivery): string | Uint8Array {
   const kept = body.slice(0, keptBytesMax);
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(kept);
+    return exactDecoder.decode(kept);
   } catch {
     return kept;
   }
@@ -67,7 +70,9 @@ export function keptBody({ body }: Delivery): string | Uint8Array {
 
 /** The media type without parameters. A text in another encoding than UTF-8 has a type of its own, which is unknown. */
 function typeOf(contentType: string | undefined): string {
-  if (contentType === undefined || contentType === "") return mediaTypes.json;
+  if (contentType === undefined || contentType === "" || contentType === mediaTypes.json) {
+    return mediaTypes.json;
+  }
   const [type, ...parameters] = contentType.toLowerCase().split(";").map((part) => part.trim());
   const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.slice(8).replaceAll(
     '"',
@@ -77,7 +82,7 @@ function typeOf(contentType: string | undefined): string {
 }
 
 function textOf(body: Uint8Array): string {
-  return new TextDecoder("utf-8", { fatal: true }).decode(body);
+  return decoder.decode(body);
 }
 
 function readable(read: () => unknown): unknown {

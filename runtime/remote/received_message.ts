@@ -43,6 +43,7 @@ export interface ReceivedMessage {
   readonly fault: Fault | undefined;
 }
 
+const none = { headers: undefined };
 /** The most characters that are kept of what a sender calls itself, and of an id. */
 const senderUnitsMax = 1_000;
 const idUnitsMax = 255;
@@ -94,14 +95,17 @@ function chainId(id: string | undefined): string | undefined {
 function userHeaders(
   headers: Delivery["headers"],
 ): { readonly headers: Readonly<Record<string, string>> | undefined } | Fault {
-  const encoded = new Set(headers[wireHeaders.encoded]?.split(","));
+  const list = headers[wireHeaders.encoded];
+  const encoded = list === undefined ? undefined : new Set(list.split(","));
   const kept: [string, string][] = [];
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name in headers) {
     const given = givenName(name); // those travel with all messages that the turn sends
-    if (given !== undefined) kept.push([given, encoded.has(name) ? decoded(value) : value]);
+    if (given === undefined) continue;
+    kept.push([given, encoded?.has(name) ? decoded(headers[name]) : headers[name]]);
   }
+  if (kept.length === 0) return none;
   try {
-    return { headers: kept.length === 0 ? undefined : givenHeaders(Object.fromEntries(kept)) };
+    return { headers: givenHeaders(Object.fromEntries(kept)) };
   } catch (error) {
     return { code: codeOf(error, "invalid-headers"), message: messageOf(error) };
   }
@@ -123,5 +127,6 @@ function returnAddress({ headers, replyTo, correlationId }: Delivery): ReplyAddr
 
 /** The text that was encoded for a header; the text itself if it is no such text. */
 function decoded(text: string): string {
+  if (!text.includes("%")) return text;
   return guarded(() => decodeURIComponent(text), text);
 }

@@ -55,7 +55,7 @@ export class TransientIntake implements Receiver {
         if (reason !== undefined) rejections.push({ index, reason });
       }
     }
-    await patience.turns(Promise.all(ends));
+    if (ends.length > 0) await patience.turns(Promise.all(ends));
     return rejections;
   }
 

@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { durableSection } from "../../bench/durable/section.ts";
-import { durableIn, withDurable } from "../../bench/durable/splice.ts";
 
 Deno.test(
   "every measurement of durable turns gives a result at smoke size; BullMQ where it is installed",
@@ -22,17 +21,3 @@ async function measured(): Promise<void> {
     assert.doesNotMatch(`${name} ${figure}`, /no result|\bNaN\b|undefined|Infinity/, lines.join("\n"));
   }
 }
-
-Deno.test("the section on durable turns replaces the previous one, and leaves the rest unchanged", () => {
-  const report = "# Results\n\nfirst\n\n## How it was measured\n\nlast\n";
-  const once = withDurable(report, "## Durable turns\n\nold\n");
-  assert.equal(once, "# Results\n\nfirst\n\n## Durable turns\n\nold\n\n## How it was measured\n\nlast\n");
-  const twice = withDurable(once, "## Durable turns\n\nnew\n");
-  assert.equal(twice, once.replace("old", "new"));
-  assert.equal(withDurable(twice, ""), report);
-  assert.equal(durableIn(twice).trim(), "## Durable turns\n\nnew");
-  assert.equal(
-    withDurable("# Results\n", "## Durable turns\n\nnew"),
-    "# Results\n\n## Durable turns\n\nnew\n",
-  );
-});

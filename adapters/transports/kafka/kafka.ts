@@ -60,7 +60,7 @@ export function kafka(options: KafkaOptions): KafkaTransport {
       order: "shard",
       namesStrangers: true,
       messageBytes: settings.messageBytes,
-      parcelsAtOnce: 500,
+      parcelsAtOnce: 1_000,
       failoverMs: settings.sessionTimeoutMs + settings.rebalanceTimeoutMs,
     },
     expose,

@@ -4,7 +4,6 @@ import type {
   Fetched,
   JoinPlan,
   KafkaLink,
-  KafkaRecord,
   Membership,
   OpenLink,
   PartitionOffset,
@@ -17,6 +16,7 @@ import { type Bytes, type Cluster, guarded, type Library, type Node, type Pool }
 import { fetchedOf } from "./kafkajs_fetch.ts";
 import { metadataRequest } from "./metadata_request.ts";
 import type { KafkaSettings } from "./options.ts";
+import { produceRequest } from "./produce_request.ts";
 
 /** How long a broker may take to accept a connection. */
 const connectMs = 3_000;
@@ -147,18 +147,9 @@ class KafkajsLink implements KafkaLink {
     batches: readonly RecordBatch[],
   ): Promise<void> {
     return this.#do(async () => {
-      const partitions = batches.map(({ partition, sequence, records }) => ({
-        partition,
-        firstSequence: sequence,
-        messages: records.map((record) => this.#message(record)),
-      }));
-      await (await this.#node(node)).produce({
-        acks: -1,
-        timeout: answerMs,
-        producerId: producer.id,
-        producerEpoch: producer.epoch,
-        topicData: [{ topic, partitions }],
-      });
+      const { connectionPool } = await this.#node(node);
+      const production = { producer, topic, batches, timeoutMs: answerMs };
+      await connectionPool.send(produceRequest(production, this.#bytes));
     });
   }
 
@@ -285,13 +276,6 @@ class KafkajsLink implements KafkaLink {
     for (const { pool } of this.#pools) for (const connection of pool) connection.rejectRequests(error);
     await Promise.all([...this.#pools].map((pool) => pool.destroy()));
     this.#pools.clear();
-  }
-
-  #message({ key, value, headers }: KafkaRecord) {
-    const texts = Object.entries(headers).map((
-      [name, of],
-    ) => [name, typeof of === "string" ? of : this.#bytes(of)]);
-    return { key: this.#bytes(key), value: this.#bytes(value), headers: Object.fromEntries(texts) };
   }
 
   /** Any node: one that is connected, if there is one. */

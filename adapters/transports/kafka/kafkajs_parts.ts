@@ -70,13 +70,6 @@ export interface Node {
     readonly producerId: string;
     readonly producerEpoch: number;
   }>;
-  produce(request: {
-    readonly acks: number;
-    readonly timeout: number;
-    readonly producerId: string;
-    readonly producerEpoch: number;
-    readonly topicData: readonly TopicPartitions<unknown>[];
-  }): Promise<unknown>;
   fetch(request: {
     readonly maxWaitTime: number;
     readonly isolationLevel: number;

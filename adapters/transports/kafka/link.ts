@@ -29,6 +29,8 @@ export interface RecordBatch {
   readonly partition: number;
   /** The number of the first record in what this producer writes to the partition. */
   readonly sequence: number;
+  /** When they are written, in milliseconds since 1970. */
+  readonly atMs: number;
   readonly records: readonly KafkaRecord[];
 }
 

@@ -179,6 +179,7 @@ export class TopicSender {
       const toWrite = of.filter(([{ outcome }]) => outcome === "open").map((batch): RecordBatch => ({
         partition: batch[0].partition,
         sequence: this.#sequences.get(batch[0].partition) ?? 0,
+        atMs: this.#clock.now(),
         records: batch.map(({ record }) => record),
       }));
       if (toWrite.length > 0) await this.#writeTo(leader, identity, toWrite);

@@ -12,7 +12,7 @@ import type {
 import { type Client, loadClient } from "./client.ts";
 import { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
-import { type Route, routeOf } from "./outgoing.ts";
+import { routeOf } from "./outgoing.ts";
 import { Reading } from "./reading.ts";
 import { denied, noReceiver, Sender } from "./sender.ts";
 import type { Outgoing, Session } from "./session.ts";
@@ -90,12 +90,13 @@ export class NatsTransportConnection implements TransportConnection {
     };
     for (const [index, parcel] of batch.entries()) {
       const route = routeOf(parcel, sending);
-      if ("code" in route) {
-        answers[index] = route;
-        continue;
+      if ("code" in route) answers[index] = route;
+      else {
+        const isStored = route.by === "address"
+          ? await this.#isStored(session, route.outgoing, captured)
+          : route.by === "stream";
+        (isStored ? stored : posted).push({ index, message: route.outgoing });
       }
-      const isStored = await this.#isStored(session, route, captured);
-      (isStored ? stored : posted).push({ index, message: route.outgoing });
     }
     try {
       await Promise.all([
@@ -156,13 +157,12 @@ export class NatsTransportConnection implements TransportConnection {
     throw new PosthornError(code, reason ?? "The connection to NATS is not open");
   }
 
-  /** Whether a stream keeps the message. Of an address that a stranger has given only the server knows. */
+  /** Whether a stream keeps what goes to an address that a stranger has given: only the server knows. */
   async #isStored(
     session: Session,
-    { by, outgoing: { subject } }: Route,
+    { subject }: Outgoing,
     captured: Map<string, boolean>,
   ): Promise<boolean> {
-    if (by !== "address") return by === "stream";
     const known = captured.get(subject) ?? await this.#streams.isCaptured(session, subject);
     captured.set(subject, known);
     return known;

@@ -72,10 +72,12 @@ export class CoreReader {
   /** Hands over until the tenure ends, or a batch is refused: it is lost, because nobody keeps it. */
   async #take(tenure: Tenure): Promise<void> {
     const { receiver, channel, streams: { names: { depth } } } = this.#options;
+    tenure.signal.addEventListener("abort", () => this.#wake?.());
     while (!tenure.signal.aborted) {
       if (this.#held.length === 0) {
         if (this.#isDraining) return;
-        await this.#arrival(tenure.signal);
+        await new Promise<void>((resolve) => this.#wake = resolve);
+        this.#wake = undefined;
         continue;
       }
       const batch = this.#held.splice(0, batchMax);
@@ -100,18 +102,5 @@ export class CoreReader {
   #fullness(): PosthornError {
     const held = `${this.#held.length} of ${heldMax} messages and ${this.#bytes} of ${heldBytesMax} bytes`;
     return new PosthornError("transport-full", `Cannot take ${this.#options.shard} from NATS: ${held} wait`);
-  }
-
-  #arrival(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        this.#wake = undefined;
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      const wake = this.#wake;
-      signal.addEventListener("abort", wake);
-      if (signal.aborted) wake();
-    });
   }
 }

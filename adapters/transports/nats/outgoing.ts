@@ -78,7 +78,10 @@ function headersOf(parcel: Parcel, address: string | undefined, service: string)
   if (contentType !== undefined) headers["content-type"] = contentType;
   if (correlationId !== undefined) headers["correlation-id"] = correlationId;
   if (address !== undefined) headers["reply-to"] = address;
-  if (expiresAtMs !== undefined) headers["posthorn-expires"] = String(expiresAtMs);
+  const expires = expiresAtMs === undefined ? undefined : String(expiresAtMs);
+  if (expires !== undefined && expires !== headers["posthorn-deadline"]) {
+    headers["posthorn-expires"] = expires;
+  }
   if (to.kind !== "event") return headers;
   headers["ce-specversion"] = "1.0";
   headers["ce-id"] = percentEncoded(id);

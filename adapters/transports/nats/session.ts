@@ -43,7 +43,18 @@ export interface SessionOptions {
   denied(error: Error): void;
 }
 
+/** Some messages that were published without an answer of the server, and what is known of them. */
+interface Post {
+  readonly messages: readonly Outgoing[];
+  /** Those for which nobody listens, by the subjects of their replies, and those that may not be published, by theirs. */
+  readonly failed: Map<string, Answer>;
+  settle(error?: PosthornError): void;
+}
+
 const answerMs = 10_000;
+/** How long a reply is given to come before the server is asked whether it has a message, and how long it may take else. */
+const replyMs = 1;
+const postMs = 10;
 const encoder = new TextEncoder();
 const none = new Uint8Array();
 
@@ -59,7 +70,9 @@ export class Session {
   readonly #connection: NatsConnection;
   readonly #ended = new AbortController();
   readonly #exchanges = new Map<string, Exchange>();
-  readonly #posts = new Set<Map<string, Answer>>();
+  readonly #posts = new Set<Post>();
+  /** When the server is asked about the posts; absent if it will not be asked. */
+  #asking: { readonly atMs: number; readonly cancel: Cancel } | undefined;
   #named = 0;
 
   constructor(options: SessionOptions) {
@@ -124,18 +137,44 @@ export class Session {
     return promise;
   }
 
-  /** Publishes messages in order, and resolves when the server has them: with what is known of those that failed. */
+  /**
+   * Publishes messages in order, and resolves when the server has them: with what is known of those that failed. Their
+   * replies show it too. So the server is asked only if they do not come at once, and about many messages together.
+   */
   async post(messages: readonly Outgoing[]): Promise<readonly (Answer | undefined)[]> {
+    this.#requireOpen();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     const failed = new Map<string, Answer>();
-    this.#posts.add(failed);
-    try {
-      this.#requireOpen();
-      for (const message of messages) this.#publish(message, message.reply);
-      await this.flush();
-    } finally {
-      this.#posts.delete(failed);
-    }
+    const post: Post = {
+      messages,
+      failed,
+      settle: (error) => {
+        if (!this.#posts.delete(post)) return;
+        if (error === undefined) resolve();
+        else reject(error);
+      },
+    };
+    for (const message of messages) this.#publish(message, message.reply);
+    this.#posts.add(post);
+    this.#askIn(messages.some(({ reply }) => reply !== undefined) ? replyMs : postMs);
+    await promise;
     return messages.map(({ subject, reply = "" }) => failed.get(reply) ?? failed.get(subject));
+  }
+
+  #askIn(ms: number): void {
+    const atMs = this.clock.monotonicMs() + ms;
+    if (this.#asking !== undefined && this.#asking.atMs <= atMs) return;
+    this.#asking?.cancel();
+    this.#asking = { atMs, cancel: this.clock.setTimer(ms, () => this.#ask()) };
+  }
+
+  /** Asks the server about the posts that no reply has settled. */
+  #ask(): void {
+    this.#asking = undefined;
+    const posts = [...this.#posts];
+    if (posts.length === 0) return;
+    const settle = (error?: PosthornError) => posts.forEach((post) => post.settle(error));
+    this.flush().then(() => settle(), settle);
   }
 
   /** Resolves when the server has done all that it was sent before. */
@@ -203,6 +242,8 @@ export class Session {
       reason ?? new PosthornError("transport-unavailable", "The connection to NATS has ended"),
     );
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(reasonOf(this.ended));
+    for (const post of [...this.#posts]) post.settle(reasonOf(this.ended));
+    this.#asking?.cancel();
   }
 
   #requireOpen(): void {
@@ -220,13 +261,32 @@ export class Session {
 
   #heard(message: Msg): void {
     const [kind, name, index] = message.subject.slice(this.inbox.length + 1).split(".");
-    const isUnheard = message.headers?.code === 503 && message.data.length === 0;
+    const isUnheard = message.data.length === 0 && message.headers?.code === 503;
     if (kind === "a") {
       return this.#exchanges.get(name)?.answer(Number(index), isUnheard ? "unheard" : message);
     }
     if (kind !== "r") return;
-    if (!isUnheard) return this.onReply?.(message);
-    for (const failed of this.#posts) failed.set(message.subject, "unheard");
+    this.#replied(message.subject, isUnheard);
+    if (!isUnheard) this.onReply?.(message);
+  }
+
+  /**
+   * A reply shows that the server has its message, and all that was published before, and has told what is wrong with
+   * those. So does the word that nobody listens.
+   */
+  #replied(subject: string, isUnheard: boolean): void {
+    const before: Post[] = [];
+    for (const post of this.#posts) {
+      const index = post.messages.findIndex(({ reply }) => reply === subject);
+      if (index < 0) {
+        before.push(post);
+        continue;
+      }
+      if (isUnheard) post.failed.set(subject, "unheard");
+      if (index === post.messages.length - 1) before.push(post);
+      for (const post of before) post.settle();
+      return;
+    }
   }
 
   /** The server does not let this program hear a subject. Without its answers a session is of no use. */
@@ -251,7 +311,7 @@ export class Session {
         this.#denied(subject);
         continue;
       }
-      for (const failed of this.#posts) failed.set(subject, "denied");
+      for (const { failed } of this.#posts) failed.set(subject, "denied");
       for (const exchange of [...this.#exchanges.values()]) {
         for (const [index, message] of exchange.messages.entries()) {
           if (message.subject === subject) exchange.answer(index, "denied");

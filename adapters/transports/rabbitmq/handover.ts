@@ -69,14 +69,12 @@ export class Handover implements Tenure {
   }
 
   async #run(): Promise<void> {
-    const { receiver, failed, clock } = this.#options;
+    const { receiver, failed } = this.#options;
     try {
       if (!this.#begun) await receiver.begin(this);
       this.#begun = true;
-      while (this.#waiting.length > 0 && !this.#stopping && !this.#end.signal.aborted) {
-        await new Promise<void>((resolve) => clock.macrotask(resolve)); // what came with it is in the same batch
-        await this.#step();
-      }
+      await this.#turn(); // what came with it is in the same batch
+      while (this.#waiting.length > 0 && !this.#stopping && !this.#end.signal.aborted) await this.#step();
     } catch (error) {
       this.#stopping = true;
       failed(error);
@@ -98,8 +96,13 @@ export class Handover implements Tenure {
     const rejections: readonly Rejection[] = alive.length === 0
       ? []
       : await receiver.take(alive.map(({ delivery }) => delivery), this);
+    await this.#turn(); // replies that are ready are sent first: somebody waits for them, and nobody for this
     if (this.#end.signal.aborted) return; // its acknowledgement comes too late
     await taken(messages, rejections.map(({ index, reason }) => ({ message: alive[index].message, reason })));
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.macrotask(resolve));
   }
 
   #next(): Message[] {

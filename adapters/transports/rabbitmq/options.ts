@@ -49,7 +49,7 @@ export interface RabbitmqOptions {
    * How many messages of a queue the broker sends ahead, 1 to 10,000. At most half of them are one batch. So many
    * bodies of each queue are in memory at once.
    *
-   * @default {200}
+   * @default {500}
    */
   readonly prefetch?: number;
   /**
@@ -92,7 +92,7 @@ const nodesMax = 16;
 
 /** Checks the options. Its errors contain no URL, because that has a password. */
 export function settingsOf(options: RabbitmqOptions): Settings {
-  const { url, namespace, tls = {}, prefetch = 200, heartbeatSeconds = 10, messageBytes = 16_777_216 } =
+  const { url, namespace, tls = {}, prefetch = 500, heartbeatSeconds = 10, messageBytes = 16_777_216 } =
     options;
   requireWithin("prefetch", prefetch, 1, 10_000);
   requireWithin("heartbeatSeconds", heartbeatSeconds, 1, 60);

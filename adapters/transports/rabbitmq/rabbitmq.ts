@@ -50,7 +50,7 @@ export function rabbitmq(options: RabbitmqOptions): Transport {
     order: "shard",
     namesStrangers: false,
     messageBytes,
-    parcelsAtOnce: 100,
+    parcelsAtOnce: 1_000,
     // The broker waits for two heartbeats, and a reader that has failed rests for up to five seconds.
     failoverMs: 2_000 * heartbeatSeconds + 5_000,
   };

@@ -83,12 +83,10 @@ export class Sender {
     if (link.state.status === "refused") throw this.#unknown("it refuses this program");
     const late = new AbortController();
     const abort = () => late.abort();
-    const cancels = [
-      clock.setTimer(connectMs, () => {
-        if (["connecting", "refused"].includes(link.state.status)) abort();
-      }),
-      clock.setTimer(sendMs, abort),
-    ];
+    let cancel = clock.setTimer(connectMs, () => {
+      if (["connecting", "refused"].includes(link.state.status)) abort();
+      else cancel = clock.setTimer(sendMs - connectMs, abort);
+    });
     this.#stop.signal.addEventListener("abort", abort);
     try {
       return await Promise.race([
@@ -98,7 +96,7 @@ export class Sender {
         }),
       ]);
     } finally {
-      for (const cancel of cancels) cancel();
+      cancel();
       this.#stop.signal.removeEventListener("abort", abort);
     }
   }

@@ -105,3 +105,19 @@ Deno.test("a receiver that rejects fails the tenure, and what waits behind is no
   assert.deepEqual(batches, []);
   handover.end();
 });
+
+Deno.test("a batch is acknowledged a turn of the event loop after it was taken: replies that are ready go first", async () => {
+  const { clock, taker, handover, batches, add } = stage();
+  const events: string[] = [];
+  const macrotask = clock.macrotask.bind(clock);
+  clock.macrotask = (callback) => {
+    events.push(`turn, ${batches.length} acknowledged`);
+    macrotask(callback);
+  };
+  taker.before = () => Promise.resolve(void events.push("taken"));
+  add();
+  await clock.settle();
+  assert.deepEqual(events, ["turn, 0 acknowledged", "taken", "turn, 0 acknowledged"]);
+  assert.deepEqual(batches, [[1]]);
+  await handover.stop();
+});

@@ -1,0 +1,95 @@
+// What a session asks of its server about messages that no stream answers, on a connection in memory.
+
+import assert from "node:assert/strict";
+import type { Msg, NatsConnection } from "@nats-io/transport-node";
+import { VirtualClock } from "@posthorn/posthorn/testing";
+import { type Outgoing, Session } from "../../../../adapters/transports/nats/session.ts";
+
+const inbox = "_INBOX.me";
+
+function stage() {
+  const clock = new VirtualClock();
+  const published: string[] = [];
+  const closed = Promise.withResolvers<void>();
+  let pings = 0;
+  let hear: (error: null, message: Msg) => void = () => {};
+  const connection = {
+    subscribe: (_subject: string, { callback }: { callback: typeof hear }) => hear = callback,
+    publish: (subject: string) => published.push(subject),
+    flush: () => Promise.resolve(void pings++),
+    status: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }),
+    closed: () => closed.promise,
+    close: () => Promise.resolve(closed.resolve()),
+  } as unknown as NatsConnection;
+  const session = new Session({
+    connection,
+    clock,
+    inbox,
+    headers: () => assert.fail("no headers are sent"),
+    denied: (error) => assert.fail(error),
+  });
+  return {
+    clock,
+    session,
+    published,
+    pings: () => pings,
+    reply(subject: string, code?: number) {
+      const data = new Uint8Array(code === undefined ? 1 : 0);
+      hear(null, { subject, data, headers: code === undefined ? undefined : { code } } as unknown as Msg);
+    },
+  };
+}
+
+function message(subject: string, reply?: string): Outgoing {
+  return { subject, body: new Uint8Array(), headers: {}, reply: reply && `${inbox}.r.${reply}` };
+}
+
+Deno.test("a reply shows that the server has its message and those before it, and the server is not asked", async () => {
+  const { clock, session, pings, reply } = stage();
+  const posts = [
+    session.post([message("a", "1")]),
+    session.post([message("b")]),
+    session.post([message("c", "2"), message("d", "3")]),
+  ];
+  reply(`${inbox}.r.1`, 503);
+  reply(`${inbox}.r.3`);
+  assert.deepEqual(await Promise.all(posts), [["unheard"], [undefined], [undefined, undefined]]);
+  await clock.advance(100);
+  assert.equal(pings(), 0);
+  await session.close();
+});
+
+Deno.test("the server is asked once about all messages whose replies have not come", async () => {
+  const { clock, session, published, pings, reply } = stage();
+  const posts = Array.from({ length: 50 }, (_, index) => session.post([message(`a${index}`)]));
+  posts.push(session.post([message("b", "1"), message("c", "2")]));
+  reply(`${inbox}.r.1`); // nothing is known about the last
+  await clock.settle();
+  assert.equal(published.length, 52);
+  assert.equal(pings(), 0);
+  await clock.advance(1);
+  await Promise.all(posts);
+  assert.equal(pings(), 1);
+  await session.close();
+});
+
+Deno.test("what waits for nobody's reply waits a little longer, so that one question is about more of it", async () => {
+  const { clock, session, pings } = stage();
+  const first = session.post([message("a")]);
+  await clock.advance(9);
+  const second = session.post([message("b")]);
+  assert.equal(pings(), 0);
+  await clock.advance(1);
+  await Promise.all([first, second]);
+  assert.equal(pings(), 1);
+  await session.close();
+});
+
+Deno.test("nobody knows what became of messages about which a closed session has not heard", async () => {
+  const { session } = stage();
+  const posted = session.post([message("a", "1")]);
+  const rejected = assert.rejects(posted, { code: "transport-unavailable" });
+  await session.close();
+  await rejected;
+  await assert.rejects(session.post([message("b")]), { code: "transport-unavailable" });
+});
