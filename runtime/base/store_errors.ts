@@ -53,7 +53,8 @@ export class OutcomeUnknownError extends PosthornError {
 }
 
 /**
- * A message, or a turn, is larger than the store can commit at once. Nothing was written. Code `too-large`, HTTP 413.
+ * A message, or a turn, is larger than the store can commit at once, or than the transport can carry. Nothing was written
+ * or sent. Code `too-large`, HTTP 413.
  *
  * @example
  * ```ts
@@ -68,9 +69,15 @@ export class TooLargeError extends PosthornError {
   /** The name of this class. */
   override readonly name = "TooLargeError";
 
-  /** Creates the error from the size and the limit, in the same unit. */
-  constructor(what: string, unit: string, size: number, limit: number) {
-    super("too-large", `Cannot commit ${what}: it takes ${size} of ${limit} ${unit}`);
+  /** Creates the error from the size and the limit, in the same unit; `verb` is what was not possible. */
+  constructor(
+    what: string,
+    unit: string,
+    size: number,
+    limit: number,
+    verb: "commit" | "send to" = "commit",
+  ) {
+    super("too-large", `Cannot ${verb} ${what}: it takes ${size} of ${limit} ${unit}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { LimitExceededError, NotFoundError, PosthornError, StoppedError } from "../base/errors.ts";
-import { OutcomeUnknownError } from "../base/store_errors.ts";
+import { OutcomeUnknownError, TooLargeError } from "../base/store_errors.ts";
 import type { Destination, Parcel, Refusal, TransportTraits } from "../ports/transport.ts";
 import { laneOf, shownDestination } from "./lane.ts";
 import { type Batch, type LaneSource, Pump, type PumpServices } from "./pump.ts";
@@ -107,12 +107,15 @@ export class MemoryLanes {
   }
 
   #refusal({ to, body }: Parcel): unknown {
-    const what = `Cannot send to ${shownDestination(to)}`;
+    const what = shownDestination(to);
     if (this.#ended !== undefined) return this.#ended;
     const { messageBytes } = this.#services.traits;
-    if (body.length > messageBytes) return tooLarge(what, body.length, messageBytes);
+    if (body.length > messageBytes) {
+      return new TooLargeError(what, "bytes", body.length, messageBytes, "send to");
+    }
     const full = this.#full(to, body.length);
-    return full && new LimitExceededError("outbox-full", `${what}: ${full} wait in memory for the broker`);
+    return full &&
+      new LimitExceededError("outbox-full", `Cannot send to ${what}: ${full} wait in memory for the broker`);
   }
 
   /** How much waits, if there is no room for one more. */
@@ -248,10 +251,6 @@ class MemoryLane implements LaneSource {
 function fullness(size: Size, bytes: number, most: Size): string | undefined {
   if (size.parcels >= most.parcels) return `${size.parcels} of ${most.parcels} messages`;
   return size.bytes + bytes > most.bytes ? `${size.bytes} of ${most.bytes} bytes` : undefined;
-}
-
-function tooLarge(what: string, bytes: number, most: number): PosthornError {
-  return new PosthornError("too-large", `${what}: the payload has ${bytes} of ${most} bytes`);
 }
 
 /** The error of a send that the broker refused. */

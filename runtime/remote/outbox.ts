@@ -152,7 +152,13 @@ export class Outbox implements RemoteRows {
     const parcel = parcelOf(remote, text); // throws if it cannot be sent
     const { messageBytes } = this.#services.traits;
     if (parcel.body.length > messageBytes) {
-      throw new TooLargeError(shownDestination(parcel.to), "bytes", parcel.body.length, messageBytes);
+      throw new TooLargeError(
+        shownDestination(parcel.to),
+        "bytes",
+        parcel.body.length,
+        messageBytes,
+        "send to",
+      );
     }
     const lane = laneOf(parcel.to);
     return {

@@ -259,7 +259,11 @@ inMemory("the bytes of an outbox are bounded too", async (stage) => {
 
 inMemory("a payload that the transport cannot carry is refused before it is accepted", async (stage) => {
   const { system } = await start(stage, { transport: new FakeTransport([], { messageBytes: 100 }) });
-  await assert.rejects(system.ref(Ledger, "main").tell(Ledger.note, "x".repeat(200)), { code: "too-large" });
+  await assert.rejects(system.ref(Ledger, "main").tell(Ledger.note, "x".repeat(200)), {
+    name: "TooLargeError",
+    code: "too-large",
+    message: /^Cannot send to .*: it takes 202 of 100 bytes$/,
+  });
   await system.ref(Shop, "a").tell(Shop.send, ["x".repeat(200), "short"]);
   await stage.settle();
   assert.deepEqual(deadOf(system), ["main note: too-large"]);
