@@ -88,12 +88,16 @@ async function converse(
   ]);
   const expected = newIn(sendings);
   await waitUntil(() => streamed.length >= expected.length, { timeoutMs: settleTimeoutMs });
-  // Over a broker the audit log may hear of a delivery later than the stream.
-  await waitUntil(
-    async () => (await auditNumbers(client)).deliveries >= expected.length,
-    { timeoutMs: settleTimeoutMs },
-  );
   await rest(desk);
+  if (others.length > 0) { // then the audit log may hear of a delivery later than the stream
+    const heard = () =>
+      auditNumbers(client).then(
+        ({ deliveries }) => deliveries >= expected.length,
+        () => false, // it refuses asks while its mailbox is full
+      );
+    await waitUntil(heard, { timeoutMs: settleTimeoutMs });
+    await rest(desk);
+  }
 
   const keys = [...new Set(expected.map(({ event, body }) => readWebhook(event, body).key))];
   const repositories = new Map<string, Numbers>();
