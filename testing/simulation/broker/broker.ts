@@ -12,7 +12,7 @@ import type {
 } from "../../../runtime/ports/transport.ts";
 import { transportEngine } from "../../../runtime/remote/engine.ts";
 import { Arrivals, type ForeignMessage } from "./arrivals.ts";
-import { SimulatedTransportConnection } from "./connection.ts";
+import { closedError, SimulatedTransportConnection } from "./connection.ts";
 import {
   BrokerFate,
   type SimulatedBrokerFault,
@@ -234,6 +234,8 @@ export class SimulatedBroker {
   async #declare(from: SimulatedTransportConnection, reader: QueueReader): Promise<SimulatedQueue> {
     const { clock, random, shards = 2 } = this.#options;
     await new Promise<void>((resolve) => void clock.setTimer(this.#fate.latencyMs(), resolve));
+    // The queue of a process is gone with its connection: what is declared too late must not bring it back.
+    if (reader.channel.kind === "process" && !this.#connections.has(from)) throw closedError("read process");
     const queue = this.#routes.declare(reader.channel, from.services, (name) => {
       const epoch = this.#traits.reads === "log" ? random.ulid(clock.now()) : undefined;
       return new SimulatedQueue(name, reader.channel.kind === "process" ? 1 : shards, epoch, {

@@ -148,7 +148,8 @@ export function unknownError(why: string): PosthornError {
   return new PosthornError("outcome-unknown", `Cannot tell whether it was sent: ${why}`);
 }
 
-function closedError(what: string): PosthornError {
+/** The error of a call on a connection that is closed or drained. */
+export function closedError(what: string): PosthornError {
   return new PosthornError("transport-closed", `Cannot ${what}: the connection is closed or drained`);
 }
 

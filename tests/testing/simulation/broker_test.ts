@@ -231,3 +231,27 @@ Deno.test("the same seed gives the same run, and a broker refuses faults that it
     assert.throws(() => new SimulatedBroker({ clock, random: seededRandom(1), faults }), RangeError);
   }
 });
+
+Deno.test("the queue of a process that ends while it declares it does not come back", async () => {
+  const clock = new VirtualClock();
+  const broker = new SimulatedBroker({ clock, random: seededRandom(1) });
+  const services = {
+    clock,
+    random: seededRandom(2),
+    service: "orders",
+    instance: "one",
+    store: undefined,
+    report: () => {},
+  };
+  const connection = await broker.client("one").transport().open(services);
+  const receiver: Receiver = { begin: () => Promise.resolve(undefined), take: () => Promise.resolve([]) };
+  const ready = assert.rejects(connection.receive({ kind: "process" }, receiver).ready, {
+    code: "transport-closed",
+  });
+  await connection.close();
+  await clock.advance(10_000);
+  await ready;
+  const reply: Destination = { kind: "reply", address: "process/one" };
+  assert.equal(broker.send(reply, { body: new Uint8Array(), headers: {} }), undefined); // nobody waits for it
+  assert.deepEqual(broker.waiting, {});
+});
