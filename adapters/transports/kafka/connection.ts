@@ -71,6 +71,7 @@ export class KafkaConnection implements TransportConnection {
       clock,
       settings,
       admitted: this.#admitted.promise,
+      report: (error) => services.report(error),
       bury: async (topic, partition, record, reason) => {
         const source = `${topic}/${partition}/${record.offset}`;
         await this.#sender.bury(deadTopic(topic), deadRecordOf(record, reason, service, source));

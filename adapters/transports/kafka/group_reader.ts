@@ -49,18 +49,21 @@ export class GroupReader implements ChannelReader {
   }
 
   async #run(): Promise<void> {
-    const { admitted, health, clock } = this.#context;
+    const { admitted, health, clock, report } = this.#context;
     const { signal } = this.#stop;
     await Promise.race([admitted, aborted(signal)]);
+    let wasReady = false;
     for (let failures = 0; !signal.aborted;) {
       try {
         await this.#link.connect();
         const topic = await this.#declare();
+        wasReady = true;
         this.#isReady.resolve();
         health.well(this);
         await this.#serve(topic, () => failures = 0);
       } catch (error) {
         if (error instanceof PosthornError) {
+          if (wasReady) report(error);
           this.#isReady.reject(error);
           break;
         }

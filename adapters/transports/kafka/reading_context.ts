@@ -13,6 +13,8 @@ export interface ReadingContext {
   readonly settings: KafkaSettings;
   /** Resolves when it is sure that this process may read for its service. */
   readonly admitted: Promise<void>;
+  /** Reports why a channel is read no longer, if nobody waits for it to be ready. */
+  report(error: unknown): void;
   /** Puts a record where the dead letters of its topic are kept. */
   bury(topic: string, partition: number, record: ReadRecord, reason: string): Promise<void>;
 }

@@ -28,6 +28,7 @@ export interface ReaderOptions {
 export class Reader {
   readonly #options: ReaderOptions;
   readonly #ready = Promise.withResolvers<void>();
+  #wasReady = false;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   readonly #backoff: Backoff;
@@ -66,6 +67,7 @@ export class Reader {
       const error = await this.#tenure();
       if (this.#stop.signal.aborted) break;
       if (error instanceof PosthornError && error.code === "another-service") {
+        if (this.#wasReady) this.#report(error);
         return this.#ready.reject(error);
       }
       if (isSaid(error)) this.#report(error);
@@ -89,6 +91,7 @@ export class Reader {
       amqp.on("error", (error) => void (fault ??= error));
       this.#stop.signal.addEventListener("abort", end);
       await this.#declare(amqp);
+      this.#wasReady = true;
       this.#ready.resolve();
       if (over.signal.aborted) return fault;
       const handover = this.#handover = this.#handoverOf(amqp, end);

@@ -39,6 +39,7 @@ function stage() {
     clock,
     settings,
     admitted: Promise.resolve(),
+    report: () => {},
     bury: () => Promise.resolve(),
   };
   const reading = names.reading({ kind: "inbox", protocol: "order", operations: [] });

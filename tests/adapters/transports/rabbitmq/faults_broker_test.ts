@@ -1,6 +1,7 @@
 // What is special about RabbitMQ when it, its operator or the network does wrong.
 
 import assert from "node:assert/strict";
+import { PosthornError } from "@posthorn/posthorn";
 import { brokerTest } from "../../../brokers/given.ts";
 import { rabbitmqctl } from "../../../brokers/rabbitmq.ts";
 import { TcpProxy } from "../../../brokers/tcp_proxy.ts";
@@ -315,9 +316,13 @@ brokerTest(
     await first.receive(inboxOf(prefix), new Taker()).ready;
     const second = await desk.connect({ url }, `${prefix}-b`);
     await assert.rejects(second.receive(inboxOf(prefix), new Taker()).ready, { code: "another-service" });
-    await desk.close(first);
     await other.channel.queueDelete({ queue: `${prefix}.service` });
     await second.receive(inboxOf(prefix), new Taker()).ready;
+    assert.deepEqual(desk.reported, []);
+    // The first reads on until it has to declare its queue anew: then nobody waits for it, so it is reported.
+    await other.channel.queueDelete({ queue: prefix });
+    const isTold = (error: unknown) => error instanceof PosthornError && error.code === "another-service";
+    await until(() => desk.reported.some(isTold), "it is reported");
   },
 );
 
