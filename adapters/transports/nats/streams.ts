@@ -29,6 +29,9 @@ const nanosPerMs = 1_000_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** How often the name of the store is written that somebody removes. */
+const claimsMax = 10;
+
 /** Makes the streams of a service, and reads and writes what it notes in them. */
 export class Streams {
   readonly names: Names;
@@ -106,9 +109,15 @@ export class Streams {
   /** Writes the name of the store of this service, once for all its processes. Rejects if it has another one. */
   async claim(session: Session, store: string): Promise<void> {
     const subject = this.names.note(this.#service, "store");
-    if (await this.note(session, "store", store, 0) !== undefined) return;
-    const known = await this.noted(session, "store");
-    if (known === undefined) return await this.claim(session, store); // it was removed in between
+    let known: string | undefined;
+    for (let left = claimsMax; known === undefined; left--) { // it may be removed in between
+      if (await this.note(session, "store", store, 0) !== undefined) return;
+      known = await this.noted(session, "store");
+      if (known === undefined && left === 0) {
+        const why = `it was removed ${claimsMax} times while it was written`;
+        throw new PosthornError("transport-unavailable", `Cannot note the store of ${this.#service}: ${why}`);
+      }
+    }
     if (known === store) return;
     throw new PosthornError(
       "another-store",
