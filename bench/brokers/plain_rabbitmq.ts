@@ -1,5 +1,6 @@
 // One measurement of the bare client of RabbitMQ: `plain_rabbitmq.ts URL CASE COUNT`.
 
+import { Buffer } from "node:buffer";
 import { Connection, type ConsumerProps } from "rabbitmq-client";
 import type { Outcome } from "../contender.ts";
 import { finish } from "../goals/process.ts";

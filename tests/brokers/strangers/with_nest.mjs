@@ -1,6 +1,7 @@
 // A NestJS microservice on RabbitMQ, NATS or Kafka that knows nothing but docs/brokers.md. Standard input and
 // output are those of with_pika.py. $NEST is the folder whose node_modules it uses.
 
+import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { createRequire } from "node:module";
 import process from "node:process";

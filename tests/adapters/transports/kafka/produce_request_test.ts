@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 // @ts-types="./kafkajs_produce.d.ts"
 import produce from "kafkajs/src/protocol/requests/produce/v7/request.js";
