@@ -28,7 +28,7 @@ import { codeOf, isThrown } from "./base/thrown.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
 import type { Acceptance } from "./durable/delivery/acceptance.ts";
 import type { Target } from "./target.ts";
-import { requireHandledBy } from "./require_handled.ts";
+import { requireHandledBy, unknownProtocol } from "./require_handled.ts";
 import type { Persistence } from "./durable/persistence.ts";
 import type { Remote } from "./remote/remote.ts";
 
@@ -277,9 +277,18 @@ export class Delivery implements DeliveryPort {
 
   /** Throws a `NotFoundError` unless an actor of this system, or of another service, handles the operation. */
   private requireHandled(operation: Operation, key: string): void {
-    const actor = this.actorOf(operation.protocol);
-    if (actor === undefined && this.remote !== undefined) this.remote.require(operation);
-    else requireHandledBy(actor, operation, key);
+    const { protocol } = operation;
+    const actor = this.actorOf(protocol);
+    if (actor !== undefined) return requireHandledBy(actor, operation, key);
+    if (!this.remote?.has(protocol)) throw unknownProtocol(protocol, this.protocols);
+    this.remote.require(operation);
+  }
+
+  /** The names of the protocols to which this system can speak, of those that users declare. */
+  private get protocols(): string[] {
+    const { hosts, persistence, remote } = this;
+    const all = [...hosts.keys(), ...persistence?.protocols ?? [], ...remote?.registry.names ?? []];
+    return all.filter((name) => !name.startsWith("~"));
   }
 
   private actorOf(protocol: string): Pick<Actor, "operations"> | undefined {

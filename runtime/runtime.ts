@@ -20,6 +20,7 @@ import type { Random } from "./base/random.ts";
 import type { RuntimeServices } from "./activations/runtime_services.ts";
 import type { Stats } from "./ports/stats.ts";
 import { requireCaller } from "./messages/reply_name.ts";
+import { requireNotRemote, requirePeers } from "./require_peers.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
 import type { HostCounts, Persistence, PersistenceParts } from "./durable/persistence.ts";
@@ -78,6 +79,7 @@ export class Runtime implements RuntimeServices {
     this.delivery = new Delivery(this.ids, resolved);
     this.replies = new InMemoryReplies(resolved, this.timers);
     const { store } = options;
+    const peers = requirePeers({ ...options, stored: store !== undefined });
     const modes = this.modes = modesOf(this, store !== undefined);
     const quota = new ActorQuota(resolved.limits.actors);
     const durable: Actor[] = [];
@@ -91,6 +93,7 @@ export class Runtime implements RuntimeServices {
       else this.delivery.hosts.set(actor.name, new MemoryHost(actor, this, quota));
     }
     const remote = this.delivery.remote = beginRemote(options, this, resolved);
+    requireNotRemote(peers, (protocol) => remote?.has(protocol) === true);
     if (store !== undefined) {
       this.delivery.persistence = beginDurable({
         store,
@@ -101,6 +104,7 @@ export class Runtime implements RuntimeServices {
         letters: this.delivery.deadLetters,
         actors: durable,
         quota,
+        peers,
         isTransient: (protocol) => this.delivery.hosts.has(protocol),
       });
     }

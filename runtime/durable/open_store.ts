@@ -7,6 +7,7 @@ import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { Store, StoreConnection } from "../ports/store.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import { Acceptor } from "./acceptor.ts";
+import { PeerAcceptor } from "./peer_acceptor.ts";
 import { ScheduleRunner } from "./background/schedule_runner.ts";
 import { SurveyReplies } from "./delivery/survey_replies.ts";
 import { InProcessDelivery } from "./in_process_delivery.ts";
@@ -20,6 +21,8 @@ import { Assignments } from "./background/assignments.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { DurabilityCheck } from "./background/durability_check.ts";
+import { PeerMailboxes } from "./delivery/peer_mailboxes.ts";
+import { PeerReplies } from "./delivery/peer_replies.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
 import { DeadLetterRows } from "./background/dead_letter_rows.ts";
@@ -61,6 +64,7 @@ export interface LocalActors extends HostLookup {
 /** The parts that work on a store while it is open. */
 export interface OpenStore extends DurableServices {
   readonly acceptor: Acceptor;
+  readonly peerAcceptor: PeerAcceptor;
   readonly replies: ReplyRows;
   readonly rows: RowWriter;
   readonly surveyReplies: SurveyReplies;
@@ -153,7 +157,17 @@ async function begin(
     (locals) => committedDelivery.deliverTransient(locals),
   );
   const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
-  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
+  const peerMailboxes = new PeerMailboxes(session);
+  const peerReplies = new PeerReplies(session, ids);
+  const writer = new MessageWriter(
+    session,
+    replies,
+    surveyReplies,
+    localActors,
+    unhosted,
+    peerMailboxes,
+    ids,
+  );
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
     writer.remote = await remote.beginRows({ session, writer, committedDelivery, deadLettered });
@@ -165,6 +179,7 @@ async function begin(
     () => replies.look(), // a notification of the watch may have been lost
     () => log.look(),
     () => surveyReplies.heartbeat(),
+    () => peerReplies.heartbeat(),
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
@@ -176,11 +191,14 @@ async function begin(
   const watching = connection.watch(() => {
     replies.look().catch(() => {}); // the next heartbeat does
     surveyReplies.wake();
+    peerReplies.wake();
     log.look().catch(() => {}); // the next heartbeat does
     assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
   });
+  const accepting = { session, writer, replies, ids, deduplicationWindowMs, committedDelivery };
   return {
-    acceptor: new Acceptor({ session, writer, replies, ids, deduplicationWindowMs, committedDelivery }),
+    acceptor: new Acceptor(accepting),
+    peerAcceptor: new PeerAcceptor({ ...accepting, peerMailboxes, peerReplies }),
     session,
     writer,
     replies,

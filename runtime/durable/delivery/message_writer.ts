@@ -14,6 +14,7 @@ import type { CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, type MessageHeader, NewMessage, type QueuedMessage } from "../rows/queued_message.ts";
 import type { RemoteRows, Unsent } from "./remote_rows.ts";
+import type { PeerMailboxes } from "./peer_mailboxes.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import type { Unhosted } from "./unhosted.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
@@ -32,10 +33,13 @@ export interface StoredDeadLetter extends Omit<DeadLetter, "payload"> {
   readonly head: MessageHeader;
 }
 
+/** Where the actors of a protocol are: here, durable or transient; in other processes on the store; or nobody knows. */
+export type Hosting = "durable" | "transient" | "peer" | "no";
+
 /** Which actors are hosted in this process, and how full their mailboxes are. */
 export interface HostLookup {
-  /** Whether this system hosts the actors of a protocol, as durable or as transient ones. */
-  hosting(protocol: string): "durable" | "transient" | "no";
+  /** Where the actors of a protocol are. */
+  hosting(protocol: string): Hosting;
   /** How many messages wait for a durable actor that is in memory, and how many may; absent if it is not. */
   roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
   /** A message became a dead letter before it came into its mailbox. */
@@ -77,6 +81,7 @@ export class MessageWriter {
   readonly #surveyReplies: SurveyReplies;
   readonly #hostLookup: HostLookup;
   readonly #unhosted: Unhosted;
+  readonly #peers: PeerMailboxes;
   readonly #ids: Ids;
   /** What goes to other services; absent if the system has no transport. */
   remote: RemoteRows | undefined = undefined;
@@ -87,6 +92,7 @@ export class MessageWriter {
     surveyReplies: SurveyReplies,
     hostLookup: HostLookup,
     unhosted: Unhosted,
+    peers: PeerMailboxes,
     ids: Ids,
   ) {
     this.#session = session;
@@ -94,6 +100,7 @@ export class MessageWriter {
     this.#surveyReplies = surveyReplies;
     this.#hostLookup = hostLookup;
     this.#unhosted = unhosted;
+    this.#peers = peers;
     this.#ids = ids;
   }
 
@@ -169,12 +176,14 @@ export class MessageWriter {
   /** Writes a message into its mailbox, and the index entry by which its actor is found. */
   deliver(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
     writeSet.writeOnce(draft.key, draft.value);
-    if (this.#hostLookup.hosting(to.protocol) === "durable") {
+    const hosting = this.#hostLookup.hosting(to.protocol);
+    if (hosting === "durable") {
       writeSet.writeOnce(indexKey(this.#session.instance, to), nothing);
       return void writeSet.arrivals.push({ to, draft });
     }
     writeSet.leave(to, this.#session.clock.now());
-    writeSet.after(() => this.#unhosted.wrote(to));
+    const isPeer = hosting === "peer";
+    writeSet.after(() => isPeer ? this.#peers.wrote(to, draft.value.length) : this.#unhosted.wrote(to));
   }
 
   /**
@@ -250,6 +259,7 @@ export class MessageWriter {
     try {
       const draft = this.draft(outgoing);
       const hosting = this.#hostLookup.hosting(to.protocol);
+      if (hosting === "peer") return this.#toPeer(writeSet, outgoing, draft);
       const room = (hosting === "durable" ? this.#hostLookup : this.#unhosted).roomFor(to);
       if (room === undefined) return this.deliver(writeSet, to, draft);
       const waiting = room.waiting + sentWith(writeSet, to, room.capacity - room.waiting);
@@ -260,6 +270,13 @@ export class MessageWriter {
     } catch (error) {
       this.#unsendable(writeSet, outgoing, error);
     }
+  }
+
+  #toPeer(writeSet: WriteSet, outgoing: OutgoingMessage, draft: NewMessage): void {
+    const full = this.#peers.fullness(outgoing.to);
+    if (full === undefined) return this.deliver(writeSet, outgoing.to, draft);
+    const why = `the mailbox holds ${full.held} of ${full.bound} ${full.what}, in another process`;
+    this.undelivered(writeSet, outgoing, { text: draft.text, reason: "mailbox-full", why });
   }
 
   /** What its schema or its `subject` throws is a failure of this message, and not of its sender. */
