@@ -54,7 +54,7 @@ export class Delivery implements DeliveryPort {
   private readonly clock: Clock;
   private readonly ids: Ids;
   private state: Health["status"] = "running";
-  /** How many messages of turns found no mailbox. */
+  /** How many messages of turns, and from other processes, found no mailbox. */
   undelivered = 0;
   /** Whether the system runs and nobody observes it: then most messages only need room in a mailbox. */
   private usual = true;

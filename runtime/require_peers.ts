@@ -27,7 +27,9 @@ export function requirePeers({ actors, peers: given = [], stored }: Reach): read
     const { name } = (protocol as NamedProtocol<string>)["~protocol"];
     const operations = operationsOf(protocol as NamedProtocol<string>);
     if (hosted.has(name)) throw twice(name, "actors");
-    if (peers.has(name)) throw new TypeError(`Cannot start the system: two of its peers have the name ${name}`);
+    if (peers.has(name)) {
+      throw new TypeError(`Cannot start the system: two of its peers have the name ${name}`);
+    }
     peers.set(name, { name, operations });
   }
   if (peers.size === 0 || stored) return [...peers.values()];

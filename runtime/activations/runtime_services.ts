@@ -12,6 +12,8 @@ import type { TurnDelivery, TurnServices } from "../turns/turn_services.ts";
 /** What an activation needs of the delivery of its system. */
 export interface DeliveryPort extends MessageSink, TurnDelivery {
   readonly inspectors: Inspectors;
+  /** How many messages found no mailbox. */
+  undelivered: number;
   /** The hosts of the actors that live in memory alone, by protocol. */
   readonly hosts: ReadonlyMap<string, MemoryHost>;
   /** The actor of that key that lives in memory alone, if there is one. */

@@ -24,6 +24,7 @@ import { DurabilityCheck } from "./background/durability_check.ts";
 import { PeerMailboxes } from "./delivery/peer_mailboxes.ts";
 import { PeerReplies } from "./delivery/peer_replies.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
+import { RefusedMail } from "./background/refused_mail.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
 import { DeadLetterRows } from "./background/dead_letter_rows.ts";
 import { CrashSuspects } from "./activations/crash_suspects.ts";
@@ -175,7 +176,13 @@ async function begin(
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
-  const { membership, assignments } = keeping(services, session, localActors, [
+  const refusedMail = new RefusedMail({
+    session,
+    writer,
+    committedDelivery,
+    undelivered: localActors.undelivered,
+  });
+  const { membership, assignments } = keeping(services, session, localActors, refusedMail, [
     () => replies.look(), // a notification of the watch may have been lost
     () => log.look(),
     () => surveyReplies.heartbeat(),
@@ -227,6 +234,7 @@ function keeping(
   services: RuntimeServices,
   session: StoreSession,
   localActors: LocalActors,
+  refusedMail: RefusedMail,
   onHeartbeat: readonly (() => Promise<unknown>)[],
 ): { readonly membership: Membership; readonly assignments: Assignments } {
   const { hosts } = localActors;
@@ -237,11 +245,19 @@ function keeping(
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();
     },
   });
+  const transient = new Set([...services.delivery.hosts.keys()].filter((name) => !name.startsWith("~")));
   const assignments: Assignments = new Assignments(session, membership, {
     timers: services.timers,
-    protocols: [...hosts.keys()],
-    look: (actor, crashed) => localActors.activate(actor)?.look(crashed) !== undefined,
-    atRest: ({ protocol, key }) => hosts.get(protocol)?.find(key)?.atRest ?? true,
+    protocols: [...hosts.keys(), ...transient],
+    look(actor, crashed) {
+      if (!transient.has(actor.protocol)) return localActors.activate(actor)?.look(crashed) !== undefined;
+      void refusedMail.refuse(actor, () => assignments.left(actor));
+      return true;
+    },
+    atRest(actor) {
+      if (transient.has(actor.protocol)) return refusedMail.atRest(actor);
+      return hosts.get(actor.protocol)?.find(actor.key)?.atRest ?? true;
+    },
     onHeartbeat,
   });
   return { membership, assignments };

@@ -144,7 +144,10 @@ export class Persistence {
   async signal(actor: ActorId, signal: "passivate" | "restart" | "erase"): Promise<void> {
     if (this.isPeer(actor.protocol)) {
       const why = "another process hosts it, and a signal does not leave its process";
-      throw new NotFoundError("unknown-protocol", `Cannot signal ${shownActor(actor.protocol, actor.key)}: ${why}`);
+      throw new NotFoundError(
+        "unknown-protocol",
+        `Cannot signal ${shownActor(actor.protocol, actor.key)}: ${why}`,
+      );
     }
     const found = this.find(actor.protocol, actor.key);
     if (found !== undefined) found.signal(signal);
@@ -326,6 +329,7 @@ export class Persistence {
       undelivered: (letter) => {
         const host = this.hosts.get(letter.protocol);
         if (host !== undefined) host.deadLettered++;
+        else this.#parts.services.delivery.undelivered++;
         this.#deadLettered(letter);
       },
     };

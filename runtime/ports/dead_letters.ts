@@ -63,6 +63,7 @@ const runtimeReasons = new Set([
   "id-reused",
   "unknown-protocol",
   "unknown-operation",
+  "transient-peer",
   "too-many-actors",
   "too-many-replies",
   "late-reply",

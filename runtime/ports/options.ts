@@ -192,7 +192,10 @@ export interface SystemOptions {
 /** The options with all defaults applied. */
 export interface ResolvedOptions extends
   Required<
-    Omit<SystemOptions, "actors" | "store" | "limits" | "scheduler" | "name" | "transport" | "remote" | "peers">
+    Omit<
+      SystemOptions,
+      "actors" | "store" | "limits" | "scheduler" | "name" | "transport" | "remote" | "peers"
+    >
   > {
   readonly limits: Required<Limits>;
   readonly scheduler: Required<SchedulerOptions>;

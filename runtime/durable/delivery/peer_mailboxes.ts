@@ -67,7 +67,9 @@ export class PeerMailboxes {
   pass(actor: ActorId, entering: Entering): void {
     const mailbox = this.#mailboxes.get(nameOfActor(actor));
     const full = mailbox && fullnessOf(mailbox);
-    if (mailbox === undefined || (full === undefined && mailbox.waiting.length === 0)) return entering.enter();
+    if (mailbox === undefined || (full === undefined && mailbox.waiting.length === 0)) {
+      return entering.enter();
+    }
     const isKnown = this.#session.clock.monotonicMs() < mailbox.fullUntilMs;
     if (full !== undefined && (isKnown || mailbox.waiting.length >= waitersMax)) return entering.refuse(full);
     mailbox.waiting.push(entering);

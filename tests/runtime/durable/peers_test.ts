@@ -13,11 +13,24 @@ import {
   unchecked,
 } from "@posthorn/posthorn";
 import * as z from "zod";
-import { collect, deadOf, kinds, note, notesOf, onEach, ref, type Stage, Worker, worker } from "./durable_stage.ts";
+import {
+  collect,
+  deadOf,
+  kinds,
+  note,
+  notesOf,
+  onEach,
+  ref,
+  type Stage,
+  Worker,
+  worker,
+} from "./durable_stage.ts";
 
 /** A front, and a process that hosts the worker. */
 async function frontAndHost(stage: Stage, scripts = {}): Promise<{ front: System; host: System }> {
-  const host = await stage.start([worker({ note: (ctx, text) => note(ctx, text), echo: (_, text) => text, ...scripts })]);
+  const host = await stage.start([
+    worker({ note: (ctx, text) => note(ctx, text), echo: (_, text) => text, ...scripts }),
+  ]);
   const front = await stage.start([], { peers: [Worker] });
   return { front, host };
 }
@@ -45,4 +58,35 @@ onEach(kinds, "a front asks, and its ask is answered by the process that hosts t
   assert.equal(await within(stage, ref(front, "ada").ask(Worker.call, "echo hello")), "hello");
   await stage.pass(100, 25);
   assert.deepEqual(await stage.keys("reply", "mail"), []);
+});
+
+/** An actor that its host keeps in memory alone. */
+const Cache = protocol("cache", {
+  keep: tell(unchecked<string>()),
+  get: ask(unchecked<string>()),
+  fill: submit(unchecked<string>(), unchecked<string>()),
+});
+const cache = actor(Cache, {
+  transient: true,
+  state: () => null,
+  on: { keep() {}, get: (ctx) => ctx.key, fill: (_, text) => text },
+});
+
+onEach(kinds, "mail for a peer that is transient where it is hosted is refused there", async (stage) => {
+  const host = await stage.start([cache]);
+  const front = await stage.start([], { peers: [Cache] });
+  const ada = front.ref(Cache, "ada");
+  const told = { code: "transient-peer", message: /^cache\/ada get: it is transient where it is hosted/ };
+  await assert.rejects(within(stage, ada.ask(Cache.get, undefined)), told);
+  const ticket = await within(stage, ada.submit(Cache.fill, "x"));
+  await assert.rejects(within(stage, ticket.reply({ timeoutMs: 2_000 })), { code: "transient-peer" });
+  await within(stage, ada.tell(Cache.keep, "y"));
+  await stage.pass(5_000);
+  assert.deepEqual(await stage.keys("mail", "index"), []);
+  const letters = ["ada get: transient-peer", "ada fill: transient-peer", "ada keep: transient-peer"];
+  assert.deepEqual(deadOf(host), letters);
+  assert.deepEqual(deadOf(front), letters);
+  assert.equal(host.stats().accepted, 3);
+  assert.equal(host.stats().dead, 3);
+  assert.equal(await host.ref(Cache, "ada").ask(Cache.get, undefined), "ada");
 });
