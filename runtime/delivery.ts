@@ -28,7 +28,7 @@ import { codeOf, isThrown } from "./base/thrown.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
 import type { Acceptance } from "./durable/delivery/acceptance.ts";
 import type { Target } from "./target.ts";
-import { requireHandledBy, unknownProtocol } from "./require_handled.ts";
+import { actorOf, requireHandled } from "./require_handled.ts";
 import type { Persistence } from "./durable/persistence.ts";
 import type { Remote } from "./remote/remote.ts";
 
@@ -247,7 +247,7 @@ export class Delivery implements DeliveryPort {
 
   operationAt(address: Address): Operation {
     const { protocol, operation } = address;
-    return this.actorOf(protocol)?.operations[operation] ?? this.remote?.operation(protocol, operation) ??
+    return actorOf(this, protocol)?.operations[operation] ?? this.remote?.operation(protocol, operation) ??
       namedOperation(address);
   }
 
@@ -271,28 +271,8 @@ export class Delivery implements DeliveryPort {
   /** The activation that handles an operation. Throws a `NotFoundError` or a `LimitExceededError`. */
   receiver(to: Target, operation: Operation): Activation {
     if (to.target?.takes(operation)) return to.target;
-    this.requireHandled(operation, to.key);
+    requireHandled(this, operation, to.key);
     return this.hosts.get(operation.protocol)!.get(to.key);
-  }
-
-  /** Throws a `NotFoundError` unless an actor of this system, or of another service, handles the operation. */
-  private requireHandled(operation: Operation, key: string): void {
-    const { protocol } = operation;
-    const actor = this.actorOf(protocol);
-    if (actor !== undefined) return requireHandledBy(actor, operation, key);
-    if (!this.remote?.has(protocol)) throw unknownProtocol(protocol, this.protocols);
-    this.remote.require(operation);
-  }
-
-  /** The names of the protocols to which this system can speak, of those that users declare. */
-  private get protocols(): string[] {
-    const { hosts, persistence, remote } = this;
-    const all = [...hosts.keys(), ...persistence?.protocols ?? [], ...remote?.registry.names ?? []];
-    return all.filter((name) => !name.startsWith("~"));
-  }
-
-  private actorOf(protocol: string): Pick<Actor, "operations"> | undefined {
-    return this.hosts.get(protocol)?.actor ?? this.persistence?.actor(protocol);
   }
 
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
@@ -342,7 +322,7 @@ export class Delivery implements DeliveryPort {
   requireAcceptable({ key }: ActorId, operation: Operation, payload: unknown): void {
     if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, key)}`);
     this.check(operation, key, payload);
-    this.requireHandled(operation, key);
+    requireHandled(this, operation, key);
   }
 
   /** Throws a `StoppedError` unless the system accepts messages; `what` names what the caller wants to do. */

@@ -11,7 +11,7 @@ import { PeerAcceptor } from "./peer_acceptor.ts";
 import { ScheduleRunner } from "./background/schedule_runner.ts";
 import { SurveyReplies } from "./delivery/survey_replies.ts";
 import { InProcessDelivery } from "./in_process_delivery.ts";
-import { type HostLookup, MessageWriter } from "./delivery/message_writer.ts";
+import { type HostLookup, MessageWriter, type WritingServices } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableServices } from "./activations/durable_services.ts";
 import { DurableHost } from "./activations/durable_host.ts";
@@ -21,8 +21,6 @@ import { Assignments } from "./background/assignments.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { DurabilityCheck } from "./background/durability_check.ts";
-import { PeerMailboxes } from "./delivery/peer_mailboxes.ts";
-import { PeerReplies } from "./delivery/peer_replies.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
 import { RefusedMail } from "./background/refused_mail.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
@@ -158,35 +156,22 @@ async function begin(
     (locals) => committedDelivery.deliverTransient(locals),
   );
   const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
-  const peerMailboxes = new PeerMailboxes(session);
-  const peerReplies = new PeerReplies(session, ids);
-  const writer = new MessageWriter(
-    session,
-    replies,
-    surveyReplies,
-    localActors,
-    unhosted,
-    peerMailboxes,
-    ids,
-  );
+  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
     writer.remote = await remote.beginRows({ session, writer, committedDelivery, deadLettered });
   }
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
-  const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
+  const writing = { session, writer, committedDelivery };
+  const accepting = { ...writing, replies, ids, deduplicationWindowMs };
+  const peerAcceptor = new PeerAcceptor(accepting);
+  const stored = new DeadLetterRows(writing, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
-  const refusedMail = new RefusedMail({
-    session,
-    writer,
-    committedDelivery,
-    undelivered: localActors.undelivered,
-  });
-  const { membership, assignments } = keeping(services, session, localActors, refusedMail, [
+  const { membership, assignments } = keeping(services, writing, localActors, [
     () => replies.look(), // a notification of the watch may have been lost
     () => log.look(),
     () => surveyReplies.heartbeat(),
-    () => peerReplies.heartbeat(),
+    () => peerAcceptor.replies.heartbeat(),
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
@@ -198,18 +183,17 @@ async function begin(
   const watching = connection.watch(() => {
     replies.look().catch(() => {}); // the next heartbeat does
     surveyReplies.wake();
-    peerReplies.wake();
+    peerAcceptor.replies.wake();
     log.look().catch(() => {}); // the next heartbeat does
     assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
   });
-  const accepting = { session, writer, replies, ids, deduplicationWindowMs, committedDelivery };
   return {
     acceptor: new Acceptor(accepting),
-    peerAcceptor: new PeerAcceptor({ ...accepting, peerMailboxes, peerReplies }),
+    peerAcceptor,
     session,
     writer,
     replies,
-    rows: new RowWriter({ session, writer, replies, committedDelivery, replyRetentionMs, timers, random }),
+    rows: new RowWriter({ ...writing, replies, replyRetentionMs, timers, random }),
     surveyReplies,
     log,
     unhosted,
@@ -232,12 +216,12 @@ async function begin(
 /** The membership of this instance among those that share the store, and the actors that are assigned to it. */
 function keeping(
   services: RuntimeServices,
-  session: StoreSession,
+  writing: WritingServices,
   localActors: LocalActors,
-  refusedMail: RefusedMail,
   onHeartbeat: readonly (() => Promise<unknown>)[],
 ): { readonly membership: Membership; readonly assignments: Assignments } {
-  const { hosts } = localActors;
+  const { hosts, undelivered } = localActors;
+  const { session } = writing;
   const membership: Membership = new Membership(session, {
     newName: () => services.ids.ulid(),
     reborn: () => {
@@ -246,6 +230,7 @@ function keeping(
     },
   });
   const transient = new Set([...services.delivery.hosts.keys()].filter((name) => !name.startsWith("~")));
+  const refusedMail = new RefusedMail({ ...writing, undelivered });
   const assignments: Assignments = new Assignments(session, membership, {
     timers: services.timers,
     protocols: [...hosts.keys(), ...transient],

@@ -12,17 +12,10 @@ import {
   type NamedMessage,
   tellingPlace,
 } from "./delivery/acceptance.ts";
-import type { PeerMailboxes } from "./delivery/peer_mailboxes.ts";
-import type { PeerReplies } from "./delivery/peer_replies.ts";
+import { PeerReplies } from "./delivery/peer_replies.ts";
 import { MarkedCommit } from "./marked_commit.ts";
 import { mailPrefix } from "./rows/keys.ts";
 import { type NewMessage, positionToken } from "./rows/queued_message.ts";
-
-/** What accepting messages for peers needs. */
-export interface PeerServices extends AcceptanceServices {
-  readonly peerMailboxes: PeerMailboxes;
-  readonly peerReplies: PeerReplies;
-}
 
 /**
  * Accepts messages from outside for actors that other processes host: each is committed to its mailbox, and its actor is
@@ -30,20 +23,22 @@ export interface PeerServices extends AcceptanceServices {
  * here can run its actor; its reply comes as a row (`PeerReplies`).
  */
 export class PeerAcceptor {
-  readonly #services: PeerServices;
+  /** The replies that asks of this process wait for. */
+  readonly replies: PeerReplies;
+  readonly #services: AcceptanceServices;
 
-  constructor(services: PeerServices) {
+  constructor(services: AcceptanceServices) {
     this.#services = services;
+    this.replies = new PeerReplies(services.session, services.ids);
   }
 
   /** Resolves when the message is committed. Throws or rejects as `Acceptor.accept` does. */
   accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
     const { replyTo } = route;
     if (!isReplyTarget(replyTo)) return this.#accept(to, route, payload, ticket);
-    const { peerReplies } = this.#services;
-    const key = peerReplies.expect(replyTo, route.operation, nameOf(route.operation, to.key));
+    const key = this.replies.expect(replyTo, route.operation, nameOf(route.operation, to.key));
     const forget = (error: unknown) => {
-      peerReplies.forget(key);
+      this.replies.forget(key);
       throw error;
     };
     try {
@@ -54,7 +49,7 @@ export class PeerAcceptor {
   }
 
   #accept(to: ActorId, route: Route, payload: unknown, ticket: string | undefined): Promise<Acceptance> {
-    const { session, writer, ids, peerMailboxes } = this.#services;
+    const { session, writer, ids } = this.#services;
     const { extras, operation } = route;
     const id = ids.text(extras?.id ?? ids.next());
     const name = shownName(operation, to.key);
@@ -67,7 +62,7 @@ export class PeerAcceptor {
     return tellingPlace(
       route,
       new Promise((resolve) =>
-        peerMailboxes.pass(to, {
+        writer.peerMailboxes.pass(to, {
           enter: () => {
             session.committer.submit(commit);
             resolve(commit.accepted);
@@ -107,10 +102,10 @@ interface PeerMessage {
 /** The commit of a message from outside into the mailbox of an actor that another process hosts. */
 class PeerCommit extends MarkedCommit {
   readonly lane: string;
-  readonly #services: PeerServices;
+  readonly #services: AcceptanceServices;
 
   /** Throws a `TooLargeError` if no commit can take it. */
-  constructor(services: PeerServices, { to, route, named, draft, ticket }: PeerMessage) {
+  constructor(services: AcceptanceServices, { to, route, named, draft, ticket }: PeerMessage) {
     super({
       named,
       scoped: route.extras?.scope !== undefined,

@@ -14,7 +14,7 @@ import type { CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, type MessageHeader, NewMessage, type QueuedMessage } from "../rows/queued_message.ts";
 import type { RemoteRows, Unsent } from "./remote_rows.ts";
-import type { PeerMailboxes } from "./peer_mailboxes.ts";
+import { PeerMailboxes } from "./peer_mailboxes.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import type { Unhosted } from "./unhosted.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
@@ -81,8 +81,9 @@ export class MessageWriter {
   readonly #surveyReplies: SurveyReplies;
   readonly #hostLookup: HostLookup;
   readonly #unhosted: Unhosted;
-  readonly #peers: PeerMailboxes;
   readonly #ids: Ids;
+  /** How full the mailboxes are of actors that other processes host. */
+  readonly peerMailboxes: PeerMailboxes;
   /** What goes to other services; absent if the system has no transport. */
   remote: RemoteRows | undefined = undefined;
 
@@ -92,7 +93,6 @@ export class MessageWriter {
     surveyReplies: SurveyReplies,
     hostLookup: HostLookup,
     unhosted: Unhosted,
-    peers: PeerMailboxes,
     ids: Ids,
   ) {
     this.#session = session;
@@ -100,7 +100,7 @@ export class MessageWriter {
     this.#surveyReplies = surveyReplies;
     this.#hostLookup = hostLookup;
     this.#unhosted = unhosted;
-    this.#peers = peers;
+    this.peerMailboxes = new PeerMailboxes(session);
     this.#ids = ids;
   }
 
@@ -183,7 +183,9 @@ export class MessageWriter {
     }
     writeSet.leave(to, this.#session.clock.now());
     const isPeer = hosting === "peer";
-    writeSet.after(() => isPeer ? this.#peers.wrote(to, draft.value.length) : this.#unhosted.wrote(to));
+    writeSet.after(() =>
+      isPeer ? this.peerMailboxes.wrote(to, draft.value.length) : this.#unhosted.wrote(to)
+    );
   }
 
   /**
@@ -273,7 +275,7 @@ export class MessageWriter {
   }
 
   #toPeer(writeSet: WriteSet, outgoing: OutgoingMessage, draft: NewMessage): void {
-    const full = this.#peers.fullness(outgoing.to);
+    const full = this.peerMailboxes.fullness(outgoing.to);
     if (full === undefined) return this.deliver(writeSet, outgoing.to, draft);
     const why = `the mailbox holds ${full.held} of ${full.bound} ${full.what}, in another process`;
     this.undelivered(writeSet, outgoing, { text: draft.text, reason: "mailbox-full", why });
