@@ -25,7 +25,7 @@ export interface Entering {
 
 interface PeerMailbox {
   readonly actor: ActorId;
-  /** What the last count found, and what this process has written since it began. */
+  /** What the last count found, and what this process has written since then. */
   messages: number;
   bytes: number;
   since: number;
@@ -102,7 +102,6 @@ export class PeerMailboxes {
   #count(mailbox: PeerMailbox): void {
     if (mailbox.counting) return;
     mailbox.counting = true;
-    mailbox.since = mailbox.sinceBytes = 0;
     countMail(this.#session.connection, mailbox.actor, { messages: capacity, bytes: bytesMax }).then(
       (found) => this.#counted(mailbox, found),
       () => this.#counted(mailbox, nothing), // the store is away: the commits of those that wait find out
@@ -110,8 +109,8 @@ export class PeerMailboxes {
   }
 
   #counted(mailbox: PeerMailbox, { messages, bytes }: { messages: number; bytes: number }): void {
-    mailbox.counting = false;
-    Object.assign(mailbox, { messages, bytes });
+    // What has landed meanwhile may be found already. To leave it out refuses nothing for which there is room.
+    Object.assign(mailbox, { messages, bytes, since: 0, sinceBytes: 0, counting: false });
     if (fullnessOf(mailbox) !== undefined) {
       mailbox.fullUntilMs = this.#session.clock.monotonicMs() + refusedMs;
     }
