@@ -68,6 +68,8 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
   switch (scene) {
     case "bulky":
       return { ...added, limits: { ...smallLimits, ...faultPlan.limits } };
+    case "fronts": // another process hosts the actors
+      return { ...added, ...faultPlan.shared, shared: undefined };
     case "hours": // the wait of an unknown operation is measured by clocks that are nearly the same
       return {
         ...added,
