@@ -147,7 +147,8 @@ Deno.test("what is neither hosted nor remote is told with a suggestion", async (
   const Stranger = protocol("stranger", { add: tell() });
   await assert.rejects(system.ref(Stranger, "ada").tell(Stranger.add), {
     code: "unknown-protocol",
-    message: "Cannot speak to stranger: this system hosts no actor of it, and neither `peers` nor `remote` names it",
+    message:
+      "Cannot speak to stranger: this system hosts no actor of it, and neither `peers` nor `remote` names it",
   });
 });
 
