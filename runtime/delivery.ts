@@ -1,5 +1,4 @@
 import type { Activation } from "./activations/activation.ts";
-import type { Actor } from "./language/actor.ts";
 import type { ActorId, Address } from "./language/address.ts";
 import type { Clock } from "./base/clock.ts";
 import { type DeadLetter, errorOfReason, InMemoryDeadLetters, wordsMax } from "./ports/dead_letters.ts";

@@ -36,6 +36,7 @@ export class PeerAcceptor {
   accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
     const { replyTo } = route;
     if (!isReplyTarget(replyTo)) return this.#accept(to, route, payload, ticket);
+    if (replyTo.over) return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     const key = this.replies.expect(replyTo, route.operation, nameOf(route.operation, to.key));
     const forget = (error: unknown) => {
       this.replies.forget(key);
@@ -74,13 +75,17 @@ export class PeerAcceptor {
   }
 }
 
-/** The route of an ask whose reply is to come as a row. */
+/** The route of an ask whose reply is to come as a row. As for an actor that is hosted here, its id is looked up nowhere. */
 function withAddresses(route: Route, key: string): Route {
   const { operation, causationId, correlationId, deadline, extras } = route;
   const { protocol } = Reply.arrive;
   const failTo = { protocol, key, operation: Reply.refuse.name };
   const replyTo = { protocol, key, operation: Reply.arrive.name };
-  return new Route(operation, causationId, correlationId, replyTo, deadline, { ...extras, failTo });
+  return new Route(operation, causationId, correlationId, replyTo, deadline, {
+    ...extras,
+    failTo,
+    scope: undefined,
+  });
 }
 
 /** Refuses a message for which there is no room, unless it has been accepted before. */

@@ -51,12 +51,16 @@ const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, check
 
 /** Draws the scenes of a run. */
 export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
-  const drawn = sceneNames.filter((name) => random.next() < shares[name]);
+  const drawn = sceneNames.filter((name) => name !== "fronts" && random.next() < shares[name]);
   const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
   const served = random.next();
   const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
-  return scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
+  // Drawn last and only for processes that share a store, so that other runs are as they were without this scene.
+  const fronts = faultPlan.shared === undefined && !drawn.includes("saturated") &&
+    random.next() < shares.fronts;
+  const all = fronts ? [...scenes, "fronts" as const] : scenes;
+  return all.reduce(withScene, { ...faultPlan, ...checks, ...strict });
 }
 
 /** A fault plan with one of the scenes. */

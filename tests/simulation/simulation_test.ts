@@ -45,6 +45,7 @@ const marks = [
   "dead letters are counted anew",
   "drop-newest in a full mailbox",
   "drop-oldest in a full mailbox",
+  "mail for a transient actor is refused",
   "mail waits for the revision that wrote the state",
   "state is migrated",
   "another sent what is due",

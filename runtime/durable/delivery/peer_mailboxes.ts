@@ -92,11 +92,15 @@ export class PeerMailboxes {
       fullUntilMs: -Infinity,
     };
     this.#mailboxes.set(name, made);
-    if (this.#mailboxes.size > mailboxesMax) {
-      const [oldest] = this.#mailboxes.keys();
-      this.#mailboxes.delete(oldest);
-    }
+    if (this.#mailboxes.size > mailboxesMax) this.#forgetOldest();
     return made;
+  }
+
+  /** One with messages that wait for a count stays, so that none overtakes them. */
+  #forgetOldest(): void {
+    for (const [name, { waiting }] of this.#mailboxes) {
+      if (waiting.length === 0) return void this.#mailboxes.delete(name);
+    }
   }
 
   #count(mailbox: PeerMailbox): void {

@@ -51,7 +51,7 @@ export class Unhosted {
   /** The index entry behind which the next heartbeat continues. */
   #lookedAt = indexPrefix(unassigned);
 
-  /** `hosts` says whether this system hosts a protocol. */
+  /** `hosts` says whether this system hosts a protocol, or knows that others do. */
   constructor(session: StoreSession, hosts: (protocol: string) => boolean) {
     this.#session = session;
     this.#hosts = hosts;

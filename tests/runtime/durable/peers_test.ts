@@ -476,3 +476,10 @@ onEach(["sqlite"], "asks that follow each other do not wait for slow polls", asy
   assert.ok(times[0] <= 50, `the first took ${times[0]} ms`);
   for (const ms of times.slice(1)) assert.ok(ms <= 10, `they took ${times.join(", ")} ms`);
 });
+
+onEach(kinds, "what waits for a peer is not counted as mail that nobody hosts", async (stage) => {
+  const front = await stage.start([], { peers: [Worker] });
+  await ref(front, "ada").tell(Worker.note, "waits");
+  await stage.pass(10_000);
+  assert.deepEqual(front.stats().unhosted, {});
+});
