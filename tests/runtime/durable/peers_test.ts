@@ -26,6 +26,7 @@ import {
   notesOf,
   onEach,
   ref,
+  sharedKinds,
   type Stage,
   Worker,
   worker,
@@ -148,17 +149,25 @@ onEach(kinds, "an ask ends at once when its signal aborts", async (stage) => {
 });
 
 onEach(kinds, "an ask whose handler throws rejects at once with the reason", async (stage) => {
+  let runs = 0;
   const { front } = await frontAndHost(stage, {
     refuse() {
       throw new TerminalError("sold out", { code: "sold-out" });
     },
+    break() {
+      runs++;
+      throw new Error("broken");
+    },
   });
   const asked = within(stage, ref(front, "ada").ask(Worker.call, "refuse"));
   await assert.rejects(asked, { code: "sold-out", message: /sold out/ });
+  await assert.rejects(within(stage, ref(front, "ada").ask(Worker.call, "break")), { code: "failed" });
+  await stage.pass(10_000);
+  assert.equal(runs, 1); // an ask is not tried again
 });
 
 onEach(
-  kinds,
+  sharedKinds, // Deno KV deletes by the time of the machine
   "a front that stops fails its asks, and leaves no row behind when their time is over",
   async (stage) => {
     const front = await stage.start([], { peers: [Worker], replyRetentionMs: 10_000 });
@@ -172,7 +181,7 @@ onEach(
     assert.equal((await stage.keys("reply")).length, 1);
     const later = await stage.start([], { peers: [Worker] });
     await stage.pass(300_000, 5_000);
-    assert.deepEqual(await stage.keys("mail"), []);
+    assert.deepEqual(await stage.keys("mail", "reply"), []);
     await later.stop();
   },
 );
