@@ -114,7 +114,7 @@ export class System implements AsyncDisposable {
     event: Op,
     ...args: Arguments<InputOf<Op>, SendOptions>
   ): Promise<void> {
-    return publish(this.#runtime, event, args[0], args[1]);
+    return publish(this.#runtime, event, ...args as [unknown?, SendOptions?]);
   }
 
   /**
@@ -179,7 +179,8 @@ export class System implements AsyncDisposable {
     operation: Op,
     ...args: Arguments<InputOf<Op>, SurveyOptions>
   ): AsyncIterableIterator<ReplyOutputOf<Op>, SurveyEnd> {
-    return surveyAll(this.#runtime, operation, args[0], args[1]) as AsyncIterableIterator<
+    const [first, second] = args as [unknown?, SurveyOptions?];
+    return surveyAll(this.#runtime, operation, first, second) as AsyncIterableIterator<
       ReplyOutputOf<Op>,
       SurveyEnd
     >;

@@ -11,6 +11,7 @@ import {
   type Survey,
   type Tell,
 } from "./protocol.ts";
+import type { TypedState } from "./typed_state.ts";
 
 /**
  * The overflow policy of a mailbox: what happens if a message from outside arrives while the mailbox is full.
@@ -264,7 +265,7 @@ export function actor<
   Transient extends boolean = false,
 >(
   protocol: NamedProtocol<Name, Ops>,
-  options: ActorOptions<NoInfer<Name>, NoInfer<Ops>, State, Transient>,
+  options: ActorOptions<NoInfer<Name>, NoInfer<Ops>, State, Transient> & TypedState<State>,
 ): Actor<Name, State> {
   const { name } = protocol["~protocol"];
   const operations = operationsOf(protocol);

@@ -167,8 +167,20 @@ const sending: Cases = {
     return ada.ask(Order.count, 5);
   },
   "options in the place of the payload": (ada: Order) => {
-    // @ts-expect-error: options come after the payload, and there is none
-    return ada.ask(Order.count, { timeoutMs: 5 });
+    // @ts-expect-error: no line
+    return ada.tell(Order.add, { timeoutMs: 5 });
+  },
+  "undefined in the place of options": (ada: Order) => {
+    // @ts-expect-error: count takes nothing, so options come first
+    return ada.ask(Order.count, undefined, { timeoutMs: 5 });
+  },
+  "an object as payload where there is none": (ada: Order) => {
+    // @ts-expect-error: clear takes nothing
+    return ada.tell(Order.clear, { sku: "tea" });
+  },
+  "a payload in front of options where there is none": (ada: Order) => {
+    // @ts-expect-error: clear takes nothing
+    return ada.tell(Order.clear, { sku: "tea" }, { timeoutMs: 5 });
   },
   "use an answer as something else": async (ada: Order) => {
     // @ts-expect-error: a count is a number
@@ -183,23 +195,23 @@ const sending: Cases = {
   },
   "options of a survey on an ask": (ada: Order) => {
     // @ts-expect-error: one actor answers an ask
-    return ada.ask(Order.count, undefined, { max: 3 });
+    return ada.ask(Order.count, { max: 3 });
   },
   "options of an ask on a tell": (ada: Order) => {
     // @ts-expect-error: a tell waits for nothing
-    return ada.tell(Order.clear, undefined, { signal: AbortSignal.abort() });
+    return ada.tell(Order.clear, { signal: AbortSignal.abort() });
   },
   "options of an ingress on a tell": (ada: Order) => {
     // @ts-expect-error: a program speaks for itself
-    return ada.tell(Order.clear, undefined, { caller: "bob" });
+    return ada.tell(Order.clear, { caller: "bob" });
   },
   "options of a submit on an ask": (ada: Order, books: Ledger) => {
     // @ts-expect-error: the reply of an ask comes back
-    return ada.ask(Order.count, undefined, { replyTo: books.at(Ledger.note) });
+    return ada.ask(Order.count, { replyTo: books.at(Ledger.note) });
   },
   "an option that does not exist": (ada: Order) => {
     // @ts-expect-error: it is timeoutMs
-    return ada.ask(Order.count, undefined, { timeout: 5 });
+    return ada.ask(Order.count, { timeout: 5 });
   },
 };
 
@@ -588,7 +600,7 @@ const turns: Cases = {
   },
   "ask with options of a survey in a transient turn": (ctx: TransientContext<"order", null>) => {
     // @ts-expect-error: one actor answers an ask
-    return ctx.self.ask(Order.count, undefined, { max: 3 });
+    return ctx.self.ask(Order.count, { max: 3 });
   },
 };
 

@@ -131,10 +131,10 @@ const frozen: Cases = {
 const payloads: Cases = {
   "no payload": (shop: Ref<"shop">, ctx: Context<"shop", null>, system: System) => {
     void shop.tell(Shop.open);
-    void shop.tell(Shop.open, undefined, { id: "1" });
-    void shop.submit(Shop.close, undefined, { timeoutMs: 5 });
+    void shop.tell(Shop.open, { id: "1" });
+    void shop.submit(Shop.close, { timeoutMs: 5 });
     void system.publish(Shop.closed);
-    void system.survey(Poll.count, undefined, { max: 3 });
+    void system.survey(Poll.count, { max: 3 });
     ctx.self.tell(Shop.open);
     ctx.publish(Shop.closed);
     ctx.schedule("open", { afterMs: 5 }, ctx.self.at(Shop.open));
@@ -398,7 +398,7 @@ const declarations: Cases = {
       on: {
         async vote(ctx) {
           same<typeof ctx, TransientContext<"poll", { n: number }>>();
-          const items = await ctx.ref(Shop, "tea").ask(Shop.items, undefined, { timeoutMs: 5 });
+          const items = await ctx.ref(Shop, "tea").ask(Shop.items, { timeoutMs: 5 });
           for await (const count of ctx.survey(Poll.count)) ctx.state = { n: ctx.state.n + count };
           return items.length + ctx.state.n;
         },
