@@ -283,7 +283,7 @@ export class Delivery implements DeliveryPort {
     else requireHandledBy(actor, operation, key);
   }
 
-  private actorOf(protocol: string): Pick<Actor, "operations"> | undefined {
+  actorOf(protocol: string): Pick<Actor, "operations"> | undefined {
     return this.hosts.get(protocol)?.actor ?? this.persistence?.actor(protocol);
   }
 

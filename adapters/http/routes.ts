@@ -101,10 +101,8 @@ export class Routes {
       const after = this.#after(context);
       if (id === undefined) { // without an id, the ask is not stored and has no position
         const options: AskOptions & IngressSendOptions = { caller, timeoutMs, bytes, after, raw: true };
-        return this.#answers.value(
-          context,
-          await ref.ask(asking, ...argumentsOf(operation, payload, options)),
-        );
+        const answer = await ref.ask(asking, ...argumentsOf(operation, payload, options));
+        return this.#answers.value(context, answer);
       }
       const headers: AnswerHeaders = {};
       const onAccepted = this.#tellsPlace(headers);
@@ -117,11 +115,8 @@ export class Routes {
         onAccepted,
         raw: true,
       };
-      return await this.#answers.value(
-        context,
-        await ref.ask(asking, ...argumentsOf(operation, payload, options)),
-        headers,
-      );
+      const answer = await ref.ask(asking, ...argumentsOf(operation, payload, options));
+      return await this.#answers.value(context, answer, headers);
     }
     const headers: AnswerHeaders = {};
     const options = this.#named(context, id, caller, bytes, headers);

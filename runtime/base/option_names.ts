@@ -8,16 +8,16 @@ export type OptionNames<Options> = { readonly [Name in keyof Required<Options>]:
  * has checked, or that spreads an object, would never hear of a misspelt one. `of` is what the options are for;
  * `group` is the option that contains them, if they are nested.
  */
-export function requireKnownOptions<Options extends object>(
+export function requireKnownOptions(
   of: string,
-  given: Options | undefined,
-  names: OptionNames<Options>,
+  given: object | undefined,
+  names: Readonly<Record<string, true>>,
   group?: string,
 ): void {
   if (given === undefined) return;
   if (typeof given !== "object" || given === null) {
-    const what = group === undefined ? `the options of ${of}` : `${group} of ${of}`;
-    throw new TypeError(`Cannot use ${what}: it must be an object`);
+    const what = group === undefined ? `the options of ${of}: they` : `${group} of ${of}: it`;
+    throw new TypeError(`Cannot use ${what} must be an object`);
   }
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(names, name));
   if (unknown === undefined) return;
