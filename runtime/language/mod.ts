@@ -48,6 +48,6 @@ export type { Frozen, FrozenList, Whole } from "./frozen.ts";
 export type { AcceptedBy, ActorId, Address, Arguments, Payload } from "./address.ts";
 export type { Answering, Handler, HandlerOf, Handlers } from "./actor.ts";
 export type { ContextOf } from "./context.ts";
-export type { HasUntyped, TypedState, UntypedIn } from "./typed_state.ts";
+export type { HasUntyped, IsAlwaysEmpty, ItemOf, TypedState, UntypedIn } from "./typed_state.ts";
 export type { Refused, Wrong } from "./refused.ts";
 export type { IsNothing, Something, Untested } from "./something.ts";

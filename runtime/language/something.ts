@@ -1,7 +1,7 @@
 import type { Refused, Wrong } from "./refused.ts";
 
 /** Whether a type is that of no payload: `void`, which is no type of a value. */
-export type IsNothing<Input> = [0] extends [1 & Input] ? false
+export type IsNothing<Input> = [unknown] extends [Input] ? false
   : [Input] extends [void] ? [void] extends [Input] ? true : false
   : false;
 

@@ -15,11 +15,17 @@ export type TypedState<State> = true extends HasUntyped<State> ? {
 export type HasUntyped<State> = [UntypedIn<State>] extends [never] ? false : true;
 
 /** The names of what is always empty in a state. */
-export type UntypedIn<State> = 0 extends 1 & State ? never
-  : [State] extends [never[]] ? [State] extends [[]] ? never : "its list"
+export type UntypedIn<State> = unknown extends State ? never
+  : true extends IsAlwaysEmpty<State> ? [State] extends [null | undefined] ? never : "its list"
   : State extends Whole | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | readonly unknown[] ? never
   : {
-    [Key in keyof State & string]: [State[Key]] extends [never[] | null | undefined]
-      ? [State[Key]] extends [[]] ? never : Key
-      : never;
+    [Key in keyof State & string]: true extends IsAlwaysEmpty<State[Key]> ? Key : never;
   }[keyof State & string];
+
+/** Whether a value can only be an empty list, `null` or `undefined`, and not because `[]` is its declared type. */
+export type IsAlwaysEmpty<Value> = [unknown] extends [ItemOf<Value>] ? false
+  : [Value] extends [never[] | null | undefined] ? [Value] extends [[]] ? false : true
+  : false;
+
+/** The items of a list. */
+export type ItemOf<Value> = Value extends readonly unknown[] ? Value[number] : never;
