@@ -93,7 +93,9 @@ export interface AskOptions extends SendOptions {
  * A typed handle to one actor. It is cheap to create and never becomes stale, and the actor need not exist:
  * the first message activates it.
  *
- * Await every send: an unhandled rejection ends the process.
+ * Await every send: an unhandled rejection ends the process. Options are the last argument of a send, and the only one
+ * behind an operation without a payload: `ref.ask(Order.total, { timeoutMs: 500 })`. A send rejects with a `TypeError`
+ * if something stands in front of them there.
  *
  * @example
  * ```ts
