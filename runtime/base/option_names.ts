@@ -14,7 +14,7 @@ export function requireKnownOptions(
   names: Readonly<Record<string, true>>,
   group?: string,
 ): void {
-  if (given === undefined) return;
+  if (given === undefined && group !== undefined) return;
   if (typeof given !== "object" || given === null) {
     const what = group === undefined ? `the options of ${of}: they` : `${group} of ${of}: it`;
     throw new TypeError(`Cannot use ${what} must be an object`);

@@ -522,3 +522,13 @@ Deno.test("a body over the limit is 413 on a real server, with a length and with
     }
   });
 });
+
+Deno.test("a body for an operation that takes none is refused, and is not taken for options", async () => {
+  await using desk = new Desk();
+  for (const body of [5, null, [], { sku: "tea" }, { id: "1" }, { timeoutMs: 5 }]) {
+    for (const path of ["/actors/order/ada/clear", "/actors/order/ada/count"]) {
+      await assertProblem(await desk.post(path, body), 400, "invalid-payload");
+    }
+  }
+  assert.equal(desk.system.stats().accepted, 0);
+});

@@ -9,7 +9,8 @@ interface Settings {
 const names: OptionNames<Settings> = { caller: true, depthMax: true };
 
 Deno.test("options that exist are taken, and so are none", () => {
-  for (const given of [undefined, {}, { caller: "ada" }, { caller: undefined, depthMax: 5 }]) {
+  requireKnownOptions("desk", undefined, names, "bounds");
+  for (const given of [{}, { caller: "ada" }, { caller: undefined, depthMax: 5 }]) {
     requireKnownOptions("desk", given, names);
   }
   requireKnownOptions("desk", Object.assign(Object.create({ inherited: 5 }), { caller: "ada" }), names);
@@ -43,6 +44,7 @@ Deno.test("the name of an option that does not exist is shortened", () => {
 });
 
 Deno.test("options that are no object are refused, and are not printed", () => {
+  assert.throws(() => requireKnownOptions("desk", undefined, names), TypeError);
   for (const given of [null, 5, "secret", true, () => {}]) {
     const refuse = (group?: string) => () => requireKnownOptions("desk", given as never, names, group);
     assert.throws(refuse(), {
