@@ -10,7 +10,7 @@ import type { Remote } from "./remote/remote.ts";
 export interface Receivers {
   /** The actors that live in memory alone. */
   readonly hosts: ReadonlyMap<string, MemoryHost>;
-  /** The actors whose mailboxes are in the store. */
+  /** The actors whose mailboxes are in the store: of this system, and of its peers. */
   readonly persistence: Persistence | undefined;
   /** The actors of other services. */
   readonly remote: Remote | undefined;
@@ -26,33 +26,46 @@ export function actorOf(
 
 /** Throws a `NotFoundError` unless an actor of this system, a peer, or another service handles the operation. */
 export function requireHandled(receivers: Receivers, operation: Operation, key: string): void {
+  const { protocol } = operation;
+  const actor = actorOf(receivers, protocol);
+  if (actor !== undefined) {
+    const why = unhandledBy(actor, operation);
+    if (why === undefined) return;
+    throw new NotFoundError("unknown-operation", `Cannot deliver to ${protocol}/${key}: ${why}`);
+  }
+  if (receivers.remote?.has(protocol)) return receivers.remote.require(operation);
+  const why = `this system hosts no actor of it, and ${unnamed(receivers, protocol)}`;
+  throw new NotFoundError("unknown-protocol", `Cannot speak to ${protocol}: ${why}`);
+}
+
+/** Why neither an actor of this system, nor a peer, nor another service handles an operation; `undefined` if one does. */
+export function whyUnhandled(receivers: Receivers, operation: Operation): string | undefined {
   const { protocol, name } = operation;
   const { remote } = receivers;
   const actor = actorOf(receivers, protocol);
-  if (actor === undefined) {
-    if (!remote?.has(protocol)) throw unknownProtocol(protocol, namesOf(receivers));
-    return remote.require(operation);
+  if (actor !== undefined) return unhandledBy(actor, operation);
+  if (!remote?.has(protocol)) {
+    return `this system hosts no actor of ${protocol}, and ${unnamed(receivers, protocol)}`;
   }
+  if (remote.operation(protocol, name) === operation) return;
+  return `another service hosts ${protocol}, and \`remote\` does not name this operation`;
+}
+
+/** Why the actor of its protocol does not handle an operation; `undefined` if it does. */
+function unhandledBy(actor: Pick<Actor, "operations">, operation: Operation): string | undefined {
+  const { protocol, name } = operation;
   // By identity: a handler must not get a payload that another protocol of the same name has checked.
   const own = actor.operations[name];
-  if (own === operation && own.mode !== "event") return;
-  const why = own === undefined
-    ? `it has no operation ${name}`
-    : own === operation
-    ? `${name} is an event, which is published and not sent to an actor`
-    : `its ${protocol} is another protocol of that name, or a second copy of its module`;
-  throw new NotFoundError("unknown-operation", `Cannot deliver to ${protocol}/${key}: ${why}`);
+  if (own === undefined) return `it has no operation ${name}`;
+  if (own !== operation) {
+    return `its ${protocol} is another protocol of that name, or a second copy of its module`;
+  }
+  if (own.mode === "event") return `${name} is an event, which is published and not sent to an actor`;
 }
 
-/** The names of the protocols to which a system can speak, of those that users declare. */
-export function namesOf({ hosts, persistence, remote }: Receivers): string[] {
-  const all = [...hosts.keys(), ...persistence?.protocols ?? [], ...remote?.registry.names ?? []];
-  return [...new Set(all)].filter((name) => !name.startsWith("~"));
-}
-
-/** The error for a protocol that a system neither hosts nor names; `known` are those to which it can speak. */
-function unknownProtocol(protocol: string, known: readonly string[]): NotFoundError {
-  const why = "this system hosts no actor of it, and neither `peers` nor `remote` names it";
-  const near = didYouMean(protocol, known);
-  return new NotFoundError("unknown-protocol", `Cannot speak to ${protocol}: ${why}${near}`);
+/** That nothing names a protocol, with a similar one to which the system can speak. */
+function unnamed({ hosts, persistence, remote }: Receivers, protocol: string): string {
+  const names = [...hosts.keys(), ...persistence?.protocols ?? [], ...remote?.registry.names ?? []];
+  const near = didYouMean(protocol, names.filter((name) => !name.startsWith("~")));
+  return `neither \`peers\` nor \`remote\` names it${near}`;
 }

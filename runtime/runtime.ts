@@ -7,6 +7,7 @@ import { Delivery } from "./delivery.ts";
 import { deadlineAt, Route } from "./messages/envelope.ts";
 import { messageOf, PosthornError } from "./base/errors.ts";
 import { requireDuration } from "./base/require.ts";
+import { whyUnhandled } from "./require_handled.ts";
 import { givenHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
 import { ActorQuota } from "./activations/actor_registry.ts";
@@ -156,6 +157,11 @@ export class Runtime implements RuntimeServices {
   /** The other services, if there is a transport. */
   get remote(): Remote | undefined {
     return this.delivery.remote;
+  }
+
+  /** Why neither an actor of this system, nor a peer, nor another service handles an operation; `undefined` if one does. */
+  whyUnhandled(operation: Operation): string | undefined {
+    return whyUnhandled(this.delivery, operation);
   }
 
   /** Gives an actor a signal, if there is such an actor. */

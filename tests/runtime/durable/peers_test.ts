@@ -205,7 +205,7 @@ onEach(kinds, "a front checks payloads and replies by the schemas of the protoco
   const ada = front.ref(Order, "ada");
   await assert.rejects(ada.tell(Order.place, { sku: 5 as unknown as string }), { code: "invalid-payload" });
   assert.deepEqual(await stage.keys("mail"), []);
-  assert.equal(await within(stage, ada.ask(Order.total, undefined)), 42);
+  assert.equal(await within(stage, ada.ask(Order.total)), 42);
 });
 
 onEach(["memory"], "a protocol that nothing names is told with a suggestion", async (stage) => {
@@ -299,7 +299,7 @@ for (const transient of [false, true]) {
     await stage.pass(1_500, 25);
     assert.deepEqual(await within(stage, notesOf(host, "ada")), ["one", "two", "three"]);
     // The reply to a transient actor is mail, which the store does not bring to it.
-    const replies = await within(stage, desk.ask(Desk.read, undefined));
+    const replies = await within(stage, desk.ask(Desk.read));
     assert.deepEqual(replies, transient ? [] : ["hello"]);
     assert.deepEqual(deadOf(mixed), transient ? ["main answered: transient-peer"] : []);
     assert.deepEqual(mixed.stats().unhosted, {});
@@ -320,7 +320,7 @@ onEach(kinds, "a turn of a transient actor asks a peer, behind what it has sent 
     },
   });
   const mixed = await stage.start([going], { peers: [Worker] });
-  assert.deepEqual(await within(stage, mixed.ref(Asker, "x").ask(Asker.go, undefined)), ["before"]);
+  assert.deepEqual(await within(stage, mixed.ref(Asker, "x").ask(Asker.go)), ["before"]);
 });
 
 // --- Crashes and bounds
@@ -452,7 +452,7 @@ onEach(kinds, "mail for a peer that is transient where it is hosted is refused t
   const front = await stage.start([], { peers: [Cache] });
   const ada = front.ref(Cache, "ada");
   const told = { code: "transient-peer", message: /^cache\/ada get: it is transient where it is hosted/ };
-  await assert.rejects(within(stage, ada.ask(Cache.get, undefined)), told);
+  await assert.rejects(within(stage, ada.ask(Cache.get)), told);
   const ticket = await within(stage, ada.submit(Cache.fill, "x"));
   await assert.rejects(within(stage, ticket.reply({ timeoutMs: 2_000 })), { code: "transient-peer" });
   await within(stage, ada.tell(Cache.keep, "y"));
@@ -463,7 +463,7 @@ onEach(kinds, "mail for a peer that is transient where it is hosted is refused t
   assert.deepEqual(deadOf(front), letters);
   assert.equal(host.stats().accepted, 3);
   assert.equal(host.stats().dead, 3);
-  assert.equal(await host.ref(Cache, "ada").ask(Cache.get, undefined), "ada");
+  assert.equal(await host.ref(Cache, "ada").ask(Cache.get), "ada");
 });
 
 /** How many milliseconds pass until a promise has settled, by the clock of the stage. */
