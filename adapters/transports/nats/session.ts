@@ -271,7 +271,7 @@ export class Session {
     );
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(reasonOf(this.ended));
     for (const post of [...this.#posts]) post.settle(reasonOf(this.ended));
-    this.#unproven.fail(undefined, () => true);
+    this.#unproven.end();
     this.#asking?.cancel();
   }
 
@@ -302,7 +302,7 @@ export class Session {
     if (kind !== "r") return;
     if (this.#posts.size > 0) this.#replied(message.subject, isUnheard);
     if (!isUnheard) return this.onReply?.(message);
-    this.#unproven.fail("unheard", ({ reply }) => reply === message.subject);
+    this.#unproven.unheard(message.subject);
   }
 
   /**
@@ -347,7 +347,7 @@ export class Session {
         continue;
       }
       for (const { failed } of this.#posts) failed.set(subject, "denied");
-      this.#unproven.fail("denied", (message) => message.subject === subject);
+      this.#unproven.denied(subject);
       for (const exchange of [...this.#exchanges.values()]) {
         for (const [index, message] of exchange.messages.entries()) {
           if (message.subject === subject) exchange.answer(index, "denied");

@@ -150,3 +150,29 @@ Deno.test("a session whose connection is closing takes no message, and says so a
   session.publish(message("b"));
   assert.deepEqual(published, ["a"]);
 });
+
+Deno.test("many messages to which nobody listens are each found at once, also behind others that are heard", async () => {
+  const { clock, session, reply } = stage();
+  const told: number[] = [];
+  let looks = 0;
+  const send = (index: number) =>
+    session.postNow({
+      subject: "a",
+      body: new Uint8Array(),
+      headers: {},
+      get reply() {
+        looks++;
+        return `${inbox}.r.${index}`;
+      },
+    }, () => told.push(index));
+  const indexes = Array.from({ length: 999 }, (_, index) => index);
+  indexes.forEach(send);
+  const unheard = indexes.filter((index) => index % 3 > 0);
+  const answer = (index: number) => reply(`${inbox}.r.${index}`, 503);
+  unheard.filter((index) => index < 700).forEach(answer);
+  await clock.advance(0); // the server has the first 500
+  unheard.filter((index) => index >= 700).forEach(answer);
+  assert.deepEqual(told, unheard);
+  assert(looks < 5_000, `${looks} looks at ${indexes.length} messages`);
+  await session.close();
+});
