@@ -192,6 +192,25 @@ brokerTest(
 
 brokerTest(
   "nats",
+  "who is told that nobody knows what became of a message finds the connection away, and waits for it",
+  async ({ url, prefix }) => {
+    await using stage = new Stage(prefix);
+    await using proxy = proxyOf(url);
+    const sender = await stage.connect("sender", { url: `nats://127.0.0.1:${proxy.port}` });
+    const to = { kind: "reply", address: `_INBOX.${prefix}.r.1` } as const;
+    const told: unknown[] = [];
+    proxy.hold();
+    for (const parcel of parcels(stage.inbox("a"), 0, 3)) {
+      assert(sender.sendNow!({ ...parcel, to }, (refusal) => told.push([refusal, sender.state.status])));
+    }
+    proxy.cut();
+    await eventually(() => told.length === 3, "all are told");
+    assert.deepEqual(told, Array(3).fill([undefined, "connecting"]));
+  },
+);
+
+brokerTest(
+  "nats",
   "what a user may not do is refused, and is in no endless loop",
   async ({ own, prefix }) => {
     await using stage = new Stage(prefix);
