@@ -222,8 +222,8 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * The reason why neither an actor of this system, nor a peer, nor another service handles an operation that is sent to an
-   * actor, with a similar name if there is one; `undefined` if one does. For an ingress, which can refuse at its start
+   * The reason why neither an actor of this system, nor a peer, nor another service handles an operation that is sent to
+   * an actor, with a similar name if there is one; `undefined` if one does. For an ingress, which can refuse at its start
    * what could never be answered.
    */
   whyUnhandled(operation: Operation): string | undefined {

@@ -155,7 +155,7 @@ async function begin(
     ids,
     (locals) => committedDelivery.deliverTransient(locals),
   );
-  const unhosted = new Unhosted(session, (protocol) => localActors.hosting(protocol) !== "no");
+  const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
   const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);

@@ -235,8 +235,9 @@ export class Persistence {
         throw new StoppedError(`Cannot accept ${shownName(route.operation, to.key)}: the system has stopped`);
       }
       const { acceptor, peerAcceptor } = this.#open;
-      if (this.isPeer(to.protocol)) return peerAcceptor.accept(to, route, payload, ticket);
-      return acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, ticket);
+      const host = this.hosts.get(to.protocol);
+      if (host === undefined) return peerAcceptor.accept(to, route, payload, ticket);
+      return acceptor.accept(host.get(to.key), route, payload, ticket);
     } catch (error) {
       return Promise.reject(error);
     }
