@@ -182,7 +182,10 @@ export class Runtime implements RuntimeServices {
       lateReplies: this.lateReplies,
       protocols: {
         ...Object.fromEntries(
-          hosts.map(({ actor, size, waiting, done }) => [actor.name, { actors: size, waiting, done }]),
+          hosts.map(({ actor, size, waiting, done, slots }) => {
+            const turns = slots && { running: slots.holders.size, waiting: slots.waiting };
+            return [actor.name, { actors: size, waiting, done, ...turns && { turns } }];
+          }),
         ),
         ...this.persistence === undefined && { // a reply has no mailbox and no turn
           [Reply.open.protocol]: { actors: this.replies.size, waiting: 0, done: 0 },

@@ -74,6 +74,7 @@ export const statuses: Readonly<Record<string, number>> = {
   "transport-full": 503,
   "deadline": 504,
   "failed": 500,
+  "turn-timeout": 500,
   "cycle": 500,
   "dropped": 500,
   "stopped": 500,

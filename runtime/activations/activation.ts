@@ -10,6 +10,7 @@ import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
 import { parse } from "../language/parse.ts";
 import { Status } from "./status.ts";
 import { Turn } from "../turns/turn.ts";
+import { withinTurnMs } from "../turns/turn_limit.ts";
 import { isThenable } from "../base/thenable.ts";
 import type { TurnActor } from "../turns/turn_services.ts";
 import type { WaitingTurn } from "../turns/wait_chain.ts";
@@ -234,11 +235,12 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
   }
 
   private await(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
-    const promise = Promise.resolve(result); // a thenable may call back at once, or throw here
+    const { services, actor: { turnMs } } = this.host;
+    const promise = withinTurnMs(turn, result, turnMs, services.deadlines);
     this.status = Status.running;
     this.ensureExtras.turn = turn;
     this.ensureExtras.value = value;
-    this.host.services.running++;
+    services.running++;
     promise.then(
       (result) => this.settle(turn, () => this.commit(turn, value, result, fresh)),
       (error) => this.settle(turn, () => this.fail(turn, turn.route, value, fresh, error)),
@@ -246,7 +248,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
   }
 
   /** Ends a turn that was awaited, unless its message has become a dead letter meanwhile. */
-  private settle(turn: Turn, end: () => void): void {
+  protected settle(turn: Turn, end: () => void): void {
     const extras = this.ensureExtras;
     if (extras.turn !== turn) return;
     const { services } = this.host;

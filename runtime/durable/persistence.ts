@@ -4,6 +4,7 @@ import { operationsOf } from "../language/protocol.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Route } from "../messages/envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
+import type { TurnSlots } from "../scheduling/turn_slots.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { turnRoom } from "../activations/memory_host.ts";
 import { Collector, Reply, Topic } from "../messages/builtin_protocols.ts";
@@ -41,6 +42,7 @@ const topic: HostedActor = { name: Topic.publish.protocol, operations: operation
 /** The counts of one protocol. */
 export interface HostCounts extends Pick<DurableHost, "accepted" | "size" | "waiting" | "done"> {
   readonly actor: HostedActor;
+  readonly slots?: TurnSlots | undefined;
 }
 
 /**

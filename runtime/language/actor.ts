@@ -1,5 +1,5 @@
 import type { ContextOf } from "./context.ts";
-import { requireDuration, requireInteger, requireOneOf } from "../base/require.ts";
+import { requireDuration, requireInteger, requireOneOf, requireWithin } from "../base/require.ts";
 import type { Frozen } from "./frozen.ts";
 import {
   type Ask,
@@ -165,6 +165,23 @@ export interface ActorOptions<Name extends string, Ops, State, Transient extends
   /** The limit of restarts. */
   readonly limit?: RestartLimit;
   /**
+   * The time limit of a handler that returns a promise, in whole milliseconds from 1 to 2,147,483,647, counted from
+   * the moment at which it returns the promise. If the promise is not settled by then, `ctx.signal` aborts and the turn
+   * fails with the code `turn-timeout`, as it would with an error of the handler: `retry`, `onFailure` and whoever
+   * waits for the reply get it, and the actor goes on. What the abandoned handler still does has no effect within the
+   * system: its context is revoked. Outside it may have an effect, also beside the next attempt: pass `ctx.signal` and
+   * `ctx.id` to external services. A handler that never awaits cannot be interrupted. Without this option a handler
+   * that never settles blocks its actor until the process ends.
+   */
+  readonly turnMs?: number;
+  /**
+   * The maximum number of handlers of this protocol that are awaited at a time in one process, a whole number from 1 to
+   * 1,000,000. Each actor has one at a time in any case. Further actors wait until a handler settles, in the order in
+   * which they came; other protocols are not affected. A handler that returns at once counts only while it runs. An
+   * ask to another actor of the same protocol needs a place of its own.
+   */
+  readonly concurrency?: number;
+  /**
    * How long an actor without messages stays in memory, in milliseconds above 0; with `Infinity` it stays
    * until the system stops.
    *
@@ -193,6 +210,10 @@ export interface ActorOptions<Name extends string, Ops, State, Transient extends
   readonly migrate?: (state: unknown, fromVersion: number) => State;
 }
 
+/** The longest time of a timer. */
+const turnMsMax = 2_147_483_647;
+const concurrencyMax = 1_000_000;
+
 /** A handler as the runtime calls it, without its types. */
 export type Handler = (context: unknown, payload: unknown) => unknown;
 
@@ -218,6 +239,10 @@ export interface Actor<Name extends string = string, State = unknown> {
   readonly onFailure: OnFailure;
   /** The limit of restarts. */
   readonly limit: Required<RestartLimit>;
+  /** The time limit of a handler that returns a promise, in milliseconds; absent if it has none. */
+  readonly turnMs: number | undefined;
+  /** How many handlers are awaited at a time in one process; absent if any number is. */
+  readonly concurrency: number | undefined;
   /** How long an actor without messages stays in memory, in milliseconds. */
   readonly idleMs: number;
   /** What happens to the state when the actor is passivated. */
@@ -273,6 +298,7 @@ export function actor<
   const { attempts = 8, baseMs = 500, maxMs = 60_000, order = "hold" } = options.retry ?? {};
   const { restarts = 1_000, windowMs = 60_000 } = options.limit ?? {};
   const { onFailure = "restart", idleMs = 60_000, onIdle = transient ? "drop" : "keep" } = options;
+  const { turnMs, concurrency } = options;
   const { stateVersion = 0, migrate = (state) => state as State } = options;
   requireInteger(`stateVersion of ${name}`, stateVersion, 0);
   requireOneOf(`mailbox.overflow of ${name}`, overflow, ["reject", "drop-oldest", "drop-newest"]);
@@ -287,6 +313,8 @@ export function actor<
   requireDuration(`retry.maxMs of ${name}`, maxMs);
   requireDuration(`limit.windowMs of ${name}`, windowMs);
   requireDuration(`idleMs of ${name}`, idleMs);
+  if (turnMs !== undefined) requireWithin(`turnMs of ${name}`, turnMs, 1, turnMsMax);
+  if (concurrency !== undefined) requireWithin(`concurrency of ${name}`, concurrency, 1, concurrencyMax);
   return Object.freeze({
     name,
     operations,
@@ -297,6 +325,8 @@ export function actor<
     retry: { attempts, baseMs, maxMs, order },
     onFailure,
     limit: { restarts, windowMs },
+    turnMs,
+    concurrency,
     idleMs,
     onIdle,
     stateVersion,

@@ -51,4 +51,14 @@ export interface ProtocolStats {
   readonly waiting: number;
   /** Messages whose turn committed. */
   readonly done: number;
+  /** The turns that share the `concurrency` of its actors in this process; absent without that option. */
+  readonly turns?: TurnStats;
+}
+
+/** The turns of a protocol whose actors have a `concurrency`. */
+export interface TurnStats {
+  /** Actors whose turn runs or is awaited: at most `concurrency`. */
+  readonly running: number;
+  /** Actors that have messages and wait for one of these to end. */
+  readonly waiting: number;
 }

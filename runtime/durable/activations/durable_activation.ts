@@ -356,6 +356,11 @@ export class DurableActivation extends DurableMember {
     });
   }
 
+  /** Whether it is to be erased, which needs no handler. */
+  protected get erasing(): boolean {
+    return this.#wanted === "erase";
+  }
+
   /** Whether asks, accepts under way or a signal need it in this process. */
   get #isNeeded(): boolean {
     return this.mailbox.hasAsks || this.accepting > 0 || this.#wanted === "erase";
