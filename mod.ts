@@ -87,6 +87,7 @@ export type {
 export type * from "./runtime/language/ticket.ts";
 export type {
   Context,
+  ListenOptions,
   Published,
   Subscribed,
   SubscribeOptions,

@@ -92,10 +92,12 @@ function unnamed(runtime: Runtime, route: Route): Route {
 }
 
 /** If topics are in a store, functions of this process are asked directly, because no store has them. */
-function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline }: Route): void {
+function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline, extras }: Route): void {
+  const headers = extras?.headers && { headers: extras.headers };
   const respondents = runtime.persistence?.respondents;
   for (const to of respondents?.of(topicKey(publication.operation), publication.check().subject) ?? []) {
-    const hearing = new Route(runtime.delivery.operationAt(to), undefined, undefined, replyTo, deadline);
+    const operation = runtime.delivery.operationAt(to);
+    const hearing = new Route(operation, undefined, undefined, replyTo, deadline, headers);
     runtime.delivery.deliver(to, hearing, publication);
   }
 }

@@ -2,9 +2,9 @@ import type { Signal } from "../runtime/activations/resident.ts";
 import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/language/address.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import type {
+  ListenOptions,
   Published,
   Subscribed,
-  SubscribeOptions,
   Subscription,
   SurveyOptions,
 } from "../runtime/language/context.ts";
@@ -48,7 +48,7 @@ export interface StopOptions {
 
 /** The modes and their built-in actors. If there is a store, topics are in it. */
 function modesOf(runtime: Runtime, durable: boolean): ModeSet {
-  const transient = [listenerActor, collectorActor(() => runtime.lateReplies++)];
+  const transient = [listenerActor(runtime), collectorActor(() => runtime.lateReplies++)];
   return {
     actors: durable ? transient : [topicActor, ...transient],
     ask: (to, operation, payload, options, turn) => ask(runtime, to, operation, payload, options, turn),
@@ -120,14 +120,15 @@ export class System implements AsyncDisposable {
   /**
    * Subscribes an address, or a function in this process, to an event, or to a survey as a respondent. The subscriber
    * gets what this system publishes afterwards, and of what `remote` names what other services publish, until the result is disposed of. A function is called with one message
-   * at a time; if it throws, the message becomes a dead letter. Subscribing the same address again replaces its
+   * at a time; if it throws, or does not settle within `turnMs`, the message becomes a dead letter. Subscribing the same address again replaces its
    * subject.
    *
    * With a store, the subscription of an address is stored, and remains when this process ends or a later version of
    * the program no longer makes it. Disposing of the result, or {@linkcode System.unsubscribe}, ends it. `ready`
    * resolves when the store has committed it.
    *
-   * Throws a `RangeError` if the subject is not a pattern, a {@linkcode StoppedError}, and a {@linkcode
+   * Throws a `RangeError` if the subject is not a pattern or `turnMs` is out of its bounds, a `TypeError` if an address
+   * has a `turnMs`, a {@linkcode StoppedError}, and a {@linkcode
    * MailboxFullError} if the mailbox of the topic is full (with a store `ready` rejects with that). Throws a {@linkcode
    * StoreError} (`store-unavailable`) if 10,000 subscriptions of addresses wait for a store that is unavailable, and
    * a {@linkcode LimitExceededError} (`too-many-actors`) if there is no room for the actor of a function.
@@ -140,7 +141,7 @@ export class System implements AsyncDisposable {
         payload: OutputOf<Op>,
         published: Published,
       ) => ReplyOf<Op> | undefined | Promise<ReplyOf<Op> | undefined>),
-    options?: SubscribeOptions,
+    options?: ListenOptions,
   ): Subscription {
     return subscribe(this.#runtime, event, to as Address | LocalListener, options);
   }

@@ -16,6 +16,7 @@ import type { IngressBounds, IngressOptions } from "./options.ts";
 import { idempotencyKey, integerParameter, pathBefore, preferredWaitSeconds } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
+import { type TraceContext, traceContext } from "./trace_context.ts";
 
 /** The modes that address one actor. */
 export const actorModes = ["tell", "ask", "submit"] as const;
@@ -94,7 +95,14 @@ export class Routes {
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
       const after = this.#after(context);
       if (id === undefined) { // without an id, the ask is not stored and has no position
-        const options: AskOptions & IngressSendOptions = { caller, timeoutMs, bytes, after, raw: true };
+        const options: AskOptions & IngressSendOptions = {
+          caller,
+          timeoutMs,
+          bytes,
+          after,
+          raw: true,
+          ...traceContext(context),
+        };
         return this.#answers.value(context, await ref.ask(asking, payload, options));
       }
       const headers: AnswerHeaders = {};
@@ -107,6 +115,7 @@ export class Routes {
         after,
         onAccepted,
         raw: true,
+        ...traceContext(context),
       };
       return await this.#answers.value(context, await ref.ask(asking, payload, options), headers);
     }
@@ -198,6 +207,7 @@ export class Routes {
       timeoutMs: integerParameter(context, "timeoutMs", timeoutMsMax),
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
       raw: true,
+      ...traceContext(context),
     };
     const replies = this.#system.survey(surveying, payload, options);
     const onFailure = (error: unknown) => this.#failures.tell(error);
@@ -276,7 +286,7 @@ export class Routes {
     caller: string,
     bytes: number | undefined,
     headers: AnswerHeaders,
-  ): { readonly id: string } & IngressSendOptions {
+  ): { readonly id: string } & TraceContext & IngressSendOptions {
     return {
       id: id ?? this.#system.newId(), // nobody can guess it, and send a key that is the same
       caller,
@@ -284,6 +294,7 @@ export class Routes {
       bytes,
       after: this.#after(context),
       onAccepted: this.#tellsPlace(headers),
+      ...traceContext(context),
     };
   }
 

@@ -56,7 +56,7 @@ interface KnownSubscriber {
 const pageMax = 200;
 /** The share of a commit that the messages of one page may take. */
 const share = 0.5;
-/** The size of a message beside its payload, and of its key beside the names of its receiver; rounded up. */
+/** The size of a message beside its payload and its headers, and of its key beside the names of its receiver; rounded up. */
 const headBytes = 1_000;
 const positionBytes = 80;
 const encoder = new TextEncoder();
@@ -110,12 +110,14 @@ function send(
   const { events, subscribers: count, cursors = {} } = turn.state;
   const { [turn.place]: from, ...others } = cursors;
   const begins = from === undefined;
+  const headers = turn.route.extras?.headers;
   const number = begins && mode === "event" ? events + 1 : events;
   if (number > events) {
-    writeEvent(turn.rows, turn.key, { number, id: turn.id, subject, payload }, limits.events);
+    const logged = { number, id: turn.id, subject, payload, ...headers && { headers } };
+    writeEvent(turn.rows, turn.key, logged, limits.events);
     turn.rows.after(() => turn.actor.durable.published(turn.key));
   }
-  const fitting = fittingOf(subscribers, payload, limits.commit);
+  const fitting = fittingOf(subscribers, payload, headers, limits.commit);
   const tokens = subject.split(".");
   const { replyTo, deadline } = turn.route;
   for (const { to, pattern } of subscribers.slice(0, fitting)) {
@@ -131,14 +133,15 @@ function send(
   turn.state = { events: number, subscribers: count, cursors: none ? undefined : Object.fromEntries(left) };
 }
 
-/** How many of these subscribers one commit can send to, with room to spare; one at least. */
+/** How many of these subscribers one commit can send payload and headers to, with room to spare; one at least. */
 function fittingOf(
   subscribers: readonly KnownSubscriber[],
   payload: unknown,
+  headers: Readonly<Record<string, string>> | undefined,
   { bytes, keysBytes, valueBytes }: StoreLimits,
 ): number {
   if (bytes === Infinity) return subscribers.length;
-  const messageBytes = encoder.encode(toText(payload)).length + headBytes;
+  const messageBytes = encoder.encode(toText(payload) + JSON.stringify(headers ?? {})).length + headBytes;
   const pieces = 2 + Math.ceil(messageBytes / valueBytes);
   let [keys, all] = [0, 0];
   for (const [index, { to }] of subscribers.entries()) {

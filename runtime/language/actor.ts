@@ -1,5 +1,5 @@
 import type { ContextOf } from "./context.ts";
-import { requireDuration, requireInteger, requireOneOf, requireWithin } from "../base/require.ts";
+import { requireDuration, requireInteger, requireOneOf, requireTurnMs, requireWithin } from "../base/require.ts";
 import type { Frozen } from "./frozen.ts";
 import {
   type Ask,
@@ -210,8 +210,6 @@ export interface ActorOptions<Name extends string, Ops, State, Transient extends
   readonly migrate?: (state: unknown, fromVersion: number) => State;
 }
 
-/** The longest time of a timer. */
-const turnMsMax = 2_147_483_647;
 const concurrencyMax = 1_000_000;
 
 /** A handler as the runtime calls it, without its types. */
@@ -313,7 +311,7 @@ export function actor<
   requireDuration(`retry.maxMs of ${name}`, maxMs);
   requireDuration(`limit.windowMs of ${name}`, windowMs);
   requireDuration(`idleMs of ${name}`, idleMs);
-  if (turnMs !== undefined) requireWithin(`turnMs of ${name}`, turnMs, 1, turnMsMax);
+  if (turnMs !== undefined) requireTurnMs(`turnMs of ${name}`, turnMs);
   if (concurrency !== undefined) requireWithin(`concurrency of ${name}`, concurrency, 1, concurrencyMax);
   return Object.freeze({
     name,

@@ -26,6 +26,16 @@ export interface SubscribeOptions {
   readonly subject?: string;
 }
 
+/** Options of the subscription of a function. */
+export interface ListenOptions extends SubscribeOptions {
+  /**
+   * The time limit of a call that returns a promise, in whole milliseconds from 1 to 2,147,483,647. If the promise is
+   * not settled by then, the message becomes a dead letter (`turn-timeout`), and the function is called with the next
+   * one. Without it a call that never settles blocks the subscription.
+   */
+  readonly turnMs?: number;
+}
+
 /** A subscription made by this process. Disposing of it ends the subscription. */
 export interface Subscription extends Disposable {
   /**
@@ -54,6 +64,8 @@ export interface Published {
   readonly subject: string;
   /** The payload as it was sent, before its schema transformed it. */
   readonly input: unknown;
+  /** The headers of the message that published it, as `ctx.headers` of a turn; empty if it has none. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Options of a survey. */
@@ -146,6 +158,12 @@ export interface Context<Name extends string, State> {
   readonly causationId: string | undefined;
   /** The id of the first message in the chain of messages that led to this one. */
   readonly correlationId: string;
+  /**
+   * The headers of the message: those that its sender gave, or those of the message whose turn sent it. They go with
+   * everything that this turn sends, unless the send has headers of its own. Without any it is empty. A message that came
+   * over HTTP has the `traceparent` and `tracestate` of the request. Over a broker, names are in lower case.
+   */
+  readonly headers: Readonly<Record<string, string>>;
   /** The number of the attempt, from 1. */
   readonly attempt: number;
   /** The time of this turn, in milliseconds since 1970. It does not change during the turn. */

@@ -90,6 +90,10 @@ export class Turn {
     return this.actor.services.ids.text(this.route.correlationId ?? this.messageId);
   }
 
+  get headers(): Readonly<Record<string, string>> {
+    return Object.freeze(this.route.extras?.headers ?? {}); // those of a row are plain data
+  }
+
   get attempt(): number {
     return (this.route.extras?.attempts ?? 0) + 1;
   }
