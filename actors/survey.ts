@@ -55,11 +55,12 @@ export function surveyAll(
     const close = () =>
       runtime.delivery.deliverTo({ ...collector, operation: Collector.close.name }, undefined);
     const collected = new ReplyStream(close, remembered);
+    const sent = named(runtime, route);
     runtime.delivery.accept(collector, Collector.open, { replies: collected, reply: operation.reply, max });
     try {
-      const committed = runtime.delivery.accept(topic, Topic.publish, publication, unnamed(runtime, route));
+      const committed = runtime.delivery.accept(topic, Topic.publish, publication, sent);
       committed?.catch((error) => collected.refuse(error));
-      askHere(runtime, publication, route);
+      askHere(runtime, publication, sent);
       askOthers(runtime, publication, route, collector, collected, deadlineMs);
     } catch (error) {
       collected.leave();
@@ -85,19 +86,24 @@ export function surveyAll(
   return replies.iterate(options?.raw ?? false);
 }
 
-/** Gives the publication a new id: the store could know this one from another instance, which has other replies. */
-function unnamed(runtime: Runtime, route: Route): Route {
-  if (route.extras?.scope === undefined || runtime.persistence === undefined) return route;
+/**
+ * Gives the publication an id of its own if there is a store: this could know a given one from another instance, which
+ * has other replies. The functions that are asked directly get the same one.
+ */
+function named(runtime: Runtime, route: Route): Route {
+  const { id, scope } = route.extras ?? {};
+  if (runtime.persistence === undefined || (id !== undefined && scope === undefined)) return route;
   return route.with({ id: runtime.ids.ulid(), scope: undefined });
 }
 
 /** If topics are in a store, functions of this process are asked directly, because no store has them. */
 function askHere(runtime: Runtime, publication: Publication, { replyTo, deadline, extras }: Route): void {
-  const headers = extras?.headers && { headers: extras.headers };
+  const { id, headers } = extras ?? {};
+  const own = headers && { headers };
   const respondents = runtime.persistence?.respondents;
   for (const to of respondents?.of(topicKey(publication.operation), publication.check().subject) ?? []) {
     const operation = runtime.delivery.operationAt(to);
-    const hearing = new Route(operation, undefined, undefined, replyTo, deadline, headers);
+    const hearing = new Route(operation, id, id, replyTo, deadline, own);
     runtime.delivery.deliver(to, hearing, publication);
   }
 }

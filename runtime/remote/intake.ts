@@ -77,10 +77,11 @@ export function intakeOf(intake: IntakeServices): Intake {
     if (store === undefined || durable === undefined) return new TransientIntake({ ...parts, delivery });
     const askRespondents = ({ route, payload }: Meaning & { readonly kind: "message" }) => {
       if (!Publication.is(payload)) return;
-      const { replyTo, deadline, extras } = route;
+      const { replyTo, deadline, extras: { id, headers } = {} } = route;
+      const own = headers && { headers };
       for (const to of intake.respondents?.of(topicKey(payload.operation), payload.check().subject) ?? []) {
         const operation = delivery.operationAt(to);
-        delivery.deliver(to, new Route(operation, extras?.id, extras?.id, replyTo, deadline), payload);
+        delivery.deliver(to, new Route(operation, id, id, replyTo, deadline, own), payload);
       }
     };
     const { reads } = intake;

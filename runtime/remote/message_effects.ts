@@ -98,7 +98,7 @@ export class MessageEffects {
         this.replies.refuse(one, message, meaning.name, { reply: undefined }, { reason, why });
       } else if (meaning.kind === "message" || meaning.kind === "refused") {
         const { to, route: { operation, causationId, correlationId } } = meaning;
-        const extras = { id: message.id };
+        const extras = { id: message.id, headers: message.headers };
         const route = new Route(operation, causationId, correlationId, undefined, undefined, extras);
         const outgoing = { to, route, payload: undefined, id: message.id };
         this.#parts.store.writer.undelivered(one, outgoing, { text: "", reason, why });
