@@ -7,7 +7,7 @@ import { unchecked } from "../../runtime/language/schema.ts";
 import { type Publication, topicKey } from "../../runtime/messages/builtin_protocols.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Turn } from "../../runtime/turns/turn.ts";
-import { withinTurnMs } from "../../runtime/turns/turn_limit.ts";
+import { TurnLimit } from "../../runtime/turns/turn_limit.ts";
 
 /** A function in this process that is called with each publication. Its result answers a survey. */
 export type LocalListener = (payload: unknown, published: Published) => unknown;
@@ -50,9 +50,14 @@ export function listenerActor({ deadlines }: Runtime): Actor<"~listener"> {
         const { listener, turnMs } = ctx.state;
         const { value, subject } = publication.check();
         const { headers } = ctx;
-        const heard = listener?.(value, { id: ctx.causationId!, subject, input: publication.payload, headers });
+        const heard = listener?.(value, {
+          id: ctx.causationId!,
+          subject,
+          input: publication.payload,
+          headers,
+        });
         if (turnMs === undefined || !isThenable(heard)) return heard;
-        return withinTurnMs(ctx as unknown as Turn, heard, turnMs, deadlines);
+        return TurnLimit.within(ctx as unknown as Turn, heard, turnMs, deadlines);
       },
       close: (ctx) => ctx.passivate(),
     },

@@ -10,7 +10,7 @@ import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
 import { parse } from "../language/parse.ts";
 import { Status } from "./status.ts";
 import { Turn } from "../turns/turn.ts";
-import { withinTurnMs } from "../turns/turn_limit.ts";
+import { TurnLimit } from "../turns/turn_limit.ts";
 import { isThenable } from "../base/thenable.ts";
 import type { TurnActor } from "../turns/turn_services.ts";
 import type { WaitingTurn } from "../turns/wait_chain.ts";
@@ -236,7 +236,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
 
   private await(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
     const { services, actor: { turnMs } } = this.host;
-    const promise = withinTurnMs(turn, result, turnMs, services.deadlines);
+    const promise = TurnLimit.within(turn, result, turnMs, services.deadlines);
     this.status = Status.running;
     this.ensureExtras.turn = turn;
     this.ensureExtras.value = value;

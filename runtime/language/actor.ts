@@ -1,5 +1,11 @@
 import type { ContextOf } from "./context.ts";
-import { requireDuration, requireInteger, requireOneOf, requireTurnMs, requireWithin } from "../base/require.ts";
+import {
+  requireDuration,
+  requireInteger,
+  requireOneOf,
+  requireTurnMs,
+  requireWithin,
+} from "../base/require.ts";
 import type { Frozen } from "./frozen.ts";
 import {
   type Ask,

@@ -7,17 +7,46 @@ import type { Turn } from "./turn.ts";
  * that returns at once needs no clock. When the time is up, the context of the turn is revoked, its signal aborts, and
  * the turn fails.
  */
-class TurnLimit implements DeadlineWaiter {
+export class TurnLimit implements DeadlineWaiter {
   before: DeadlineWaiter | undefined = undefined;
   after: DeadlineWaiter | undefined = undefined;
   readonly #turn: Turn;
   readonly #fail: (error: TurnTimeoutError) => void;
   #deadline: SharedDeadline | undefined;
 
-  constructor(turn: Turn, deadlines: Deadlines, turnMs: number, fail: (error: TurnTimeoutError) => void) {
+  private constructor(
+    turn: Turn,
+    deadlines: Deadlines,
+    turnMs: number,
+    fail: (error: TurnTimeoutError) => void,
+  ) {
     this.#turn = turn;
     this.#fail = fail;
     this.#deadline = deadlines.add(this, turnMs);
+  }
+
+  /**
+   * The result of a handler that returned a promise, within `turnMs` milliseconds if they are given. After that it
+   * rejects with a `TurnTimeoutError`, and what the handler still does has no effect.
+   */
+  static within(
+    turn: Turn,
+    result: unknown,
+    turnMs: number | undefined,
+    deadlines: Deadlines,
+  ): Promise<unknown> {
+    const promise = Promise.resolve(result); // a thenable may call back at once, or throw here
+    if (turnMs === undefined) return promise;
+    return new Promise((resolve, reject) => {
+      const limit = new TurnLimit(turn, deadlines, turnMs, reject);
+      promise.then((value) => {
+        limit.end();
+        resolve(value);
+      }, (error) => {
+        limit.end();
+        reject(error);
+      });
+    });
   }
 
   expire(): void {
@@ -34,33 +63,8 @@ class TurnLimit implements DeadlineWaiter {
     this.end();
   }
 
-  /** Counts no longer. */
-  end(): void {
+  private end(): void {
     this.#deadline?.remove(this);
     this.#deadline = undefined;
   }
-}
-
-/**
- * The promise of a handler, for at most `turnMs` milliseconds if they are given. After that it rejects with a
- * `TurnTimeoutError`, and what the handler still does has no effect.
- */
-export function withinTurnMs(
-  turn: Turn,
-  promise: unknown,
-  turnMs: number | undefined,
-  deadlines: Deadlines,
-): Promise<unknown> {
-  const settled = Promise.resolve(promise); // a thenable may call back at once, or throw here
-  if (turnMs === undefined) return settled;
-  return new Promise((resolve, reject) => {
-    const limit = new TurnLimit(turn, deadlines, turnMs, reject);
-    settled.then((result) => {
-      limit.end();
-      resolve(result);
-    }, (error) => {
-      limit.end();
-      reject(error);
-    });
-  });
 }

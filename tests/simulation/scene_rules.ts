@@ -6,6 +6,8 @@ import { DurableMember } from "../../runtime/durable/activations/durable_member.
 import { RemainingDelays } from "../../runtime/durable/activations/remaining_delays.ts";
 import { DeadLetterRows } from "../../runtime/durable/background/dead_letter_rows.ts";
 import { commitOne } from "../../runtime/durable/commits/commit_one.ts";
+import { TurnSlots } from "../../runtime/scheduling/turn_slots.ts";
+import { TurnLimit } from "../../runtime/turns/turn_limit.ts";
 import { GroupCommitter } from "../../runtime/durable/commits/group_committer.ts";
 import { StoreSession } from "../../runtime/durable/commits/store_session.ts";
 import type { StoredDeadLetter } from "../../runtime/durable/delivery/message_writer.ts";
@@ -195,6 +197,27 @@ export const sceneRules: readonly Rule[] = [
     says: "a schedule that is set again in a turn or batch exists, whatever was cancelled before",
     faultPlan: within("reminders"),
     part: removedLast,
+  },
+  {
+    name: "turn-limit",
+    foundBy: 1,
+    says: "a handler that does not settle in time is abandoned, and its actor goes on",
+    faultPlan: within("limited"),
+    code: (patches) => patches.method(TurnLimit, "within", () => (_turn, result) => Promise.resolve(result)),
+  },
+  {
+    name: "turn-slots",
+    foundBy: 1,
+    says: "no more turns of a protocol are awaited at once than its concurrency allows",
+    faultPlan: within("limited"),
+    code: (patches) => patches.method(TurnSlots.prototype, "enter", () => () => true),
+  },
+  {
+    name: "slot-handed-on",
+    foundBy: 1,
+    says: "when a turn has ended, an actor that waits for its slot gets it",
+    faultPlan: within("limited"),
+    code: (patches) => patches.method(TurnSlots.prototype, "leave", () => () => {}),
   },
   {
     name: "behind-its-place",

@@ -10,6 +10,7 @@ import { type FaultPlan, faultPlanOf } from "./fault_plan.ts";
 import { workloadsOf } from "./workloads.ts";
 import { StoreCosts } from "./store_costs.ts";
 import { Hanging } from "./hung.ts";
+import { TurnCheck } from "./limited.ts";
 import { leaveAll } from "./leaving.ts";
 import { FailureDetectionCheck } from "./failure_detection_check.ts";
 import { type Job, News, subscribersOf } from "./messages.ts";
@@ -144,7 +145,9 @@ class Run {
     const lively = FailureDetectionCheck.in(this.#faultPlan, (why) => this.fail(why));
     this.#transientDeliveries = new TransientDeliveries(this.#history, (why) => this.fail(why), onRare);
     this.#listeners = new Listeners(this.#history, (why) => this.fail(why), onRare);
+    const turns = new TurnCheck((why) => this.fail(why), onRare);
     const world = {
+      turns,
       healed: this.#healed,
       transientDeliveries: this.#transientDeliveries,
       hanging: this.#hanging,

@@ -6,7 +6,7 @@ import { parse } from "../../language/parse.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import { Supervisor } from "../../turns/supervisor.ts";
 import { isThenable } from "../../base/thenable.ts";
-import { withinTurnMs } from "../../turns/turn_limit.ts";
+import { TurnLimit } from "../../turns/turn_limit.ts";
 import { timeAfter } from "../../base/times.ts";
 import { codeOf, isThrown } from "../../base/thrown.ts";
 import type { Batch } from "./batch.ts";
@@ -152,7 +152,7 @@ export class TurnRunner {
       let result: unknown;
       try {
         const { host: { actor: { turnMs } }, services: { deadlines } } = this.#activation;
-        result = await withinTurnMs(turn, promise, turnMs, deadlines);
+        result = await TurnLimit.within(turn, promise, turnMs, deadlines);
       } catch (error) {
         if (this.#activation.status !== "gone") this.#failed(batch, turn, error);
         return;

@@ -61,7 +61,9 @@ Deno.test("waitChain() finds no chain where one of several goes on, for one of w
           (choice ? nodes[from].waitsForOneOf ??= [] : nodes[from].waitsFor).push(nodes[to]);
         }
         const chain = waitChain(nodes[a], nodes[b]);
-        if (chain === undefined) return assert.ok(!reachesBoth(nodes[a], nodes[b]) || goesOn(nodes[a], nodes[b]));
+        if (chain === undefined) {
+          return assert.ok(!reachesBoth(nodes[a], nodes[b]) || goesOn(nodes[a], nodes[b]));
+        }
         assert.ok(!goesOn(nodes[a], nodes[b]));
         assert.equal(chain[0], nodes[a]);
         assert.equal(chain.at(-1), nodes[b]);
