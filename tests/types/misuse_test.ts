@@ -592,8 +592,36 @@ const turns: Cases = {
   },
 };
 
+const limits: Cases = {
+  "headers that are no texts": (ada: Order) => {
+    // @ts-expect-error: headers are texts
+    return ada.tell(Order.add, { sku: "tea", cents: 450 }, { headers: { n: 1 } });
+  },
+  "assign a header": (ctx: Context<"order", null>) => {
+    // @ts-expect-error: those of a send are its option
+    ctx.headers.tenant = "acme";
+  },
+  "assign a header of an event": (system: System) =>
+    system.subscribe(Order.closed, (_payload, published) => {
+      // @ts-expect-error: they are those of the message
+      published.headers.tenant = "acme";
+    }),
+  // @ts-expect-error: turnMs
+  "an option of an actor misspelt": () => actor(Carrier, { state: () => null, on: { quote }, turnMS: 5 }),
+  // @ts-expect-error: a number
+  "a time as a text": () => actor(Carrier, { state: () => null, on: { quote }, turnMs: "5s" }),
+  "concurrency as an object": () =>
+    // @ts-expect-error: a number
+    actor(Carrier, { state: () => null, on: { quote }, concurrency: { max: 5 } }),
+  "a time limit of a subscription in a turn": (ctx: Context<"ledger", null>) =>
+    // @ts-expect-error: an actor has its own
+    ctx.subscribe(Order.settled, ctx.self.at(Ledger.record), { turnMs: 5 }),
+};
+
+function quote(): undefined {}
+
 Deno.test("misuse does not compile: see the cases of this file", () => {
-  const groups = [sending, addresses, many, handlers, state, turns];
+  const groups = [sending, addresses, many, handlers, state, turns, limits];
   const cases = groups.flatMap((group) => Object.values(group));
   assert.ok(cases.every((misuse) => typeof misuse === "function"));
 });
