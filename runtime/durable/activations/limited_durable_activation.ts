@@ -20,8 +20,8 @@ export class LimitedDurableActivation extends DurableActivation implements SlotH
   }
 
   override run(scheduler: Scheduler): boolean {
-    const handles = this.status === "ready" && !this.erasing && this.mailbox.mails.length > 0;
-    if (handles && !this.#slots.enter(this)) {
+    if (this.erasing) this.#slots.leave(this); // it runs no handler
+    else if (this.status === "ready" && this.mailbox.mails.length > 0 && !this.#slots.enter(this)) {
       this.status = "held";
       this.#waits = true;
       this.admissions.store();
@@ -30,7 +30,7 @@ export class LimitedDurableActivation extends DurableActivation implements SlotH
     try {
       return super.run(scheduler);
     } finally {
-      if (!handles || this.status !== "running") this.#slots.leave(this);
+      if (this.status !== "running") this.#slots.leave(this);
     }
   }
 

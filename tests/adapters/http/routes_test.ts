@@ -675,7 +675,7 @@ Deno.test("an accepted event is published under its id, input and subject", asyn
     ids.push(await idOf(response));
   }
   await desk.clock.settle();
-  assert.deepEqual(heard, [{ id: ids[1], subject: "de", input: receipt }]);
+  assert.deepEqual(heard, [{ id: ids[1], subject: "de", input: receipt, headers: {} }]);
 });
 
 Deno.test("an event that is exposed only cannot be published", async () => {
