@@ -4,13 +4,16 @@ import assert from "node:assert/strict";
 import {
   actor,
   type ActorOptions,
+  ask,
+  type Clock,
+  Failure,
   protocol,
+  submit,
   System,
   tell,
   TurnTimeoutError,
   unchecked,
 } from "@posthorn/posthorn";
-import type { Clock } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import {
   deadOf,
@@ -24,6 +27,8 @@ import {
 } from "../durable/durable_stage.ts";
 import { inEach, type World } from "../durable/worlds.ts";
 import { stage, Walker, walker } from "../memory_stage.ts";
+import { Services } from "../remote/services.ts";
+import * as z from "zod";
 
 type Traits = Partial<Omit<ActorOptions<string, unknown, Notes>, "on" | "transient">>;
 
@@ -312,3 +317,54 @@ Deno.test("turnMs must be a whole number of milliseconds that a timer can wait",
   worker({}, { turnMs: 1 });
   worker({}, { turnMs: 2 ** 31 - 1 });
 });
+
+inEach("whoever a failure goes to learns that the handler did not settle in time", async (world) => {
+  const Asker = protocol("asker", {
+    go: tell(unchecked<string>()),
+    failed: tell(Failure),
+    codes: ask(unchecked<readonly string[]>()),
+  });
+  const asker = actor(Asker, {
+    state: (): readonly string[] => [],
+    on: {
+      go: (ctx, key) => {
+        const failTo = ctx.self.at(Asker.failed);
+        ctx.ref(Worker, key).submit(Worker.job, "hang", { failTo });
+      },
+      failed: (ctx, { code }) => void (ctx.state = [...ctx.state, code]),
+      codes: (ctx) => ctx.state,
+    },
+  });
+  const system = await world.start([worker({ hang: () => never }, limited), asker]);
+  const main = system.ref(Asker, "main");
+  await during(world, main.tell(Asker.go, "ada"));
+  await world.pass(3_000, 100);
+  assert.deepEqual(await during(world, main.ask(Asker.codes)), ["turn-timeout"]);
+});
+
+for (const stored of [false, true]) {
+  Deno.test(`another service learns it too, ${stored ? "from a store" : "from memory"}`, async () => {
+    const Remote = protocol("remote", {
+      hang: ask(z.string(), z.string()),
+      work: submit(z.string(), z.string()),
+    });
+    const remote = actor(Remote, {
+      state: () => null,
+      on: { hang: () => never, work: () => never },
+      turnMs: 1_000,
+      retry: { attempts: 1 },
+    });
+    await using services = new Services();
+    const { memoryStore } = await import("@posthorn/posthorn/memory");
+    const store = () => stored ? { store: memoryStore() } : {};
+    await services.start("there", [remote], { ...store(), expose: [Remote] });
+    const here = await services.start("here", [], { ...store(), remote: [Remote] });
+    const ada = here.ref(Remote, "ada");
+    assert.equal(
+      await services.during(codeOf(ada.ask(Remote.hang, "", { timeoutMs: 10_000 }))),
+      "turn-timeout",
+    );
+    const ticket = await services.during(ada.submit(Remote.work, ""));
+    assert.equal(await services.during(codeOf(ticket.reply({ timeoutMs: 10_000 }))), "turn-timeout");
+  });
+}
