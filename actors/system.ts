@@ -119,9 +119,9 @@ export class System implements AsyncDisposable {
 
   /**
    * Subscribes an address, or a function in this process, to an event, or to a survey as a respondent. The subscriber
-   * gets what this system publishes afterwards, and of what `remote` names what other services publish, until the result is disposed of. A function is called with one message
-   * at a time; if it throws, or does not settle within `turnMs`, the message becomes a dead letter. Subscribing the same address again replaces its
-   * subject.
+   * gets what this system publishes afterwards, and of what `remote` names what other services publish, until the result
+   * is disposed of. A function is called with one message at a time; if it throws, or does not settle within `turnMs`,
+   * the message becomes a dead letter. Subscribing the same address again replaces its subject.
    *
    * With a store, the subscription of an address is stored, and remains when this process ends or a later version of
    * the program no longer makes it. Disposing of the result, or {@linkcode System.unsubscribe}, ends it. `ready`

@@ -21,10 +21,10 @@ export function waitChain(from: WaitingTurn, to: WaitingTurn): WaitingTurn[] | u
     if (here === to && !choices) return pathTo(to, foundBy);
     if (here === to) continue;
     for (const next of here.waitsFor) if (!foundBy.has(next)) foundBy.set(next, here);
-    for (const next of here.waitsForOneOf ?? []) {
-      choices = true;
-      if (!foundBy.has(next)) foundBy.set(next, here);
-    }
+    const { waitsForOneOf } = here;
+    if (waitsForOneOf === undefined) continue;
+    choices = true;
+    for (const next of waitsForOneOf) if (!foundBy.has(next)) foundBy.set(next, here);
   }
   return foundBy.has(to) && isStuck(from, to, foundBy) ? pathTo(to, foundBy) : undefined;
 }
