@@ -108,6 +108,7 @@ export {
   type RestartLimit,
   type RetryOptions,
 } from "./runtime/language/actor.ts";
+export type { HandlerLimits } from "./runtime/language/handler_limits.ts";
 
 // The system and what it reports.
 export { type StopOptions, System } from "./actors/system.ts";

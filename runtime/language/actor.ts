@@ -1,11 +1,8 @@
 import type { ContextOf } from "./context.ts";
-import {
-  requireDuration,
-  requireInteger,
-  requireOneOf,
-  requireTurnMs,
-  requireWithin,
-} from "../base/require.ts";
+import { didYouMean } from "../base/did_you_mean.ts";
+import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
+import { requireDuration, requireInteger, requireOneOf } from "../base/require.ts";
+import { type HandlerLimits, requireHandlerLimits } from "./handler_limits.ts";
 import type { Frozen } from "./frozen.ts";
 import {
   type Ask,
@@ -17,6 +14,7 @@ import {
   type Survey,
   type Tell,
 } from "./protocol.ts";
+import type { TypedState } from "./typed_state.ts";
 
 /**
  * The overflow policy of a mailbox: what happens if a message from outside arrives while the mailbox is full.
@@ -140,7 +138,8 @@ export type Handlers<Name extends string, Ops, State, Transient extends boolean 
 };
 
 /** Options of {@linkcode actor}: initial state, handlers, and settings. */
-export interface ActorOptions<Name extends string, Ops, State, Transient extends boolean = false> {
+export interface ActorOptions<Name extends string, Ops, State, Transient extends boolean = false>
+  extends HandlerLimits {
   /**
    * Returns the initial state of an actor: plain data, which handlers replace and never change in place. If
    * it throws, the message fails as if its handler had thrown, and `system.health` names the actor.
@@ -171,23 +170,6 @@ export interface ActorOptions<Name extends string, Ops, State, Transient extends
   /** The limit of restarts. */
   readonly limit?: RestartLimit;
   /**
-   * The time limit of a handler that returns a promise, in whole milliseconds from 1 to 2,147,483,647, counted from
-   * the moment at which it returns the promise. If the promise is not settled by then, `ctx.signal` aborts and the turn
-   * fails with the code `turn-timeout`, as it would with an error of the handler: `retry`, `onFailure` and whoever
-   * waits for the reply get it, and the actor goes on. What the abandoned handler still does has no effect within the
-   * system: its context is revoked. Outside it may have an effect, also beside the next attempt: pass `ctx.signal` and
-   * `ctx.id` to external services. A handler that never awaits cannot be interrupted. Without this option a handler
-   * that never settles blocks its actor until the process ends.
-   */
-  readonly turnMs?: number;
-  /**
-   * The maximum number of handlers of this protocol that are awaited at a time in one process, a whole number from 1 to
-   * 1,000,000. Each actor has one at a time in any case. Further actors wait until a handler settles, in the order in
-   * which they came; other protocols are not affected. A handler that returns at once counts only while it runs. An
-   * ask to another actor of the same protocol needs a place of its own.
-   */
-  readonly concurrency?: number;
-  /**
    * How long an actor without messages stays in memory, in milliseconds above 0; with `Infinity` it stays
    * until the system stops.
    *
@@ -216,7 +198,39 @@ export interface ActorOptions<Name extends string, Ops, State, Transient extends
   readonly migrate?: (state: unknown, fromVersion: number) => State;
 }
 
-const concurrencyMax = 1_000_000;
+const actorNames: OptionNames<ActorOptions<string, unknown, unknown>> = {
+  concurrency: true,
+  idleMs: true,
+  limit: true,
+  mailbox: true,
+  migrate: true,
+  on: true,
+  onFailure: true,
+  onIdle: true,
+  retry: true,
+  state: true,
+  stateVersion: true,
+  transient: true,
+  turnMs: true,
+};
+
+const mailboxNames: OptionNames<MailboxOptions> = {
+  bytes: true,
+  capacity: true,
+  overflow: true,
+};
+
+const retryNames: OptionNames<RetryOptions> = {
+  attempts: true,
+  baseMs: true,
+  maxMs: true,
+  order: true,
+};
+
+const limitNames: OptionNames<RestartLimit> = {
+  restarts: true,
+  windowMs: true,
+};
 
 /** A handler as the runtime calls it, without its types. */
 export type Handler = (context: unknown, payload: unknown) => unknown;
@@ -283,7 +297,7 @@ export interface Actor<Name extends string = string, State = unknown> {
  * @param protocol the operations that the actor handles
  * @param options initial state, handlers, and settings of mailbox, retries, supervision and passivation
  * @returns a definition for the `actors` of a {@linkcode System}
- * @throws {TypeError} if a handler is missing
+ * @throws {TypeError} if a handler is missing, or an option or a handler is given that does not exist
  * @throws {RangeError} if an option is out of its bounds
  */
 export function actor<
@@ -293,10 +307,15 @@ export function actor<
   Transient extends boolean = false,
 >(
   protocol: NamedProtocol<Name, Ops>,
-  options: ActorOptions<NoInfer<Name>, NoInfer<Ops>, State, Transient>,
+  options: ActorOptions<NoInfer<Name>, NoInfer<Ops>, State, Transient> & TypedState<State>,
 ): Actor<Name, State> {
   const { name } = protocol["~protocol"];
   const operations = operationsOf(protocol);
+  requireKnownOptions(name, options, actorNames);
+  requireKnownOptions(name, options.mailbox, mailboxNames, "mailbox");
+  requireKnownOptions(name, options.retry, retryNames, "retry");
+  requireKnownOptions(name, options.limit, limitNames, "limit");
+  requireKnownHandlers(name, operations, options.on);
   const transient: boolean = options.transient ?? false;
   const { capacity = 1_000, bytes = 16_777_216, overflow = "reject" } = options.mailbox ?? {};
   const { attempts = 8, baseMs = 500, maxMs = 60_000, order = "hold" } = options.retry ?? {};
@@ -317,8 +336,7 @@ export function actor<
   requireDuration(`retry.maxMs of ${name}`, maxMs);
   requireDuration(`limit.windowMs of ${name}`, windowMs);
   requireDuration(`idleMs of ${name}`, idleMs);
-  if (turnMs !== undefined) requireTurnMs(`turnMs of ${name}`, turnMs);
-  if (concurrency !== undefined) requireWithin(`concurrency of ${name}`, concurrency, 1, concurrencyMax);
+  requireHandlerLimits(name, options);
   return Object.freeze({
     name,
     operations,
@@ -336,6 +354,21 @@ export function actor<
     stateVersion,
     migrate,
   });
+}
+
+/** Throws a `TypeError` if there is a handler for something else than an operation of the protocol. */
+function requireKnownHandlers(
+  protocol: string,
+  operations: Readonly<Record<string, Operation>>,
+  handlers: object,
+): void {
+  const handled = Object.values(operations).filter(({ mode }) => mode !== "event").map(({ name }) => name);
+  const unknown = Object.keys(handlers).find((name) => !handled.includes(name));
+  if (unknown === undefined) return;
+  const why = operations[unknown]?.mode === "event"
+    ? `${unknown} is an event, which is published and not handled`
+    : `it has a handler for ${unknown}, which is no operation of it${didYouMean(unknown, handled)}`;
+  throw new TypeError(`Cannot make an actor of ${protocol}: ${why}`);
 }
 
 function handlerOf(operation: Operation, handlers: object): Handler | undefined {
