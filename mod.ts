@@ -87,9 +87,11 @@ export type * from "./runtime/language/ticket.ts";
 export type {
   Context,
   Published,
+  Replies,
   Subscribed,
   SubscribeOptions,
   Subscription,
+  SurveyEnd,
   SurveyOptions,
   TransientContext,
   TransientTurnRef,
@@ -109,7 +111,6 @@ export {
 
 // The system and what it reports.
 export { type StopOptions, System } from "./actors/system.ts";
-export type { SurveyEnd } from "./actors/survey.ts";
 export type { Limits, SystemOptions } from "./runtime/ports/options.ts";
 export type { BrokenActor } from "./runtime/ports/broken_actors.ts";
 export type { Log } from "./runtime/ports/failure_log.ts";

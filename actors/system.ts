@@ -3,6 +3,7 @@ import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/l
 import type { Clock } from "../runtime/base/clock.ts";
 import type {
   Published,
+  Replies,
   Subscribed,
   SubscribeOptions,
   Subscription,
@@ -34,7 +35,7 @@ import { publish, subscribe } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
 import { ticketOf } from "./submit.ts";
 import { subscriptionsOf, unsubscribe } from "./subscriptions.ts";
-import { surveyAll, type SurveyEnd } from "./survey.ts";
+import { surveyAll } from "./survey.ts";
 
 /** Options of {@linkcode System.stop}. */
 export interface StopOptions {
@@ -164,25 +165,40 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Asks all respondents at once and yields their replies as they arrive, until there are `max` replies or the time is
-   * up. The call sends the question. Leaving the loop early ends the survey, unless it has an id: then the replies are
+   * Asks all respondents at once and yields their replies as they arrive, until there are `max` replies, each respondent of
+   * that moment has replied, abstained or failed (at once, if there is none), or the time is up; `end` of the result says
+   * which. The call sends the question. Leaving the loop early ends the survey, unless it has an id: then the replies are
    * collected to its end, for a repeat with the same id. Later replies are counted (`stats().lateReplies`) and dropped.
    *
    * With a store, respondents of all instances are asked, but only those functions that are in this process. Each reply
    * arrives at most once. Replies do not survive the process that asks: they are dropped if it has ended, or if they
    * come more than an hour too late. If the transport exposes the survey, or `remote` names it, respondents of other
-   * services are asked too.
+   * services are asked too, and then it ends before its time only if there are `max` replies, or if `services` says how
+   * many services take part.
    *
-   * Throws as {@linkcode Ref.tell} rejects.
+   * Throws as {@linkcode Ref.tell} rejects, and a `RangeError` if an option is out of its bounds.
+   *
+   * @example
+   * ```ts
+   * import assert from "node:assert/strict";
+   * import { protocol, survey, System } from "@posthorn/posthorn";
+   * import * as z from "zod";
+   *
+   * const Carrier = protocol("carrier", { quote: survey(z.number(), z.number()) });
+   * await using system = new System({ actors: [] });
+   * using _cheap = system.subscribe(Carrier.quote, (grams) => grams * 2);
+   * using _heavy = system.subscribe(Carrier.quote, (grams) => grams < 1_000 ? undefined : grams); // abstains
+   *
+   * const quotes = system.survey(Carrier.quote, 500, { timeoutMs: 60_000 });
+   * assert.deepEqual(await Array.fromAsync(quotes), [1_000]);
+   * assert(quotes.end === "all"); // nobody is left, so it does not wait for a minute
+   * ```
    */
   survey<Op extends Operation<"survey">>(
     operation: Op,
     ...args: Arguments<InputOf<Op>, SurveyOptions>
-  ): AsyncIterableIterator<ReplyOutputOf<Op>, SurveyEnd> {
-    return surveyAll(this.#runtime, operation, args[0], args[1]) as AsyncIterableIterator<
-      ReplyOutputOf<Op>,
-      SurveyEnd
-    >;
+  ): Replies<ReplyOutputOf<Op>> {
+    return surveyAll(this.#runtime, operation, args[0], args[1]) as Replies<ReplyOutputOf<Op>>;
   }
 
   /** The log of an event in the store; `undefined` if the system has no store. */

@@ -25,6 +25,7 @@ import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
+import { passOf, uncountedRoute } from "./messages/respondents.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
 import type { Acceptance } from "./durable/delivery/acceptance.ts";
 import type { Target } from "./target.ts";
@@ -204,9 +205,19 @@ export class Delivery implements DeliveryPort {
     const { replyTo, extras } = envelope.route;
     if (isReplyTarget(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
     const failTo = extras?.failTo;
-    if (failTo === undefined) return;
+    if (failTo === undefined) return this.passed(envelope);
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the handler's own words
     this.deliverTo(failTo, { id: letter.id, code: reason, message: shorten(words, wordsMax) }, envelope);
+  }
+
+  /** Tells who counts respondents, if anybody does, that the one that got this message gives no reply. */
+  passed(envelope: Envelope): void {
+    const { operation: { protocol, name }, key, route: { replyTo } } = envelope;
+    const to = passOf(
+      { protocol, key, operation: name },
+      isReplyTarget(replyTo) ? undefined : replyTo,
+    );
+    if (to !== undefined && this.state !== "stopped") this.deliverTo(to, undefined, envelope);
   }
 
   /** Counts a new dead letter, and reports it to observers and to the log. */
@@ -385,7 +396,9 @@ export class Delivery implements DeliveryPort {
     for (const host of this.hosts.values()) host.observed = observed;
   }
 
-  private resend({ operation, key, payload, routeAgain }: Envelope): void | Promise<void> {
+  private resend(envelope: Envelope): void | Promise<void> {
+    const { operation, key, payload } = envelope;
+    const routeAgain = uncountedRoute(envelope.routeAgain);
     this.requireRunning(`accept ${shownName(operation, key)}`);
     const to = { protocol: operation.protocol, key };
     const here = this.persistence?.has(to.protocol) ? undefined : this.elsewhere;

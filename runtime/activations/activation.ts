@@ -276,6 +276,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
       if (isReplyTarget(replyTo)) replyTo.reply(reply, result);
       else this.host.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
     } else if (isReplyTarget(route.replyTo)) route.replyTo.done?.();
+    else if (route.replyTo !== undefined) this.host.services.delivery.passed(turn.envelope(value));
     if (this.host.observed) this.inspect("done", turn, value);
     if (plain) return;
     if (turn.ending === "passivate") this.passivate();

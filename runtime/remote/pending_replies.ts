@@ -14,10 +14,12 @@ export interface Waiter {
   readonly over: boolean;
   /** Whether it waits for several replies. */
   readonly many?: boolean;
-  /** Gives it a reply, which nobody has checked. */
-  reply(payload: unknown): void;
+  /** Gives it a reply of a service, which nobody has checked. */
+  reply(payload: unknown, service: string): void;
   /** Tells it that there will be no reply. */
-  fail(error: PosthornError): void;
+  fail(error: PosthornError, service: string): void;
+  /** Tells it how many respondents a service asked; absent unless it counts them. */
+  asked?(count: number, service: string): void;
 }
 
 /** From so many entries on, those that are over are removed whenever their number has doubled. */
@@ -71,10 +73,10 @@ export class PendingReplies {
   }
 
   /**
-   * Gives an outcome to whoever waits for it, and each one once: `id` is that of its message, if it has one. Returns whether
-   * anybody waited.
+   * Gives an outcome to whoever waits for it, and each one once: `id` is that of its message, if it has one, and `service`
+   * the one that sent it. Returns whether anybody waited.
    */
-  settle(name: string, outcome: Outcome, id?: string): boolean {
+  settle(name: string, outcome: Outcome, id?: string, service = ""): boolean {
     const waiter = this.#waiters.get(name);
     if (waiter === undefined || waiter.over) {
       this.forget(name);
@@ -82,9 +84,16 @@ export class PendingReplies {
     }
     if (waiter.many !== true) this.forget(name);
     else if (id !== undefined && !this.#isFirst(name, id)) return true;
-    if ("reply" in outcome) waiter.reply(outcome.reply);
-    else waiter.fail(errorOfFailure(outcome.failure));
+    if ("reply" in outcome) waiter.reply(outcome.reply, service);
+    else waiter.fail(errorOfFailure(outcome.failure), service);
     return true;
+  }
+
+  /** Tells whoever waits for the replies of respondents how many a service asked. */
+  tellAsked(name: string, count: number, id: string | undefined, service: string): void {
+    const waiter = this.#waiters.get(name);
+    if (waiter?.asked === undefined || waiter.over) return;
+    if (id === undefined || this.#isFirst(name, id)) waiter.asked(count, service);
   }
 
   /** Whether a reply with that id comes for the first time to one that waits for several. */

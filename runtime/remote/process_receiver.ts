@@ -2,6 +2,7 @@ import type { Delivery, Receiver, Rejection, Tenure } from "../ports/transport.t
 import type { Meaning } from "./meaning.ts";
 import type { PendingReplies } from "./pending_replies.ts";
 import type { ReceivedMessage } from "./received_message.ts";
+import { wireHeaders } from "./wire.ts";
 
 /** What a process receiver needs. */
 export interface ProcessReceiverParts {
@@ -30,8 +31,18 @@ export class ProcessReceiver implements Receiver {
     for (const delivery of batch) {
       const message = read(delivery, tenure);
       const meaning = meaningOf(message);
-      if (meaning.kind === "reply") pending.settle(meaning.name, meaning.outcome, message.givenId);
+      if (meaning.kind !== "reply") continue;
+      const { givenId, service } = message;
+      const asked = respondentsAsked(delivery);
+      if (asked === undefined) pending.settle(meaning.name, meaning.outcome, givenId, service);
+      else pending.tellAsked(meaning.name, asked, givenId, service);
     }
     return Promise.resolve([]);
   }
+}
+
+/** How many respondents a service says that it asked; `undefined` if the message says no such thing. */
+function respondentsAsked({ headers }: Delivery): number | undefined {
+  const text = headers[wireHeaders.respondents];
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
