@@ -26,8 +26,6 @@ export interface DeliveryPort extends MessageSink, TurnDelivery {
   deadLettered(letter: DeadLetter, error?: unknown): void;
   /** Reports a row of the store that cannot be read and is skipped. */
   unreadable(row: string, error: unknown): void;
-  /** Tells who counts respondents, if anybody does, that the one that got this message gives no reply. */
-  passed(envelope: Envelope): void;
   /** Makes a dead letter of a message, and rejects the caller that waits for its reply. */
   deadLetter(envelope: Envelope, reason: string, message: string, error?: unknown): void;
 }

@@ -1,6 +1,6 @@
 import type { Address } from "../language/address.ts";
 import { Collector, Topic } from "./builtin_protocols.ts";
-import { isReplyTarget, Route } from "./envelope.ts";
+import { type Envelope, isReplyTarget, Route } from "./envelope.ts";
 import { Remote } from "./remote_address.ts";
 
 /**
@@ -14,6 +14,16 @@ export function passOf(message: Address, replyTo: Address | undefined): Address 
   }
   const { protocol, key } = replyTo;
   return { protocol, key, operation: Collector.pass.name };
+}
+
+/** Tells who counts respondents, if anybody does, that the one that got this message gives no reply. */
+export function tellPass(
+  delivery: { deliverTo(address: Address, payload: unknown, cause: Envelope): void },
+  envelope: Envelope,
+): void {
+  const { operation: { protocol, name }, key, route: { replyTo } } = envelope;
+  const to = passOf({ protocol, key, operation: name }, isReplyTarget(replyTo) ? undefined : replyTo);
+  if (to !== undefined) delivery.deliverTo(to, undefined, envelope);
 }
 
 /** Where a topic tells how many respondents it asked; nothing if nobody counts them. */
