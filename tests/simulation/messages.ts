@@ -20,6 +20,7 @@ export type Deed =
   | "whisper"
   | "hang"
   | "swell"
+  | "abstain"
   | "remind"
   | "listen"
   | "deafen"
