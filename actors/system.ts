@@ -31,6 +31,7 @@ import { ask } from "./ask.ts";
 import { collectorActor } from "./builtin/collector.ts";
 import { listenerActor, type LocalListener } from "./builtin/listener.ts";
 import { topicActor } from "./builtin/topic.ts";
+import { eraseMail } from "./erase_mail.ts";
 import { publish, subscribe } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
 import { ticketOf } from "./submit.ts";
@@ -162,6 +163,23 @@ export class System implements AsyncDisposable {
    */
   unsubscribe(event: Operation<"event" | "survey">, to: Address): Promise<boolean> {
     return unsubscribe(this.#runtime, event, to);
+  }
+
+  /**
+   * Erases the messages in the store that wait for the actors of a protocol that no living instance hosts, or for one of
+   * them: what a subscriber leaves that the program no longer has. End its subscriptions first ({@linkcode
+   * System.unsubscribe}), or it gets further ones. Who waits for the reply to one of them gets the failure `mail-erased`;
+   * none becomes a dead letter. State, schedules and subscriptions stay. Resolves with how many messages were erased; a
+   * message that is handled meanwhile is not among them. Without a store there are none.
+   *
+   * Rejects with a {@linkcode PosthornError} (`protocol-hosted`) if this system or another living instance hosts the
+   * actors, `invalid-key`, a `RangeError` if the protocol is no name of one, and a {@linkcode StoreError}; then some may
+   * have been erased, and the call can be repeated.
+   *
+   * @param of the name of the protocol, and the key of one actor if only its messages are meant. A {@linkcode Ref} fits
+   */
+  eraseMail(of: { readonly protocol: string; readonly key?: string }): Promise<number> {
+    return eraseMail(this.#runtime, of);
   }
 
   /**

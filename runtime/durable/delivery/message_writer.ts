@@ -159,6 +159,23 @@ export class MessageWriter {
     this.post(writeSet, to, route, payload);
   }
 
+  /** Tells who waits for the reply to a message, if anybody does, that there will be none. */
+  tellFailure(
+    writeSet: WriteSet,
+    to: ActorId,
+    head: MessageHeader,
+    { code, message }: Pick<Failure, "code" | "message">,
+  ): void {
+    const { id, failTo, replyTo } = head;
+    const isReply = replyTo?.protocol === Reply.open.protocol;
+    const told = failTo ?? (isReply ? { ...replyTo, operation: Reply.refuse.name } : undefined);
+    if (told === undefined) {
+      const { protocol, key } = to;
+      return this.pass(writeSet, { protocol, key, operation: head.operation }, head);
+    }
+    this.answer(writeSet, told, { id, code, message: shorten(message, wordsMax) }, head);
+  }
+
   /** Tells who counts respondents, if anybody does, that one of them gives no reply. */
   pass(writeSet: WriteSet, message: Address, cause: MessageHeader): void {
     const to = passOf(message, cause.replyTo);
@@ -239,17 +256,8 @@ export class MessageWriter {
       head: { ...head, firstPlace: head.firstPlace ?? place },
     };
     writeSet.writeOnce(deadPrefix + this.#session.nextPosition(), encodeValue(stored, text));
-    const { failTo, replyTo } = head;
-    const isReply = replyTo?.protocol === Reply.open.protocol;
-    const told = failTo ?? (isReply ? { ...replyTo, operation: Reply.refuse.name } : undefined);
-    if (told !== undefined) {
-      const failure: Failure = {
-        id: head.id,
-        code: reason,
-        message: shorten(deadLetterReason.words ?? deadLetterReason.message, wordsMax),
-      };
-      this.answer(writeSet, told, failure, head);
-    } else this.pass(writeSet, { ...to, operation: head.operation }, head);
+    const words = deadLetterReason.words ?? deadLetterReason.message;
+    this.tellFailure(writeSet, to, head, { code: reason, message: words });
     const { head: _, ...letter } = stored;
     return { ...letter, payload };
   }

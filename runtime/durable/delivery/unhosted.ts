@@ -44,6 +44,7 @@ interface UnhostedReceiver {
 export class Unhosted {
   readonly #session: StoreSession;
   readonly #hosts: (protocol: string) => boolean;
+  readonly #hostedElsewhere: (protocol: string) => boolean;
   /** By name, in the order in which they became known. */
   readonly #receivers = new Map<string, UnhostedReceiver>();
   readonly #toCount = new Set<UnhostedReceiver>();
@@ -51,10 +52,15 @@ export class Unhosted {
   /** The index entry behind which the next heartbeat continues. */
   #lookedAt = indexPrefix(unassigned);
 
-  /** `hosts` says whether this system hosts a protocol. */
-  constructor(session: StoreSession, hosts: (protocol: string) => boolean) {
+  /** `hosts` says whether this system hosts a protocol, and `hostedElsewhere` whether another living instance does. */
+  constructor(
+    session: StoreSession,
+    hosts: (protocol: string) => boolean,
+    hostedElsewhere: (protocol: string) => boolean,
+  ) {
     this.#session = session;
     this.#hosts = hosts;
+    this.#hostedElsewhere = hostedElsewhere;
   }
 
   /** How many messages wait for an actor and how many may, as far as this process knows. */
@@ -98,7 +104,14 @@ export class Unhosted {
     }));
   }
 
-  /** By protocol: how many actors have waiting messages, and how many messages. */
+  /** The messages for the actors of a protocol, or for one of them, were erased. */
+  erased(of: { readonly protocol: string; readonly key?: string | undefined }): void {
+    for (const [name, { actor: { protocol, key } }] of this.#receivers) {
+      if (protocol === of.protocol && (of.key === undefined || of.key === key)) this.#receivers.delete(name);
+    }
+  }
+
+  /** By protocol that nobody hosts: how many actors have waiting messages, and how many messages. */
   stats(): Readonly<Record<string, UnhostedStats>> {
     const stats: Record<string, { actors: number; waiting: number }> = {};
     for (const { actor: { protocol }, waiting } of this.#receivers.values()) {
@@ -106,6 +119,7 @@ export class Unhosted {
       sum.actors++;
       sum.waiting += waiting;
     }
+    for (const protocol in stats) if (this.#hostedElsewhere(protocol)) delete stats[protocol];
     return stats;
   }
 
