@@ -158,10 +158,14 @@ export class System implements AsyncDisposable {
 
   /**
    * Ends the subscription of an address to an event or a survey, also one that a turn or another process made. Resolves
-   * with whether there was one. Messages that were sent to it before stay in its mailbox. Rejects as {@linkcode
+   * with whether there was one. An address whose types nobody knows fits: `subscriptions` lists those, and a program names
+   * them of a subscriber that it no longer has. Messages that were sent to it before stay in its mailbox. Rejects as {@linkcode
    * Ref.ask} does.
    */
-  unsubscribe(event: Operation<"event" | "survey">, to: Address): Promise<boolean> {
+  unsubscribe<Op extends Operation<"event" | "survey">, To extends Address>(
+    event: Op,
+    to: To & (Address extends To ? unknown : Address<InputOf<Op>, ReplyOf<Op> | undefined>),
+  ): Promise<boolean> {
     return unsubscribe(this.#runtime, event, to);
   }
 
