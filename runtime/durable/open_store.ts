@@ -154,11 +154,11 @@ async function begin(
     ids,
     (locals) => committedDelivery.deliverTransient(locals),
   );
-  const unhosted = new Unhosted(
-    session,
-    (protocol) => localActors.hosts.has(protocol),
-    (protocol) => membership.hostedElsewhere(protocol),
-  );
+  const hosting = {
+    here: (protocol: string) => localActors.hosts.has(protocol),
+    elsewhere: (protocol: string) => membership.hostedElsewhere(protocol),
+  };
+  const unhosted = new Unhosted(session, hosting);
   const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
@@ -194,17 +194,7 @@ async function begin(
     surveyReplies,
     log,
     unhosted,
-    mailEraser: new MailEraser({
-      session,
-      writer,
-      committedDelivery,
-      hostOf(protocol) {
-        if (localActors.hosting(protocol) !== "no") return "this system";
-        return membership.hostedElsewhere(protocol) ? "another instance" : undefined;
-      },
-      lives: (name) => name === session.instance || membership.lives(name),
-      erased: (of) => unhosted.erased(of),
-    }),
+    mailEraser: new MailEraser({ session, writer, committedDelivery }, { localActors, membership, unhosted }),
     assignments,
     scheduleRunner,
     durabilityCheck,

@@ -6,7 +6,9 @@ import { namedOperation, nameOf } from "../../messages/envelope.ts";
 import type { Entry } from "../../ports/store.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { removalOf } from "../commits/write_set.ts";
-import type { WritingServices } from "../delivery/message_writer.ts";
+import type { HostLookup, WritingServices } from "../delivery/message_writer.ts";
+import type { Unhosted } from "../delivery/unhosted.ts";
+import type { Membership } from "./membership.ts";
 import {
   behindAll,
   indexed,
@@ -27,14 +29,11 @@ export interface MailOf {
   readonly key?: string | undefined;
 }
 
-/** What erasing mail needs. */
-export interface MailEraserParts extends WritingServices {
-  /** Who hosts the actors of a protocol, in words; nothing if nobody does, as far as this process knows. */
-  hostOf(protocol: string): string | undefined;
-  /** Whether an instance lives: then its index is its own. */
-  lives(instance: string): boolean;
-  /** The messages are gone. */
-  erased(of: MailOf): void;
+/** Who knows which actors are hosted, and which messages wait for others. */
+export interface MailEraserParts {
+  readonly localActors: HostLookup;
+  readonly membership: Membership;
+  readonly unhosted: Unhosted;
 }
 
 const pageMax = 100;
@@ -45,9 +44,11 @@ const pageMax = 100;
  * told.
  */
 export class MailEraser {
+  readonly #services: WritingServices;
   readonly #parts: MailEraserParts;
 
-  constructor(parts: MailEraserParts) {
+  constructor(services: WritingServices, parts: MailEraserParts) {
+    this.#services = services;
     this.#parts = parts;
   }
 
@@ -61,14 +62,14 @@ export class MailEraser {
       );
     }
     if (key !== undefined) requireKey(protocol, key);
-    const host = this.#parts.hostOf(protocol);
+    const host = this.#hostOf(protocol);
     if (host !== undefined) {
       throw new PosthornError(
         "protocol-hosted",
         `Cannot erase the mail of ${protocol}: ${host} hosts its actors`,
       );
     }
-    const { connection, traits } = this.#parts.session;
+    const { connection, traits } = this.#services.session;
     const prefix = key === undefined ? mailsOfProtocol(protocol) : mailPrefix({ protocol, key });
     let count = 0;
     for await (const rows of pages(connection, { prefix, limit: pageMax })) {
@@ -78,13 +79,20 @@ export class MailEraser {
       }
     }
     await this.#tidy(of);
-    this.#parts.erased(of);
+    this.#parts.unhosted.erased(of);
     return count;
+  }
+
+  /** Who hosts the actors of a protocol, in words; nothing if nobody does, as far as this process knows. */
+  #hostOf(protocol: string): string | undefined {
+    const { localActors, membership } = this.#parts;
+    if (localActors.hosting(protocol) !== "no") return "this system";
+    return membership.hostedElsewhere(protocol) ? "another instance" : undefined;
   }
 
   /** Returns whether it was still there. */
   async #eraseOne(row: Entry): Promise<boolean> {
-    const { session, writer, committedDelivery } = this.#parts;
+    const { session, writer, committedDelivery } = this.#services;
     const to = mailed(row.key);
     const { head } = QueuedMessage.of(row, mailPrefix(to));
     const writeSet = removalOf(row, row.value.length);
@@ -98,13 +106,13 @@ export class MailEraser {
 
   /** Removes the index entries of the actors that have no messages any more: of no instance, and of ended ones. */
   async #tidy({ protocol, key }: MailOf): Promise<void> {
-    const { session: { connection }, lives } = this.#parts;
+    const { session: { connection, instance: self } } = this.#services;
     for (let after = wholeIndexPrefix;;) {
       const [first] = await connection.list({ prefix: wholeIndexPrefix, after, limit: 1 });
       if (first === undefined) return;
       const { instance } = indexed(first.key);
       after = indexPrefix(instance) + behindAll;
-      if (instance !== unassigned && lives(instance)) continue;
+      if (instance !== unassigned && (instance === self || this.#parts.membership.lives(instance))) continue;
       for await (
         const rows of pages(connection, { prefix: protocolPrefix(instance, protocol), limit: pageMax })
       ) {
@@ -116,7 +124,7 @@ export class MailEraser {
 
   /** A message that is written meanwhile writes the entry again, and then it stays. */
   async #removeEntry({ key, version }: Entry): Promise<void> {
-    const { session: { connection, committer } } = this.#parts;
+    const { session: { connection, committer } } = this.#services;
     const actor: ActorId = indexed(key);
     const [mail] = await connection.list({ prefix: mailPrefix(actor), limit: 1 });
     if (mail === undefined) await commitOne(committer, removalOf({ key, version }));
