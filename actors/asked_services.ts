@@ -25,16 +25,16 @@ export class AskedServices {
   }
 
   /** A service has asked so many respondents. It may tell that more than once, if it was asked more than once. */
-  asked(name: string, count: number): void {
-    const service = this.#of(name);
+  asked(sender: string, count: number): void {
+    const service = this.#of(sender);
     if (service === undefined) return;
     service.asked = (service.asked ?? 0) + count;
     this.#look(service);
   }
 
   /** A respondent of a service has replied, abstained or failed. */
-  settled(name: string): void {
-    const service = this.#of(name);
+  settled(sender: string): void {
+    const service = this.#of(sender);
     if (service === undefined) return;
     service.through++;
     this.#look(service);
@@ -47,7 +47,9 @@ export class AskedServices {
     this.#onThrough(++this.#through);
   }
 
-  #of(name: string): AskedService | undefined {
+  /** The service of a sender, whose name on the wire begins with that of its service. */
+  #of(sender: string): AskedService | undefined {
+    const [name] = sender.split("/", 1);
     const known = this.#services.get(name);
     if (known !== undefined || this.#services.size >= servicesMax) return known;
     const service: AskedService = { asked: undefined, through: 0, over: false };

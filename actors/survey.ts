@@ -139,11 +139,11 @@ function askOthers(
     get over() {
       return collected.over || runtime.clock.now() >= deadlineMs;
     },
-    reply: (payload, service) => {
+    reply: (payload, sender) => {
       if (!counts || payload !== undefined) delivery.deliverTo(add, payload);
-      asked.settled(service);
+      asked.settled(sender);
     },
-    fail: (_error, service) => asked.settled(service),
-    ...counts && { asked: (count, service) => asked.asked(service, count) },
+    fail: (_error, sender) => asked.settled(sender),
+    ...counts && { asked: (count, sender) => asked.asked(sender, count) },
   });
 }

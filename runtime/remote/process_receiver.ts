@@ -1,25 +1,20 @@
 import type { Delivery, Receiver, Rejection, Tenure } from "../ports/transport.ts";
-import type { Meaning } from "./meaning.ts";
+import { replyOf } from "./meaning.ts";
 import type { PendingReplies } from "./pending_replies.ts";
-import type { ReceivedMessage } from "./received_message.ts";
+import { givenIdOf } from "./received_message.ts";
 import { wireHeaders } from "./wire.ts";
 
-/** What a process receiver needs. */
-export interface ProcessReceiverParts {
-  readonly pending: PendingReplies;
-  read(delivery: Delivery, tenure: Tenure): ReceivedMessage;
-  meaningOf(message: ReceivedMessage): Meaning;
-}
+const nothing: Promise<readonly Rejection[]> = Promise.resolve([]);
 
 /**
  * Gives replies to the asks and surveys of this process that wait for them. One for which nobody waits is dropped: its
  * asker's time was up, or its asker has answered.
  */
 export class ProcessReceiver implements Receiver {
-  readonly #parts: ProcessReceiverParts;
+  readonly #pending: PendingReplies;
 
-  constructor(parts: ProcessReceiverParts) {
-    this.#parts = parts;
+  constructor(pending: PendingReplies) {
+    this.#pending = pending;
   }
 
   begin(): Promise<undefined> {
@@ -27,17 +22,15 @@ export class ProcessReceiver implements Receiver {
   }
 
   take(batch: readonly Delivery[], tenure: Tenure): Promise<readonly Rejection[]> {
-    const { pending, read, meaningOf } = this.#parts;
     for (const delivery of batch) {
-      const message = read(delivery, tenure);
-      const meaning = meaningOf(message);
-      if (meaning.kind !== "reply") continue;
-      const { givenId, service } = message;
+      const { name, outcome } = replyOf(delivery);
+      const id = givenIdOf(delivery, tenure);
+      const sender = delivery.headers[wireHeaders.sender];
       const asked = respondentsAsked(delivery);
-      if (asked === undefined) pending.settle(meaning.name, meaning.outcome, givenId, service);
-      else pending.tellAsked(meaning.name, asked, givenId, service);
+      if (asked === undefined) this.#pending.settle(name, outcome, id, sender);
+      else this.#pending.tellAsked(name, asked, id, sender);
     }
-    return Promise.resolve([]);
+    return nothing;
   }
 }
 
