@@ -136,12 +136,11 @@ export class MessageEffects {
     const { to, route, payload } = meaning;
     const outgoing = { to, route, payload, id };
     try {
-      if (Publication.is(payload) && route.replyTo !== undefined) {
-        const respondents = this.#parts.respondents(meaning);
-        payload.asked = respondents.count;
-        one.after(() => respondents.ask());
-      }
+      const surveys = Publication.is(payload) && route.replyTo !== undefined;
+      const respondents = surveys ? this.#parts.respondents(meaning) : undefined;
+      if (surveys) payload.asked = respondents!.count; // its topic tells the asker one number
       writer.deliver(one, to, writer.draft(outgoing));
+      if (respondents !== undefined) one.after(() => respondents.ask());
     } catch (error) { // it is no data that a store keeps
       writer.undelivered(one, outgoing, { text: "", reason: codeOf(error, "failed"), why: messageOf(error) });
     }
