@@ -277,7 +277,9 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
       if (isReplyTarget(replyTo)) replyTo.reply(reply, result);
       else this.host.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
     } else if (isReplyTarget(route.replyTo)) route.replyTo.done?.();
-    else if (route.replyTo !== undefined) tellPass(this.host.services.delivery, turn.envelope(value));
+    else if (route.replyTo !== undefined && !turn.wantsReply(result)) {
+      tellPass(this.host.services.delivery, turn.envelope(value));
+    }
     if (this.host.observed) this.inspect("done", turn, value);
     if (plain) return;
     if (turn.ending === "passivate") this.passivate();
