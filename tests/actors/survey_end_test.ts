@@ -223,7 +223,6 @@ Deno.test("a survey that its reader left, or that a system stopped, has no end o
 Deno.test("a resent respondent is not counted twice", async () => {
   let failing = true;
   const flaky = actor(Poll, {
-    ...respondent(),
     state: () => null,
     on: {
       ask: (_ctx, number) => failing ? does.fails() : number,
