@@ -89,9 +89,11 @@ export type {
   Context,
   ListenOptions,
   Published,
+  Replies,
   Subscribed,
   SubscribeOptions,
   Subscription,
+  SurveyEnd,
   SurveyOptions,
   TransientContext,
   TransientTurnRef,
@@ -112,7 +114,6 @@ export type { HandlerLimits } from "./runtime/language/handler_limits.ts";
 
 // The system and what it reports.
 export { type StopOptions, System } from "./actors/system.ts";
-export type { SurveyEnd } from "./actors/survey.ts";
 export type { Limits, SystemOptions } from "./runtime/ports/options.ts";
 export type { BrokenActor } from "./runtime/ports/broken_actors.ts";
 export type { Log } from "./runtime/ports/failure_log.ts";

@@ -224,11 +224,13 @@ export class Runtime implements RuntimeServices {
     const store = this.persistence?.health;
     const transport = this.remote?.health;
     const broken = this.broken.list();
+    const unhosted = this.persistence?.unhosted() ?? {};
     return {
       status,
       ...(reason !== undefined && { reason }),
       ...(store !== undefined && { store }),
       ...(transport !== undefined && { transport }),
+      ...(Object.keys(unhosted).length > 0 && { unhosted }),
       ...(broken.length > 0 && { broken }),
     };
   }

@@ -83,6 +83,7 @@ export const statuses: Readonly<Record<string, number>> = {
   "unreadable-body": 500,
   "another-reader": 500,
   "retry": 500,
+  "protocol-hosted": 500,
   "turn-over": 500,
   "not-transient": 500,
   "too-many-schedules": 500,

@@ -1,5 +1,5 @@
 import type { AskOptions } from "../../runtime/language/address.ts";
-import type { SurveyOptions } from "../../runtime/language/context.ts";
+import { servicesMax, type SurveyOptions } from "../../runtime/language/context.ts";
 import type { IngressSendOptions } from "../../runtime/language/ingress_options.ts";
 import type { Context } from "hono";
 import { PosthornError, ReplyPendingError, StoppedError } from "../../runtime/base/errors.ts";
@@ -204,6 +204,7 @@ export class Routes {
       bytes,
       timeoutMs: integerParameter(context, "timeoutMs", timeoutMsMax),
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
+      services: integerParameter(context, "services", servicesMax),
       raw: true,
       ...traceContext(context),
     };

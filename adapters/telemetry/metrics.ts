@@ -35,7 +35,7 @@ export function metricsText(stats: Stats, store?: StoreHealth, transport?: Trans
       metric(
         "waiting_unhosted",
         "gauge",
-        "Messages in the store for protocols that are not hosted here",
+        "Messages in the store for protocols that no living instance hosts",
         unhosted.map(([name, { waiting }]): Sample => [labels("protocol", name), waiting]),
       ),
     ],

@@ -2,6 +2,7 @@ import type { ActorId } from "../language/address.ts";
 import { Envelope, isReplyTarget, type Route } from "../messages/envelope.ts";
 import { lateness } from "../ports/dead_letters.ts";
 import { StoppedError } from "../base/errors.ts";
+import { tellPass } from "../messages/respondents.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { Ring } from "../messages/ring.ts";
 import { Recovery } from "./recovery.ts";
@@ -278,6 +279,9 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
       if (isReplyTarget(replyTo)) replyTo.reply(reply, result);
       else this.host.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
     } else if (isReplyTarget(route.replyTo)) route.replyTo.done?.();
+    else if (route.replyTo !== undefined && !turn.wantsReply(result)) {
+      tellPass(this.host.services.delivery, turn.envelope(value));
+    }
     if (this.host.observed) this.inspect("done", turn, value);
     if (plain) return;
     if (turn.ending === "passivate") this.passivate();

@@ -13,6 +13,7 @@ import { shownName } from "../messages/shown_name.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
+import type { MailOf } from "./background/mail_eraser.ts";
 import type { Acceptance } from "./delivery/acceptance.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
@@ -251,7 +252,12 @@ export class Persistence {
     return this.hosts.values().reduce((sum, host) => sum + host.waiting, 0);
   }
 
-  /** What waits in the store for protocols that are not hosted here, by protocol. */
+  /** Erases what waits for actors that nobody hosts. Resolves with how many messages that were. */
+  eraseMail(of: MailOf): Promise<number> {
+    return this.#whenOpen(({ mailEraser }) => mailEraser.erase(of));
+  }
+
+  /** What waits in the store for protocols that nobody hosts, by protocol. */
   unhosted(): Readonly<Record<string, UnhostedStats>> {
     return this.#open?.unhosted.stats() ?? {};
   }

@@ -70,6 +70,9 @@ export interface Published {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** How many services can take part in a survey. */
+export const servicesMax = 1_000;
+
 /** Options of a survey. */
 export interface SurveyOptions extends SendOptions {
   /**
@@ -84,6 +87,24 @@ export interface SurveyOptions extends SendOptions {
    * @default {1_000}
    */
   readonly max?: number;
+  /**
+   * How many services take part, from 1 to 1,000: the other ones that hear the survey, and this one if it has respondents.
+   * No broker tells that, so a survey that leaves this service ends with `all` only if this is given. It has no effect on
+   * one that does not.
+   */
+  readonly services?: number;
+}
+
+/**
+ * Why a survey ended. `max`: as many replies as were wanted have come. `all`: each respondent of the moment at which it was
+ * sent has replied, abstained or failed. `deadline`: its time was up.
+ */
+export type SurveyEnd = "max" | "all" | "deadline";
+
+/** The replies to a survey, as they come. */
+export interface Replies<Reply> extends AsyncIterableIterator<Reply, SurveyEnd> {
+  /** Why the survey ended: `undefined` until then, and if it failed or its reader left it before. */
+  readonly end: SurveyEnd | undefined;
 }
 
 /**
@@ -259,13 +280,13 @@ export interface TransientContext<Name extends string, State> extends Context<Na
   /** Returns a handle that belongs to this turn, made from a retained handle, with `ask`. */
   ref<N extends string>(handle: Ref<N> | TurnRef<N>): TransientTurnRef<N>;
   /**
-   * Publishes a survey and yields the replies as they arrive, until there are `max` replies or the deadline
-   * passes. As `System.survey`.
+   * Publishes a survey and yields the replies as they arrive, until there are `max` replies, all respondents have
+   * replied, abstained or failed, or the deadline passes. As `System.survey`.
    */
   survey<Op extends Operation<"survey">>(
     operation: Op,
     ...args: Arguments<InputOf<Op>, SurveyOptions>
-  ): AsyncIterableIterator<ReplyOutputOf<Op>>;
+  ): Replies<ReplyOutputOf<Op>>;
 }
 
 /** The context type of the handlers of an actor. */

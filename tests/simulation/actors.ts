@@ -79,7 +79,10 @@ export function actorsOf(host: SimulatedHost, world: World, faultPlan: FaultPlan
           lost: (ctx, failure) => note(ctx, stage, "lost", failure),
           heard: (ctx, post) => note(ctx, stage, "heard", post),
           tick: (ctx, post) => note(ctx, stage, "tick", post),
-          poll: (ctx, job) => handle(ctx, job, stage),
+          poll: (ctx, job) => {
+            const answer = handle(ctx, job, stage);
+            return job.does === "abstain" ? undefined : answer;
+          },
           ...(stamps && { stamp: (ctx: NodeContext, job: Job) => discard(handle(ctx, job, stage)) }),
         },
         mailbox: overflow === undefined ? { capacity } : { capacity: brim, overflow },

@@ -21,6 +21,7 @@ export type Deed =
   | "hang"
   | "stuck"
   | "swell"
+  | "abstain"
   | "remind"
   | "listen"
   | "deafen"

@@ -10,7 +10,9 @@ import { TurnSlots } from "../../runtime/scheduling/turn_slots.ts";
 import { TurnLimit } from "../../runtime/turns/turn_limit.ts";
 import { GroupCommitter } from "../../runtime/durable/commits/group_committer.ts";
 import { StoreSession } from "../../runtime/durable/commits/store_session.ts";
-import type { StoredDeadLetter } from "../../runtime/durable/delivery/message_writer.ts";
+import { MessageWriter, type StoredDeadLetter } from "../../runtime/durable/delivery/message_writer.ts";
+import { Turn } from "../../runtime/turns/turn.ts";
+import { Collector } from "../../runtime/messages/builtin_protocols.ts";
 import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import type { FaultPlan } from "./fault_plan.ts";
@@ -58,6 +60,28 @@ function withDeadline(part: AtomicPart, deadlineMs: number | undefined): AtomicP
 
 /** Rules that only matter in runs with certain scenes. */
 export const sceneRules: readonly Rule[] = [
+  {
+    name: "asked-with-turn",
+    foundBy: 1,
+    says: "a topic tells with its turn how many respondents it asked",
+    faultPlan: within("surveys"),
+    code: (patches) =>
+      patches.method(
+        Turn.prototype,
+        "send",
+        (send) =>
+          function (this: Turn, to, operation, payload, parts) {
+            send.call(this, to, operation, operation.name === Collector.asked.name ? 1 : payload, parts);
+          },
+      ),
+  },
+  {
+    name: "pass-with-turn",
+    foundBy: 1,
+    says: "a respondent that gives no reply tells so in the commit that removes its message",
+    faultPlan: within("surveys"),
+    code: (patches) => patches.method(MessageWriter.prototype, "pass", () => () => {}),
+  },
   {
     name: "deadline-again",
     foundBy: 2,

@@ -19,7 +19,7 @@ import { checkLeftoverRows } from "./leftover_rows_check.ts";
 import { ScheduleCheck } from "./schedule_check.ts";
 import { isSteady, type Scene } from "./scenes.ts";
 import { uncaught } from "./uncaught.ts";
-import { respondents } from "./surveys.ts";
+import { respondents, surveyAtLast } from "./surveys.ts";
 import { Listeners } from "./listening.ts";
 import { RollingDeploy } from "./rolling_deploy.ts";
 import { probed } from "./rule.ts";
@@ -253,6 +253,10 @@ class Run {
     const restBeganMs = simulation.clock.now();
     await rest();
     const restMs = simulation.clock.now() - restBeganMs;
+    if (!failed() && this.#has("surveys")) {
+      await surveyAtLast(stage);
+      await rest();
+    }
     if (!failed() && this.#has("leaving")) { // when no actor can subscribe any more
       canceled = false;
       void leaveAll(this.#clients).then(() => canceled = true);

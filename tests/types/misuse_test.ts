@@ -319,6 +319,22 @@ const many: Cases = {
     // @ts-expect-error: a tell is not published
     return system.subscriptions(Order.add);
   },
+  "unsubscribe what does not fit": (system: System, books: Ledger) => {
+    // @ts-expect-error: `note` takes a text
+    return system.unsubscribe(Order.settled, books.at(Ledger.note));
+  },
+  "how a survey ended, misspelt": (system: System) => {
+    // @ts-expect-error: it is "all"
+    return system.survey(Carrier.quote, { grams: 5 }).end === "everybody";
+  },
+  "the number of services as a text": (system: System) => {
+    // @ts-expect-error: it is a number
+    return system.survey(Carrier.quote, { grams: 5 }, { services: "2" });
+  },
+  "the mail of a protocol by its definition": (system: System) => {
+    // @ts-expect-error: it takes a name, or a ref
+    return system.eraseMail(Order);
+  },
   "unsubscribe a function": (system: System) => {
     // @ts-expect-error: it ends with what subscribing it returned
     return system.unsubscribe(Order.settled, () => {});
