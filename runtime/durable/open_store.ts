@@ -16,6 +16,7 @@ import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableServices } from "./activations/durable_services.ts";
 import { DurableHost } from "./activations/durable_host.ts";
 import { EventLogRows } from "./delivery/event_log_rows.ts";
+import { MailEraser } from "./background/mail_eraser.ts";
 import { Membership } from "./background/membership.ts";
 import { Assignments } from "./background/assignments.ts";
 import { StoreSession } from "./commits/store_session.ts";
@@ -69,6 +70,7 @@ export interface OpenStore extends DurableServices {
   readonly surveyReplies: SurveyReplies;
   readonly log: EventLogRows;
   readonly unhosted: Unhosted;
+  readonly mailEraser: MailEraser;
   readonly assignments: Assignments;
   readonly scheduleRunner: ScheduleRunner;
   readonly durabilityCheck: DurabilityCheck;
@@ -148,15 +150,8 @@ async function begin(
   const { timers, delivery } = services;
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
-  const replies = new ReplyRows(session, replyRetentionMs);
-  const committedDelivery = new InProcessDelivery(session, delivery, localActors, () => assignments);
-  const surveyReplies = new SurveyReplies(
-    session,
-    ids,
-    (locals) => committedDelivery.deliverTransient(locals),
-  );
-  const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
-  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
+  const rows = writingOf(session, options, services, ids, localActors, () => keeping);
+  const { replies, surveyReplies, unhosted, writer, committedDelivery } = rows;
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
     writer.remote = await remote.beginRows({ session, writer, committedDelivery, deadLettered });
@@ -167,7 +162,7 @@ async function begin(
   const peerAcceptor = new PeerAcceptor(accepting);
   const stored = new DeadLetterRows(writing, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
-  const { membership, assignments } = keeping(services, writing, localActors, [
+  const keeping = keepingOf(services, writing, localActors, [
     () => replies.look(), // a notification of the watch may have been lost
     () => log.look(),
     () => surveyReplies.heartbeat(),
@@ -177,6 +172,7 @@ async function begin(
     () => scheduleRunner.run(),
     ...remote === undefined ? [] : [() => remote.heartbeat()],
   ]);
+  const { membership, assignments } = keeping;
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
@@ -197,6 +193,7 @@ async function begin(
     surveyReplies,
     log,
     unhosted,
+    mailEraser: new MailEraser(writing, { localActors, membership, unhosted }),
     assignments,
     scheduleRunner,
     durabilityCheck,
@@ -213,24 +210,59 @@ async function begin(
   };
 }
 
+/** What writes the messages, the replies and the survey replies of this instance. */
+function writingOf(
+  session: StoreSession,
+  { replyRetentionMs }: ResolvedOptions,
+  { delivery }: RuntimeServices,
+  ids: Ids,
+  localActors: LocalActors,
+  keeping: () => Keeping,
+) {
+  const committedDelivery = new InProcessDelivery(
+    session,
+    delivery,
+    localActors,
+    () => keeping().assignments,
+  );
+  const replies = new ReplyRows(session, replyRetentionMs);
+  const surveyReplies = new SurveyReplies(
+    session,
+    ids,
+    (locals) => committedDelivery.deliverTransient(locals),
+  );
+  const unhosted = new Unhosted(session, {
+    here: (protocol) => localActors.hosts.has(protocol),
+    elsewhere: (protocol) => keeping().membership.hostedElsewhere(protocol),
+  });
+  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
+  return { committedDelivery, replies, surveyReplies, unhosted, writer };
+}
+
 /** The membership of this instance among those that share the store, and the actors that are assigned to it. */
-function keeping(
+interface Keeping {
+  readonly membership: Membership;
+  readonly assignments: Assignments;
+}
+
+function keepingOf(
   services: RuntimeServices,
   writing: WritingServices,
   localActors: LocalActors,
   onHeartbeat: readonly (() => Promise<unknown>)[],
-): { readonly membership: Membership; readonly assignments: Assignments } {
+): Keeping {
   const { hosts, undelivered } = localActors;
   const { session } = writing;
+  const transient = new Set([...services.delivery.hosts.keys()].filter((name) => !name.startsWith("~")));
+  const refusedMail = new RefusedMail({ ...writing, undelivered });
   const membership: Membership = new Membership(session, {
     newName: () => services.ids.ulid(),
+    hosts: [...hosts.keys(), ...transient].filter((name) => !name.startsWith("~")),
     reborn: () => {
       assignments.forget();
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();
     },
   });
-  const transient = new Set([...services.delivery.hosts.keys()].filter((name) => !name.startsWith("~")));
-  const refusedMail = new RefusedMail({ ...writing, undelivered });
   const assignments: Assignments = new Assignments(session, membership, {
     timers: services.timers,
     protocols: [...hosts.keys(), ...transient],

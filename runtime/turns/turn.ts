@@ -5,7 +5,7 @@ import {
   requireKey,
   type SendOptions,
 } from "../language/address.ts";
-import type { SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
+import type { Replies, SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
 import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
@@ -91,6 +91,10 @@ export class Turn {
     return this.actor.services.ids.text(this.route.correlationId ?? this.messageId);
   }
 
+  get headers(): Readonly<Record<string, string>> {
+    return Object.freeze(this.route.extras?.headers ?? {}); // those of a row are plain data
+  }
+
   get attempt(): number {
     return (this.route.extras?.attempts ?? 0) + 1;
   }
@@ -161,7 +165,7 @@ export class Turn {
     this.ensureExtras.ending = "erase";
   }
 
-  survey(operation: Operation, first?: unknown, second?: SurveyOptions): AsyncIterableIterator<unknown> {
+  survey(operation: Operation, first?: unknown, second?: SurveyOptions): Replies<unknown> {
     this.requireTransient("survey");
     return this.actor.services.modes.survey(operation, first, second, this);
   }

@@ -4,6 +4,7 @@ import { transientActorOf, type TransientDeliveries } from "./transient_actors.t
 import type { FaultPlan } from "./fault_plan.ts";
 import { type StateVersion, stateVersionOf } from "./state_versions.ts";
 import type { Hanging } from "./hung.ts";
+import { limits, type TurnCheck } from "./limited.ts";
 import {
   type Answer,
   Echo,
@@ -27,6 +28,7 @@ export interface World {
   readonly healed: Set<string>;
   readonly transientDeliveries: TransientDeliveries;
   readonly hanging: Hanging;
+  readonly turns: TurnCheck;
   /** Whether fragile handlers throw. */
   readonly spoils: () => boolean;
   /** Called when a handler starts. */
@@ -77,7 +79,10 @@ export function actorsOf(host: SimulatedHost, world: World, faultPlan: FaultPlan
           lost: (ctx, failure) => note(ctx, stage, "lost", failure),
           heard: (ctx, post) => note(ctx, stage, "heard", post),
           tick: (ctx, post) => note(ctx, stage, "tick", post),
-          poll: (ctx, job) => handle(ctx, job, stage),
+          poll: (ctx, job) => {
+            const answer = handle(ctx, job, stage);
+            return job.does === "abstain" ? undefined : answer;
+          },
           ...(stamps && { stamp: (ctx: NodeContext, job: Job) => discard(handle(ctx, job, stage)) }),
         },
         mailbox: overflow === undefined ? { capacity } : { capacity: brim, overflow },
@@ -87,6 +92,7 @@ export function actorsOf(host: SimulatedHost, world: World, faultPlan: FaultPlan
           maxMs: 1_500,
           order: name === "aside" ? "aside" : "hold",
         },
+        ...(name === "brief" && limits),
         idleMs: 3_000,
       });
     },
@@ -96,6 +102,7 @@ export function actorsOf(host: SimulatedHost, world: World, faultPlan: FaultPlan
 
 function isPresent(protocol: string, { brim, deploy, scenes }: FaultPlan, { hosts }: Program): boolean {
   if (protocol === "frail") return scenes.includes("spoiled");
+  if (protocol === "brief") return scenes.includes("limited");
   if (protocol === "scroll") return deploy !== undefined;
   return protocol === "guest" ? hosts : brim > 0 || overflowOf(protocol) === undefined;
 }
@@ -105,6 +112,12 @@ function discard(done: Answer | Promise<Answer>): void | Promise<void> {
 }
 
 function handle(ctx: NodeContext, job: Job, stage: Stage): Answer | Promise<Answer> {
+  const done = begin(ctx, job, stage);
+  const counts = ctx.self.protocol as string === "brief" && done instanceof Promise;
+  return counts ? stage.world.turns.await(stage.host, ctx.signal, done) : done;
+}
+
+function begin(ctx: NodeContext, job: Job, stage: Stage): Answer | Promise<Answer> {
   const { tag, does, more = 0 } = job;
   const { host, world } = stage;
   world.ran(host.name, nameOf(ctx), tag, ctx.attempt);
@@ -117,6 +130,9 @@ function handle(ctx: NodeContext, job: Job, stage: Stage): Answer | Promise<Answ
     throw new TerminalError(`no tag<${tag}>`);
   }
   if (does === "hang") return world.hanging.wait().then(() => finish(ctx, job, stage));
+  if (does === "stuck" && ctx.attempt <= more) {
+    return world.turns.stuck(host, ctx.signal, () => finish(ctx, job, stage));
+  }
   if (does === "wait") return sleep(host.clock, more).then(() => finish(ctx, job, stage));
   return finish(ctx, job, stage);
 }

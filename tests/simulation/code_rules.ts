@@ -33,13 +33,13 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "behind-direct",
-    foundBy: 2,
+    foundBy: 33,
     says: "messages behind those that are accepted with their turns wait until these are decided",
     code: (patches) => patches.method(Admissions.prototype, "behind", () => (commit) => commit()),
   },
   {
     name: "listed-after-loaded",
-    foundBy: 2,
+    foundBy: 20,
     says:
       "a message is delivered in the process only to a receiver that was listed after its sender was loaded",
     code: (patches) =>

@@ -13,6 +13,7 @@ export const sceneNames = [
   "hundreds",
   "hung",
   "leaving",
+  "limited",
   "opening",
   "poisons",
   "presence",
@@ -35,6 +36,7 @@ const shares: Readonly<Record<Scene, number>> = {
   hundreds: 0.03,
   hung: 0.1,
   leaving: 0.2,
+  limited: 0.15,
   opening: 0.15,
   poisons: 0.05,
   presence: 0.3,
@@ -49,18 +51,20 @@ const hourMs = 3_600_000;
 const tenChecks: Partial<StoreLimits> = { checks: 10 };
 const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
 
+/** Scenes that were added later: they are drawn after all else, so that a seed draws everything else as before. */
+const drawnLast: readonly Scene[] = ["limited", "fronts"];
+const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
+
 /** Draws the scenes of a run. */
 export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
-  const drawn = sceneNames.filter((name) => name !== "fronts" && random.next() < shares[name]);
-  const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
+  const first = drawnFirst.filter((name) => random.next() < shares[name]);
   const served = random.next();
+  const alone = faultPlan.shared !== undefined; // then no other process could host what a front speaks to
+  const last = drawnLast.filter((name) => random.next() < shares[name] && !(alone && name === "fronts"));
+  const scenes = first.includes("saturated") ? ["saturated" as const] : [...first, ...last];
   const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
-  // Drawn last and only for processes that share a store, so that other runs are as they were without this scene.
-  const fronts = faultPlan.shared === undefined && !drawn.includes("saturated") &&
-    random.next() < shares.fronts;
-  const all = fronts ? [...scenes, "fronts" as const] : scenes;
-  return all.reduce(withScene, { ...faultPlan, ...checks, ...strict });
+  return scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
 }
 
 /** A fault plan with one of the scenes. */

@@ -11,6 +11,7 @@ import type { FaultPlan } from "./fault_plan.ts";
 import { hundreds } from "./hundreds.ts";
 import { hung } from "./hung.ts";
 import { leaving } from "./leaving.ts";
+import { limited } from "./limited.ts";
 import { type Listeners, listening } from "./listening.ts";
 import { poisons } from "./poisons.ts";
 import { reminders } from "./reminders.ts";
@@ -46,6 +47,7 @@ export function workloadsOf(
     hundreds,
     hung,
     leaving,
+    limited,
     poisons,
     reminders,
     saturated,

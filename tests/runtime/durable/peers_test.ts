@@ -486,12 +486,20 @@ onEach(["sqlite"], "asks that follow each other do not wait for slow polls", asy
   for (const ms of times.slice(1)) assert.ok(ms <= 10, `they took ${times.join(", ")} ms`);
 });
 
-onEach(kinds, "what waits for a peer is counted while nobody hosts it", async (stage) => {
-  const front = await stage.start([], { peers: [Worker] });
-  await ref(front, "ada").tell(Worker.note, "waits");
-  await stage.pass(10_000);
-  assert.deepEqual(front.stats().unhosted, { worker: { actors: 1, waiting: 1 } });
-  await stage.start([worker()]);
-  await stage.pass(10_000);
-  assert.deepEqual(front.stats().unhosted, {});
-});
+onEach(
+  kinds,
+  "what waits for a peer is counted while nobody hosts it, and can be erased then",
+  async (stage) => {
+    const front = await stage.start([], { peers: [Worker] });
+    await ref(front, "ada").tell(Worker.note, "waits");
+    await stage.pass(10_000);
+    assert.deepEqual(front.stats().unhosted, { worker: { actors: 1, waiting: 1 } });
+    assert.equal(await front.eraseMail({ protocol: "worker" }), 1);
+    await ref(front, "ada").tell(Worker.note, "waits again");
+    await stage.pass(10_000);
+    assert.deepEqual(front.stats().unhosted, { worker: { actors: 1, waiting: 1 } });
+    await stage.start([worker()]);
+    await stage.pass(10_000);
+    assert.deepEqual(front.stats().unhosted, {});
+  },
+);
