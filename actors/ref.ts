@@ -1,6 +1,7 @@
 import type { Activation } from "../runtime/activations/activation.ts";
 import { type Address, type Ref, requireKey } from "../runtime/language/address.ts";
-import type { AskOptions, SendOptions, SubmitOptions } from "../runtime/language/address.ts";
+import type { AskOptions, SubmitOptions, TellOptions } from "../runtime/language/address.ts";
+import type { DelayOptions } from "../runtime/language/when.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Target } from "../runtime/target.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -28,7 +29,7 @@ export class ActorRef implements Target, Handle {
     this.target = found;
   }
 
-  tell(operation: Operation, payload?: unknown, options?: SendOptions): Promise<void> {
+  tell(operation: Operation, payload?: unknown, options?: TellOptions): Promise<void> {
     return tell(this.services, this, operation, payload, options);
   }
 
@@ -39,7 +40,7 @@ export class ActorRef implements Target, Handle {
   submit(
     operation: Operation,
     payload?: unknown,
-    options?: SubmitOptions<unknown>,
+    options?: SubmitOptions<unknown> & DelayOptions,
   ): Promise<Ticket<unknown>> {
     return submit(this.services, this, operation, payload, options);
   }

@@ -2,6 +2,7 @@ import type { IngressSendOptions } from "../runtime/language/ingress_options.ts"
 import { abortable } from "@std/async/abortable";
 import type { Address, SubmitOptions } from "../runtime/language/address.ts";
 import { NotFoundError, type PosthornError, ReplyPendingError } from "../runtime/base/errors.ts";
+import type { DelayOptions } from "../runtime/language/when.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
@@ -37,7 +38,7 @@ export function submit(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
+  options: (SubmitOptions<unknown> & DelayOptions & IngressSendOptions) | undefined,
 ): Promise<Ticket<unknown>> {
   try {
     const request = { to, operation, payload, options };
@@ -92,7 +93,7 @@ function submitInMemory(runtime: Runtime, request: SubmitRequest): Promise<Ticke
 /** Keeps the reply of a request. If there is no room, but the request could never be accepted, throws the reason of that. */
 function openReply(runtime: Runtime, to: Target, route: Route, payload: unknown, key: string): KeptReply {
   try {
-    return runtime.replies.open(key, route.extras?.caller);
+    return runtime.replies.open(key, route.extras?.caller, route.extras?.delay?.delayMs);
   } catch (error) {
     runtime.delivery.requireAcceptable(to, route.operation, payload);
     throw error;

@@ -1,4 +1,4 @@
-import type { SendOptions } from "../runtime/language/address.ts";
+import type { TellOptions } from "../runtime/language/address.ts";
 import { Envelope, isReplyTarget, type Route } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Target } from "../runtime/target.ts";
@@ -17,7 +17,7 @@ export function tell(
   to: Target,
   operation: Operation,
   payload: unknown,
-  options: SendOptions | undefined,
+  options: TellOptions | undefined,
 ): Promise<void> {
   try {
     if (options !== undefined) return acceptOnce(runtime, to, runtime.route(operation, { options }), payload);

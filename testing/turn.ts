@@ -1,6 +1,6 @@
 import type { Actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address } from "../runtime/language/address.ts";
-import type { When } from "../runtime/language/context.ts";
+import type { When } from "../runtime/language/when.ts";
 import { isReplyTarget, namedOperation, Route } from "../runtime/messages/envelope.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
 import {
@@ -13,6 +13,7 @@ import type { Operation } from "../runtime/language/protocol.ts";
 import { parse } from "../runtime/language/parse.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
 import { Turn } from "../runtime/turns/turn.ts";
+import { CronTimes } from "../runtime/turns/cron_times.ts";
 import type { RouteParts, TurnDelivery, TurnModes, TurnServices } from "../runtime/turns/turn_services.ts";
 import { Ids } from "../runtime/messages/ids.ts";
 import { Timers } from "../runtime/scheduling/timers.ts";
@@ -225,6 +226,7 @@ function addresses({ replyTo, extras }: Route): { replyTo?: Address; failTo?: Ad
 class LoneHost implements TurnServices {
   readonly clock: VirtualClock;
   readonly timers: Timers;
+  readonly cron = new CronTimes();
   readonly ids: Ids;
   readonly delivery: TurnDelivery = {
     place: () => false,

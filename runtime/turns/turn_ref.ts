@@ -1,4 +1,5 @@
-import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "../language/address.ts";
+import type { ActorId, Address, AskOptions, SubmitOptions, TellOptions } from "../language/address.ts";
+import type { DelayOptions } from "../language/when.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
 import type { Operation } from "../language/protocol.ts";
@@ -29,11 +30,11 @@ export class TurnActorRef implements Handle {
     this.target = found;
   }
 
-  tell(operation: Operation, payload?: unknown, options?: SendOptions): void {
+  tell(operation: Operation, payload?: unknown, options?: TellOptions): void {
     this.turn.send(this.receiver, operation, payload, options && { options });
   }
 
-  submit(operation: Operation, payload?: unknown, options?: SubmitOptions<unknown>): string {
+  submit(operation: Operation, payload?: unknown, options?: SubmitOptions<unknown> & DelayOptions): string {
     const given = options?.id;
     const replyTo = options?.replyTo === undefined ? undefined : givenAddress(options.replyTo);
     const failTo = options?.failTo === undefined ? undefined : givenAddress(options.failTo);
@@ -52,7 +53,7 @@ export class TurnActorRef implements Handle {
       replyTo: { ...reply, operation: Reply.arrive.name },
       failTo: failTo ?? { ...reply, operation: Reply.refuse.name },
     });
-    if (first === undefined) this.turn.send(reply, Reply.open, undefined);
+    if (first === undefined) this.turn.send(reply, Reply.open, route.extras?.delay?.delayMs);
     this.turn.post(to, route, payload);
     return reply.key;
   }

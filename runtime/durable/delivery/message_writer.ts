@@ -13,6 +13,7 @@ import { deadPrefix, indexKey, mailPrefix } from "../rows/keys.ts";
 import type { CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, type MessageHeader, NewMessage, type QueuedMessage } from "../rows/queued_message.ts";
+import type { DelayedRows } from "./delayed_rows.ts";
 import type { RemoteRows, Unsent } from "./remote_rows.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import type { Unhosted } from "./unhosted.ts";
@@ -77,6 +78,7 @@ export class MessageWriter {
   readonly #surveyReplies: SurveyReplies;
   readonly #hostLookup: HostLookup;
   readonly #unhosted: Unhosted;
+  readonly #delayed: DelayedRows;
   readonly #ids: Ids;
   /** What goes to other services; absent if the system has no transport. */
   remote: RemoteRows | undefined = undefined;
@@ -87,6 +89,7 @@ export class MessageWriter {
     surveyReplies: SurveyReplies,
     hostLookup: HostLookup,
     unhosted: Unhosted,
+    delayed: DelayedRows,
     ids: Ids,
   ) {
     this.#session = session;
@@ -94,6 +97,7 @@ export class MessageWriter {
     this.#surveyReplies = surveyReplies;
     this.#hostLookup = hostLookup;
     this.#unhosted = unhosted;
+    this.#delayed = delayed;
     this.#ids = ids;
   }
 
@@ -105,12 +109,25 @@ export class MessageWriter {
     if (to.protocol === Collector.take.protocol && this.#surveyReplies.isForAnotherInstance(to.key)) {
       return this.#surveyReplies.write(writeSet, to.key, route, payload);
     }
+    if (route.extras?.delay !== undefined) return this.#delay(writeSet, to, route, payload, from);
     if (this.#hostLookup.hosting(to.protocol) === "transient") {
       return void writeSet.transientMessages.push({ to, route, payload });
     }
     const id = this.#ids.text(route.extras?.id ?? this.#ids.next());
     if (this.remote === undefined) return this.#toMailbox(writeSet, { to, route, payload, id });
     this.#postWith(this.remote, writeSet, { to, route, payload, id }, from);
+  }
+
+  /** Adds a delayed message of a turn to a commit, wherever it will go. */
+  #delay(writeSet: WriteSet, to: ActorId, route: Route, payload: unknown, from: ActorId | undefined): void {
+    const id = this.#ids.text(route.extras?.id ?? this.#ids.next());
+    const outgoing = { to, route, payload, id };
+    try {
+      const unsent = this.#delayed.write(writeSet, outgoing, from);
+      if (unsent !== undefined) this.undelivered(writeSet, outgoing, unsent);
+    } catch (error) {
+      this.#unsendable(writeSet, outgoing, error);
+    }
   }
 
   /** Adds a message to a commit if other services may get it. */

@@ -1,0 +1,19 @@
+import type { Delivery } from "./delivery.ts";
+import type { Envelope } from "./messages/envelope.ts";
+import { shownName } from "./messages/shown_name.ts";
+
+/** Sends a dead letter again that is kept in memory. Throws, or rejects, with what a send throws. */
+export function resend(
+  delivery: Delivery,
+  { operation, key, payload, routeAgain }: Envelope,
+): void | Promise<void> {
+  const { persistence, remote } = delivery;
+  delivery.requireRunning(`accept ${shownName(operation, key)}`);
+  const to = { protocol: operation.protocol, key };
+  const here = persistence?.has(to.protocol) ? undefined : delivery.elsewhere;
+  const elsewhere = remote?.takes(to) ? remote : here;
+  const sent = elsewhere?.takes(to)
+    ? elsewhere.send(to, routeAgain, payload)
+    : delivery.accept(to, operation, payload, routeAgain);
+  return sent?.then(() => {});
+}
