@@ -215,8 +215,8 @@ export class System implements AsyncDisposable {
    * payload) goes on, and a changed one replaces it, so a program may set it at each start. Resolves when it is set: in
    * memory, or with the commit of the turn.
    *
-   * Throws a `RangeError` if the name or the time is invalid, and rejects as {@linkcode Ref.ask} does if the actor does
-   * not set it; with a {@linkcode LimitExceededError} (`too-many-schedules`) if it has 1,000 others. Only actors that this
+   * Rejects with a `RangeError` if the name or the time is invalid, as {@linkcode Ref.ask} does if the actor does not set
+   * it, and with a {@linkcode LimitExceededError} (`too-many-schedules`) if it has 1,000 others. Only actors that this
    * system hosts can be scheduled for.
    *
    * @example

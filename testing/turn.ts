@@ -2,6 +2,7 @@ import type { Actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address } from "../runtime/language/address.ts";
 import type { When } from "../runtime/language/when.ts";
 import { isReplyTarget, namedOperation, Route } from "../runtime/messages/envelope.ts";
+import { delayOf } from "../runtime/messages/delay.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
 import {
   Publication,
@@ -69,6 +70,8 @@ export interface SentMessage extends ActorId {
   readonly id: string;
   /** The payload as it was sent: the input of the schema. */
   readonly payload: unknown;
+  /** When it is due, in milliseconds since 1970; absent if it is not delayed. */
+  readonly dueMs?: number;
   /** The address that receives the reply, if the turn set one. */
   readonly replyTo?: Address;
   /** The address that receives a failure, if the turn set one. */
@@ -198,6 +201,7 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
       operation: route.operation.name,
       id: String(route.extras?.id ?? host.ids.ulid()),
       payload,
+      ...(route.extras?.delay !== undefined && { dueMs: route.extras.delay.dueMs }),
       ...addresses(route),
     })),
     published: published.map(({ operation, payload }) => ({ event: operation, payload })),
@@ -261,6 +265,7 @@ class LoneHost implements TurnServices {
     return new Route(operation, cause?.messageId, correlationId, replyTo, undefined, {
       id,
       failTo,
+      delay: options && delayOf(operation, options, this.clock),
       headers: options?.headers === undefined ? undefined : givenHeaders(options.headers),
     });
   }

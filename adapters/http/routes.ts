@@ -1,11 +1,11 @@
 import type { AskOptions } from "../../runtime/language/address.ts";
 import type { SurveyOptions } from "../../runtime/language/context.ts";
+import type { DelayOptions } from "../../runtime/language/when.ts";
 import type { IngressSendOptions } from "../../runtime/language/ingress_options.ts";
 import type { Context } from "hono";
 import { PosthornError, ReplyPendingError, StoppedError } from "../../runtime/base/errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../../runtime/language/protocol.ts";
 import { StoreError } from "../../runtime/base/store_errors.ts";
-import { parseSubjectPattern } from "../../runtime/language/subject.ts";
 import { type AnswerHeaders, Answers } from "./answers.ts";
 import { readPayload, wantsSuperjson } from "./body/body.ts";
 import type { Callers } from "./caller.ts";
@@ -13,7 +13,14 @@ import type { Exposure } from "./exposure.ts";
 import type { Failures } from "./failures.ts";
 import type { Feed, FeedReader, FeedStart } from "./streams/feed.ts";
 import type { IngressBounds, IngressOptions } from "./options.ts";
-import { idempotencyKey, integerParameter, pathBefore, preferredWaitSeconds } from "./parameters.ts";
+import {
+  delayParameter,
+  idempotencyKey,
+  integerParameter,
+  pathBefore,
+  preferredWaitSeconds,
+  subjectPattern,
+} from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
 
@@ -89,6 +96,7 @@ export class Routes {
     const id = idempotencyKey(context);
     const found = this.#caller(context, id !== undefined || operation.mode !== "ask");
     const caller = typeof found === "string" ? found : await found;
+    const delay = this.#delay(context, operation.mode !== "ask");
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
@@ -111,7 +119,7 @@ export class Routes {
       return await this.#answers.value(context, await ref.ask(asking, payload, options), headers);
     }
     const headers: AnswerHeaders = {};
-    const options = this.#named(context, id, caller, bytes, headers);
+    const options = { ...this.#named(context, id, caller, bytes, headers), ...delay };
     if (operation.mode === "tell") {
       await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
       return this.#answers.accepted(context, options.id, headers);
@@ -150,6 +158,7 @@ export class Routes {
     let bytes: number | undefined;
     const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
+    this.#delay(context, false);
     const headers: AnswerHeaders = {};
     const options = this.#named(context, id, await this.#caller(context, true), bytes, headers);
     await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
@@ -269,6 +278,11 @@ export class Routes {
     return await (this.#callers ??= new Callers()).of(context);
   }
 
+  /** The delay that a request asks for. Throws a `RequestError` if it asks for one where there is none. */
+  #delay(context: Context, delays: boolean): DelayOptions {
+    return delayParameter(context, delays, this.#system.clock.now(), this.#options.delayMsMax);
+  }
+
   /** The options of a message whose response contains its id: a new one if the client gave none. */
   #named(
     context: Context,
@@ -359,17 +373,6 @@ async function textOfCaller(found: Promise<string>): Promise<string> {
   if (typeof caller === "string") return caller;
   const got = caller === null ? "null" : typeof caller;
   throw new TypeError(`The option caller of an ingress must return text: it returned ${got}`);
-}
-
-function subjectPattern(context: Context): readonly string[] | undefined {
-  const subject = context.req.query("subject");
-  if (subject === undefined) return undefined;
-  try {
-    return parseSubjectPattern(subject);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new RequestError(400, "invalid-subject", error.message);
-  }
 }
 
 type FeedParts = readonly [

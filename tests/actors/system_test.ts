@@ -143,6 +143,7 @@ Deno.test("every accepted message is counted as done, dead, waiting or running",
     dead: 1,
     waiting: 0,
     running: 0,
+    delayed: 0,
     lateReplies: 0,
   }]);
 
