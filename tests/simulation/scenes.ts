@@ -8,6 +8,7 @@ export const sceneNames = [
   "callers",
   "crowded",
   "deadlines",
+  "delays",
   "hours",
   "hundreds",
   "hung",
@@ -29,6 +30,7 @@ const shares: Readonly<Record<Scene, number>> = {
   callers: 0.2,
   crowded: 0.02,
   deadlines: 0.2,
+  delays: 0.15,
   hours: 0.1,
   hundreds: 0.03,
   hung: 0.1,
@@ -49,18 +51,23 @@ const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, check
 
 /** Draws the scenes of a run. */
 export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
-  const drawn = sceneNames.filter((name) => random.next() < shares[name]);
+  const drawn = sceneNames.filter((name) => name !== "delays" && random.next() < shares[name]);
   const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
   const served = random.next();
   const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
-  return scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
+  const plan = scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
+  // It came later: drawn behind the others, it leaves the runs without it as they were.
+  return random.next() < shares.delays && !plan.scenes.includes("saturated")
+    ? withScene(plan, "delays")
+    : plan;
 }
 
 /** A fault plan with one of the scenes. */
 export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
   // A false "ended" can only be excluded if there are no other faults.
   const others = faultPlan.scenes.filter((name) => name !== scene && name !== "saturated");
+  if (scene === "delays" && faultPlan.scenes.includes("hours")) return faultPlan; // their due times are hours apart
   const scenes = scene === "saturated" ? [scene] : [...others, scene];
   const added: FaultPlan = { ...faultPlan, scenes };
   switch (scene) {
@@ -69,6 +76,7 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
     case "hours": // the wait of an unknown operation is measured by clocks that are nearly the same
       return {
         ...added,
+        scenes: scenes.filter((name) => name !== "delays"),
         deploy: undefined,
         process: { ...faultPlan.process, clocksApartMs: 2 * hourMs },
       };
