@@ -14,6 +14,7 @@ export type DelayedParts = Pick<
   | "deduplication"
   | "deliverAny"
   | "envelope"
+  | "find"
   | "persistence"
   | "requireAcceptable"
   | "undeliverable"
@@ -26,11 +27,10 @@ export class DelayedDelivery {
 
   constructor(limits: ResolvedOptions["limits"], timers: Timers, delivery: DelayedParts) {
     this.#delivery = delivery;
-    this.#sends = new DelayedSends(
-      limits,
-      timers,
-      (to, route, payload) => delivery.deliverAny(to, route, payload),
-    );
+    this.#sends = new DelayedSends(limits, timers, {
+      isFull: (to, route) => this.#isFull(to, route),
+      send: (to, route, payload) => delivery.deliverAny(to, route, payload),
+    });
   }
 
   /** How many wait in memory. */
@@ -65,6 +65,13 @@ export class DelayedDelivery {
     } catch (error) {
       refuse(error);
     }
+  }
+
+  /** Whether the mailbox of an actor in memory is full, also for messages of turns, and the deadline has not passed. */
+  #isFull({ protocol, key }: ActorId, { deadline }: Route): boolean {
+    const { host, length } = this.#delivery.find(protocol, key) ?? {};
+    if (host === undefined || length! < host.turnCapacity) return false;
+    return (deadline?.atMs ?? Infinity) > host.services.clock.now();
   }
 
   /** The system has stopped: makes dead letters of those that wait in memory. Returns how many. */

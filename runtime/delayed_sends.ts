@@ -9,9 +9,19 @@ import type { Timer, Timers } from "./scheduling/timers.ts";
 
 /** A message that waits, and its size. */
 interface Waiting extends Outgoing {
-  readonly timer: Timer;
+  timer: Timer;
   readonly bytes: number;
 }
+
+/** Whom the messages are sent to when they are due. */
+export interface DelayedReceivers {
+  /** Whether there is no room for a message now: then it waits for longer. */
+  isFull(to: ActorId, route: Route): boolean;
+  send(to: ActorId, route: Route, payload: unknown): void;
+}
+
+/** When a message that found no room looks again. */
+const fullRetryMs = 1_000;
 
 /**
  * The messages that wait in memory until they are due. One bound holds for all of them, and callers share it as they
@@ -20,20 +30,15 @@ interface Waiting extends Outgoing {
 export class DelayedSends {
   readonly #bounds: ResolvedOptions["limits"];
   readonly #timers: Timers;
-  readonly #send: (to: ActorId, route: Route, payload: unknown) => void;
+  readonly #receivers: DelayedReceivers;
   readonly #waiting = new Set<Waiting>();
   readonly #callers = new Map<string, number>();
   #bytes = 0;
 
-  /** `send` gets each message when it is due. */
-  constructor(
-    bounds: ResolvedOptions["limits"],
-    timers: Timers,
-    send: (to: ActorId, route: Route, payload: unknown) => void,
-  ) {
+  constructor(bounds: ResolvedOptions["limits"], timers: Timers, receivers: DelayedReceivers) {
     this.#bounds = bounds;
     this.#timers = timers;
-    this.#send = send;
+    this.#receivers = receivers;
   }
 
   /** How many wait. */
@@ -51,11 +56,13 @@ export class DelayedSends {
         `Cannot delay ${shownName(route.operation, key)}: ${why}`,
       );
     }
-    const timer = this.#timers.set(delay!.delayMs, () => {
-      this.#remove(waiting);
-      this.#send(waiting.to, dueRoute(route), payload);
-    });
-    const waiting: Waiting = { to: { protocol, key }, route, payload, timer, bytes };
+    const waiting: Waiting = {
+      to: { protocol, key },
+      route,
+      payload,
+      timer: this.#timers.set(delay!.delayMs, () => this.#due(waiting)),
+      bytes,
+    };
     this.#waiting.add(waiting);
     this.#bytes += bytes;
     if (caller !== undefined) this.#callers.set(caller, (this.#callers.get(caller) ?? 0) + 1);
@@ -77,6 +84,16 @@ export class DelayedSends {
     const all = [...this.#waiting];
     for (const waiting of all) this.#remove(waiting);
     return all.map((waiting) => ({ ...waiting, route: dueRoute(waiting.route) }));
+  }
+
+  #due(waiting: Waiting): void {
+    const { to, route, payload } = waiting;
+    if (this.#receivers.isFull(to, route)) {
+      waiting.timer = this.#timers.set(fullRetryMs, () => this.#due(waiting));
+      return;
+    }
+    this.#remove(waiting);
+    this.#receivers.send(to, dueRoute(route), payload);
   }
 
   #remove(waiting: Waiting): void {

@@ -18,6 +18,8 @@ import * as z from "zod";
 
 const Box = protocol("box", {
   put: tell(z.string()),
+  hold: tell(unchecked<Promise<void>>()),
+  fill: tell(z.string()),
   begin: tell(unchecked<{ readonly text: string; readonly afterMs: number; readonly id?: string }>()),
   relay: tell(unchecked<{ readonly text: string; readonly afterMs: number }>()),
   double: submit(z.number(), z.number()),
@@ -29,25 +31,30 @@ interface State {
   readonly texts: readonly string[];
 }
 
-const box = actor(Box, {
-  state: (): State => ({ texts: [] }),
-  on: {
-    put: (ctx, text) => put(ctx, text),
-    begin: (ctx, { text, afterMs, id }) =>
-      ctx.ref(Box, "other").tell(Box.put, text, { afterMs, ...(id !== undefined && { id }) }),
-    relay: (ctx, { text, afterMs }) =>
-      void ctx.ref(Box, "other").submit(Box.double, Number(text), {
-        afterMs,
-        failTo: ctx.self.at(Box.failed),
-      }),
-    double: (ctx, number) => {
-      put(ctx, `double ${number}`);
-      return number * 2;
+const boxOf = (capacity?: number) =>
+  actor(Box, {
+    state: (): State => ({ texts: [] }),
+    on: {
+      put: (ctx, text) => put(ctx, text),
+      hold: (_ctx, until) => until,
+      begin: (ctx, { text, afterMs, id }) =>
+        ctx.ref(Box, "other").tell(Box.put, text, { afterMs, ...(id !== undefined && { id }) }),
+      relay: (ctx, { text, afterMs }) =>
+        void ctx.ref(Box, "other").submit(Box.double, Number(text), {
+          afterMs,
+          failTo: ctx.self.at(Box.failed),
+        }),
+      double: (ctx, number) => {
+        put(ctx, `double ${number}`);
+        return number * 2;
+      },
+      failed: (ctx, { code }) => put(ctx, code),
+      read: (ctx) => [...ctx.state.texts],
+      fill: (ctx, text) => ctx.ref(Box, "ada").tell(Box.put, text),
     },
-    failed: (ctx, { code }) => put(ctx, code),
-    read: (ctx) => [...ctx.state.texts],
-  },
-});
+    mailbox: { capacity },
+  });
+const box = boxOf();
 
 function put(ctx: { state: State }, text: string): void {
   ctx.state = { texts: [...ctx.state.texts, text] };
@@ -229,4 +236,27 @@ Deno.test("a stop makes dead letters of what was delayed, and the submitter hear
   assert.equal((await report).left, 2);
   await assert.rejects(reply, { code: "stopping" });
   assert.deepEqual(system.deadLetters.list().map(({ reason }) => reason), ["stopping", "stopping"]);
+});
+
+Deno.test("a delayed message that finds its mailbox full waits for room, until its deadline", async () => {
+  const { clock, system, ada, read } = begin({ actors: [boxOf(1)] });
+  await using _ = system;
+  const held = Promise.withResolvers<void>();
+  await ada.tell(Box.hold, held.promise);
+  await clock.settle();
+  const writer = system.ref(Box, "writer");
+  for (let n = 0; n < 10; n++) {
+    await writer.tell(Box.fill, String(n));
+    await clock.settle();
+  }
+  await ada.tell(Box.put, "in time", { afterMs: 1_000, timeoutMs: 60_000 });
+  await ada.tell(Box.put, "too late", { afterMs: 1_000, timeoutMs: 2_000 });
+  await clock.advance(10_000);
+  assert.deepEqual([system.stats().delayed, system.deadLetters.list().map(({ reason }) => reason)], [
+    1,
+    ["mailbox-full"],
+  ]);
+  held.resolve();
+  await clock.advance(1_000);
+  assert.equal((await read()).at(-1), "in time");
 });

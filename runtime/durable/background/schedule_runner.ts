@@ -82,6 +82,10 @@ export class ScheduleRunner {
   async #fire(due: Entry, nowMs: number): Promise<void> {
     const { actor, name } = scheduled(due.key);
     const found = await this.#read(due);
+    if (found !== undefined && this.#waits(found, nowMs)) {
+      this.#session.probes?.reach("a delayed message waits for room");
+      return this.wakeAt(nowMs + this.#session.traits.heartbeatMs);
+    }
     let writeSet = removalOf(due);
     if (found !== undefined) { // if not, it was cancelled or set anew
       try {
@@ -118,6 +122,12 @@ export class ScheduleRunner {
       this.#session.onUnreadable(row?.key ?? due.key, error);
       return undefined;
     }
+  }
+
+  /** Whether a delayed message waits for longer, because there is no room for it now. It was accepted, and is not lost. */
+  #waits({ head: { delayed, dueMs, to } }: DueSchedule, nowMs: number): boolean {
+    if (delayed === undefined || dueMs + (delayed.timeoutMs ?? Infinity) <= nowMs) return false;
+    return this.#services.writer.isFull(to);
   }
 
   #send(writeSet: WriteSet, schedule: DueSchedule, nowMs: number): void {

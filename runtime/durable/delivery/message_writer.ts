@@ -153,6 +153,13 @@ export class MessageWriter {
     this.#toMailbox(writeSet, outgoing);
   }
 
+  /** Whether a message of a turn would find no room now, in its mailbox or in the outbox to another service. */
+  isFull(to: ActorId): boolean {
+    if (this.remote?.takes(to)) return this.remote.isFull(to);
+    const room = this.#roomFor(to);
+    return room !== undefined && room.waiting >= room.capacity;
+  }
+
   /** Adds a publication to a commit for other services. Throws why it can never be sent. */
   publishAway(writeSet: WriteSet, route: Route, publication: Publication, id: string, from?: ActorId): void {
     const unsent = this.remote!.publish(writeSet, route, publication, id, from);
@@ -266,17 +273,23 @@ export class MessageWriter {
     const { to } = outgoing;
     try {
       const draft = this.draft(outgoing);
-      const hosting = this.#hostLookup.hosting(to.protocol);
-      const room = (hosting === "durable" ? this.#hostLookup : this.#unhosted).roomFor(to);
+      const room = this.#roomFor(to);
       if (room === undefined) return this.deliver(writeSet, to, draft);
       const waiting = room.waiting + sentWith(writeSet, to, room.capacity - room.waiting);
       if (waiting < room.capacity) return this.deliver(writeSet, to, draft);
       const full = `the mailbox holds ${waiting} of ${room.capacity} messages`;
-      const why = hosting !== "no" ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
+      const why = this.#hostLookup.hosting(to.protocol) !== "no"
+        ? full
+        : `${full}, and this system hosts no actor of ${to.protocol}`;
       this.undelivered(writeSet, outgoing, { text: draft.text, reason: "mailbox-full", why });
     } catch (error) {
       this.#unsendable(writeSet, outgoing, error);
     }
+  }
+
+  #roomFor(to: ActorId): { readonly waiting: number; readonly capacity: number } | undefined {
+    const durable = this.#hostLookup.hosting(to.protocol) === "durable";
+    return (durable ? this.#hostLookup : this.#unhosted).roomFor(to);
   }
 
   /** What its schema or its `subject` throws is a failure of this message, and not of its sender. */

@@ -295,8 +295,7 @@ class ServicesRun {
           const { from = `${service}/`, n, tag } = fromText(text) as Job; // a failure does not say who failed
           const dead = { to: `${service}/${key}`, from, n, tag, operation };
           // The topic beside the subscriber has sent it, whoever has published it.
-          const beside = from.startsWith(`${service}/`) || from.startsWith(`${service}-later-`);
-          if (operation === "heard" || beside) died.push(dead);
+          if (operation === "heard" || from.startsWith(`${service}/`)) died.push(dead);
           if (died.at(-1) === dead) continue;
         }
         this.fail(`${service} has a dead letter ${reason}: ${textOf(row)}`);
