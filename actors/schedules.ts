@@ -1,3 +1,5 @@
+import type { Activation } from "../runtime/activations/activation.ts";
+import type { MemoryHost } from "../runtime/activations/memory_host.ts";
 import { type ActorId, type Address, requireKey } from "../runtime/language/address.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import type { When } from "../runtime/language/when.ts";
@@ -65,10 +67,9 @@ export async function* schedulesOf(
   let looked = 0;
   for (const host of runtime.delivery.hosts.values()) {
     if (host.name.startsWith("~") || (of !== undefined && of.protocol !== host.name)) continue;
-    for (const activation of host.activations()) {
+    for (const activation of activationsOf(host, of?.key)) {
       if (++looked % lookedAtOnce === 0) await runtime.scheduler.turn();
       const { protocol, key } = activation;
-      if (of?.key !== undefined && of.key !== key) continue;
       for (const { name, when, to, dueMs } of activation.scheduled) {
         yield {
           actor: { protocol, key },
@@ -81,6 +82,13 @@ export async function* schedulesOf(
     }
   }
   if (runtime.persistence !== undefined) yield* runtime.persistence.schedules(of);
+}
+
+/** The actors of a host, or the one of a key. */
+function activationsOf(host: MemoryHost, key: string | undefined): Iterable<Activation> {
+  if (key === undefined) return host.activations();
+  const found = host.find(key);
+  return found === undefined ? [] : [found];
 }
 
 /** Lets an actor change a schedule in a turn of its own. */

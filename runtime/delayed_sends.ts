@@ -2,6 +2,7 @@ import type { ActorId } from "./language/address.ts";
 import { turnRoom } from "./activations/memory_host.ts";
 import { LimitExceededError } from "./base/errors.ts";
 import { isReplyTarget, Route } from "./messages/envelope.ts";
+import { Reply } from "./messages/builtin_protocols.ts";
 import type { Outgoing } from "./messages/outbox.ts";
 import { shownName } from "./messages/shown_name.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
@@ -32,6 +33,8 @@ export class DelayedSends {
   readonly #timers: Timers;
   readonly #receivers: DelayedReceivers;
   readonly #waiting = new Set<Waiting>();
+  /** The requests among them, by the keys of their replies. */
+  readonly #requests = new Map<string, Waiting>();
   readonly #callers = new Map<string, number>();
   #bytes = 0;
 
@@ -64,19 +67,18 @@ export class DelayedSends {
       bytes,
     };
     this.#waiting.add(waiting);
+    const replyKey = keptReplyOf(route);
+    if (replyKey !== undefined) this.#requests.set(replyKey, waiting);
     this.#bytes += bytes;
     if (caller !== undefined) this.#callers.set(caller, (this.#callers.get(caller) ?? 0) + 1);
   }
 
   /** Takes back the request whose reply is kept under that key. Returns it, if it still waits. */
   take(replyKey: string): Outgoing | undefined {
-    for (const waiting of this.#waiting) {
-      const { replyTo } = waiting.route;
-      if (replyTo === undefined || isReplyTarget(replyTo) || replyTo.key !== replyKey) continue;
-      this.#remove(waiting);
-      return { ...waiting, route: dueRoute(waiting.route) };
-    }
-    return undefined;
+    const waiting = this.#requests.get(replyKey);
+    if (waiting === undefined) return undefined;
+    this.#remove(waiting);
+    return { ...waiting, route: dueRoute(waiting.route) };
   }
 
   /** Removes and returns all of them, because the system has stopped. */
@@ -99,6 +101,8 @@ export class DelayedSends {
   #remove(waiting: Waiting): void {
     waiting.timer.cancel();
     this.#waiting.delete(waiting);
+    const replyKey = keptReplyOf(waiting.route);
+    if (replyKey !== undefined) this.#requests.delete(replyKey);
     this.#bytes -= waiting.bytes;
     const { caller } = waiting.route.extras!;
     if (caller === undefined) return;
@@ -119,6 +123,14 @@ export class DelayedSends {
     if (own < most - size) return undefined;
     return `${own} of ${most} delayed messages of its caller wait, and ${most - size} are left for all`;
   }
+}
+
+/** The key of the reply that is kept for a request. */
+function keptReplyOf({ replyTo }: Route): string | undefined {
+  if (replyTo === undefined || isReplyTarget(replyTo) || replyTo.protocol !== Reply.open.protocol) {
+    return undefined;
+  }
+  return replyTo.key;
 }
 
 /** The route of a message that is due: it was recognised as no repeat when it was accepted. */

@@ -47,7 +47,9 @@ export function delayParameter(
   }
   const [, time, zone] = timePattern.exec(at!) ?? [];
   const atMs = Date.parse(`${time}${zone?.replace(" ", "+")}`);
-  if (Number.isNaN(atMs)) throw invalid("at", "a time with its zone, as 2030-01-31T02:00:00Z", at!);
+  const isDate = !Number.isNaN(atMs) &&
+    new Date(`${time.slice(0, 10)}T00:00Z`).toISOString().startsWith(time.slice(0, 10));
+  if (!isDate) throw invalid("at", "a time with its zone, as 2030-01-31T02:00:00Z", at!);
   if (atMs - nowMs <= most) return { at: new Date(atMs) };
   throw invalid("at", `at most ${most} ms from now`, at!);
 }

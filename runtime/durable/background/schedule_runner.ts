@@ -9,10 +9,11 @@ import type { CronTimes } from "../../turns/cron_times.ts";
 import type { DelayedRows } from "../delivery/delayed_rows.ts";
 import type { WritingServices } from "../delivery/message_writer.ts";
 import { removalOf, type WriteSet } from "../commits/write_set.ts";
-import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
+import { delayedReceiver, scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
 import { pages } from "../rows/pages.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
+import { readableHead } from "../rows/readable_head.ts";
+import { endOf, nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText } from "../rows/value_codec.ts";
 
@@ -81,11 +82,11 @@ export class ScheduleRunner {
 
   async #fire(due: Entry, nowMs: number): Promise<void> {
     const { actor, name } = scheduled(due.key);
-    const found = await this.#read(due);
-    if (found !== undefined && this.#waits(found, nowMs)) {
+    if (this.#waits(due, nowMs)) {
       this.#session.probes?.reach("a delayed message waits for room");
       return this.wakeAt(nowMs + this.#session.traits.heartbeatMs);
     }
+    const found = await this.#read(due);
     let writeSet = removalOf(due);
     if (found !== undefined) { // if not, it was cancelled or set anew
       try {
@@ -125,9 +126,10 @@ export class ScheduleRunner {
   }
 
   /** Whether a delayed message waits for longer, because there is no room for it now. It was accepted, and is not lost. */
-  #waits({ head: { delayed, dueMs, to } }: DueSchedule, nowMs: number): boolean {
-    if (delayed === undefined || dueMs + (delayed.timeoutMs ?? Infinity) <= nowMs) return false;
-    return this.#services.writer.isFull(to);
+  #waits({ key, value }: Entry, nowMs: number): boolean {
+    const to = delayedReceiver(scheduled(key).actor);
+    if (to === undefined || !this.#services.writer.isFull(to)) return false;
+    return (readableHead<StoredDue>(value)?.endMs ?? Infinity) > nowMs;
   }
 
   #send(writeSet: WriteSet, schedule: DueSchedule, nowMs: number): void {
@@ -147,6 +149,7 @@ export class ScheduleRunner {
     const due: StoredDue = {
       token: head.token,
       by: head.cron === undefined ? this.#session.setBy() : undefined,
+      endMs: endOf(head, dueMs),
     };
     writeSet.write(row.key, encodeValue({ ...head, dueMs }, text), { oldBytes: row.value.length });
     writeSet.write(scheduleKey(dueMs, head.actor, head.name), encodeValue(due, ""));

@@ -10,7 +10,7 @@ import type { StoreSession } from "../commits/store_session.ts";
 import { delayedOwner, delayedPrefix, scheduleKey, timerKey } from "../rows/keys.ts";
 import { pages } from "../rows/pages.ts";
 import { headOf } from "../rows/queued_message.ts";
-import { requireFiring, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
+import { endOf, requireFiring, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
 import type { OutgoingMessage } from "./message_writer.ts";
 import type { Unsent } from "./remote_rows.ts";
@@ -89,7 +89,8 @@ export class DelayedRows {
     const value = encodeValue(row, text);
     requireFiring(row, { key, value }, limits);
     const write = (writeSet: WriteSet) => {
-      const due: StoredDue = { token, by: atTime ? undefined : this.#session.setBy() };
+      const by = atTime ? undefined : this.#session.setBy();
+      const due: StoredDue = { token, by, endMs: endOf(row, dueMs) };
       writeSet.write(key, value);
       writeSet.write(scheduleKey(dueMs, owner, token), encodeValue(due, ""));
       writeSet.after(() => {

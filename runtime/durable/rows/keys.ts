@@ -148,6 +148,13 @@ export function delayedOwner({ protocol, key }: ActorId): ActorId {
   return { protocol: delayedProtocol, key: `${protocol}/${key}` };
 }
 
+/** The receiver of the delayed messages of an owner; `undefined` if it is an actor. */
+export function delayedReceiver({ protocol, key }: ActorId): ActorId | undefined {
+  if (protocol !== delayedProtocol) return undefined;
+  const end = key.indexOf("/"); // no name of a protocol has one
+  return { protocol: key.slice(0, end), key: key.slice(end + 1) };
+}
+
 /** The last part of a key: the name of a schedule, or the topic that an actor subscribed to. */
 export function lastPart(key: string): string {
   return key.slice(key.lastIndexOf(separator) + 1);

@@ -49,6 +49,8 @@ export interface StoredDue {
   readonly token: string;
   /** The clock by which a delay was measured; absent if the schedule is due at a time of day. */
   readonly by?: SetBy | undefined;
+  /** When a delayed message must have begun; absent if it has no deadline. */
+  readonly endMs?: number | undefined;
 }
 
 /** The instance that set a schedule, the time by its clock, and how far that clock had been set back by then. */
@@ -56,6 +58,11 @@ export interface SetBy {
   readonly instance: string;
   readonly atMs: number;
   readonly backMs: number;
+}
+
+/** When a delayed message must have begun that is due then; absent if it has no deadline. */
+export function endOf({ delayed }: StoredSchedule, dueMs: number): number | undefined {
+  return delayed?.timeoutMs && dueMs + delayed.timeoutMs;
 }
 
 /** The time that repeats of a schedule; `undefined` if it is due once. */

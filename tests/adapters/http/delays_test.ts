@@ -60,6 +60,7 @@ Deno.test("a delay that is no time, or too long, is 400, and nothing is accepted
       "at=2030-01-31",
       "at=2030-01-31T02:00:00",
       "at=2030-13-31T02:00:00Z",
+      "at=2030-02-30T02:00:00Z",
       "at=5",
       `at=${later}`,
       "afterMs=1&at=2000-01-01T00:00:00Z",
