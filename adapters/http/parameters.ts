@@ -1,4 +1,6 @@
 import type { Context } from "hono";
+import type { Clock } from "../../runtime/base/clock.ts";
+import type { IngressBounds } from "./options.ts";
 import type { DelayOptions } from "../../runtime/language/when.ts";
 import { parseSubjectPattern } from "../../runtime/language/subject.ts";
 import { RequestError } from "./problem.ts";
@@ -16,14 +18,14 @@ export function integerParameter(context: Context, name: string, most: number): 
 const timePattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[-+ ]\d\d:\d\d)$/i;
 
 /**
- * The delay of `?afterMs=` or `?at=`, of which only one may be given, and which may be up to `most` milliseconds.
+ * The delay of `?afterMs=` or `?at=`, of which only one may be given, and which may be up to `delayMsMax` milliseconds.
  * `delays` says whether the operation can be delayed.
  */
 export function delayParameter(
   context: Context,
   delays: boolean,
-  nowMs: number,
-  most: number,
+  clock: Pick<Clock, "now">,
+  { delayMsMax: most }: Pick<IngressBounds, "delayMsMax">,
 ): DelayOptions {
   const [afterMs, at] = [context.req.query("afterMs"), context.req.query("at")];
   if (afterMs === undefined && at === undefined) return {};
@@ -50,7 +52,7 @@ export function delayParameter(
   const isDate = !Number.isNaN(atMs) &&
     new Date(`${time.slice(0, 10)}T00:00Z`).toISOString().startsWith(time.slice(0, 10));
   if (!isDate) throw invalid("at", "a time with its zone, as 2030-01-31T02:00:00Z", at!);
-  if (atMs - nowMs <= most) return { at: new Date(atMs) };
+  if (atMs - clock.now() <= most) return { at: new Date(atMs) };
   throw invalid("at", `at most ${most} ms from now`, at!);
 }
 
@@ -67,6 +69,18 @@ function invalid(name: string, must: string, text: string): RequestError {
 export function preferredWaitSeconds(context: Context): number | undefined {
   const wait = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})/i.exec(context.req.header("prefer") ?? "");
   return wait === null ? undefined : Number(wait[1]);
+}
+
+/** The pattern of subjects that `?subject=` gives; `undefined` if it is absent. */
+export function subjectPattern(context: Context): readonly string[] | undefined {
+  const subject = context.req.query("subject");
+  if (subject === undefined) return undefined;
+  try {
+    return parseSubjectPattern(subject);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RequestError(400, "invalid-subject", error.message);
+  }
 }
 
 /**
@@ -127,16 +141,4 @@ export function pathBefore(context: Context, segments: number): string {
   return prefix.replace(new RegExp(unsafeInHeaders, "gu"), (character) => {
     return encodeURIComponent(character.toWellFormed());
   });
-}
-
-/** The pattern of `?subject=`; `undefined` if it is absent. */
-export function subjectPattern(context: Context): readonly string[] | undefined {
-  const subject = context.req.query("subject");
-  if (subject === undefined) return undefined;
-  try {
-    return parseSubjectPattern(subject);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new RequestError(400, "invalid-subject", error.message);
-  }
 }

@@ -1,12 +1,12 @@
 import type { AskOptions } from "../../runtime/language/address.ts";
 import type { SurveyOptions } from "../../runtime/language/context.ts";
-import type { DelayOptions } from "../../runtime/language/when.ts";
 import type { IngressSendOptions } from "../../runtime/language/ingress_options.ts";
 import type { Context } from "hono";
 import { PosthornError, ReplyPendingError, StoppedError } from "../../runtime/base/errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../../runtime/language/protocol.ts";
 import { StoreError } from "../../runtime/base/store_errors.ts";
 import { type AnswerHeaders, Answers } from "./answers.ts";
+import { argumentsOf } from "./arguments.ts";
 import { readPayload, wantsSuperjson } from "./body/body.ts";
 import type { Callers } from "./caller.ts";
 import type { Exposure } from "./exposure.ts";
@@ -96,14 +96,15 @@ export class Routes {
     const id = idempotencyKey(context);
     const found = this.#caller(context, id !== undefined || operation.mode !== "ask");
     const caller = typeof found === "string" ? found : await found;
-    const delay = this.#delay(context, operation.mode !== "ask");
+    const delay = delayParameter(context, operation.mode !== "ask", this.#system.clock, this.#options);
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
       const after = this.#after(context);
       if (id === undefined) { // without an id, the ask is not stored and has no position
         const options: AskOptions & IngressSendOptions = { caller, timeoutMs, bytes, after, raw: true };
-        return this.#answers.value(context, await ref.ask(asking, payload, options));
+        const answer = await ref.ask(asking, ...argumentsOf(operation, payload, options));
+        return this.#answers.value(context, answer);
       }
       const headers: AnswerHeaders = {};
       const onAccepted = this.#tellsPlace(headers);
@@ -116,19 +117,23 @@ export class Routes {
         onAccepted,
         raw: true,
       };
-      return await this.#answers.value(context, await ref.ask(asking, payload, options), headers);
+      const answer = await ref.ask(asking, ...argumentsOf(operation, payload, options));
+      return await this.#answers.value(context, answer, headers);
     }
     const headers: AnswerHeaders = {};
     const options = { ...this.#named(context, id, caller, bytes, headers), ...delay };
     if (operation.mode === "tell") {
-      await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
+      await ref.tell(
+        operation as Tell<unknown, unknown, string>,
+        ...argumentsOf(operation, payload, options),
+      );
       return this.#answers.accepted(context, options.id, headers);
     }
     // Parsed before the submit, so that no accepted request gets an error. A mount may have parameters.
     const replies = `${pathBefore(context, 4)}/replies/`;
     const wait = this.#wait(context);
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
-    const ticket = await ref.submit(submitting, payload, options);
+    const ticket = await ref.submit(submitting, ...argumentsOf(operation, payload, options));
     const location = replies + ticket.id;
     const pending = { id: options.id, headers, location };
     if (wait.applied === undefined) return this.#pending(context, pending);
@@ -158,10 +163,13 @@ export class Routes {
     let bytes: number | undefined;
     const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
-    this.#delay(context, false);
+    delayParameter(context, false, this.#system.clock, this.#options);
     const headers: AnswerHeaders = {};
     const options = this.#named(context, id, await this.#caller(context, true), bytes, headers);
-    await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
+    await this.#system.publish(
+      event as Event<unknown, unknown, string>,
+      ...argumentsOf(event, payload, options),
+    );
     return this.#answers.accepted(context, options.id, headers);
   }
 
@@ -208,7 +216,7 @@ export class Routes {
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
       raw: true,
     };
-    const replies = this.#system.survey(surveying, payload, options);
+    const replies = this.#system.survey(surveying, ...argumentsOf(operation, payload, options));
     const onFailure = (error: unknown) => this.#failures.tell(error);
     return context.body(surveyStream(replies, wantsSuperjson(context), onFailure), 200, {
       "content-type": "application/x-ndjson",
@@ -276,11 +284,6 @@ export class Routes {
   async #loadCallers(context: Context): Promise<string> {
     const { Callers } = await import("./caller.ts");
     return await (this.#callers ??= new Callers()).of(context);
-  }
-
-  /** The delay that a request asks for. Throws a `RequestError` if it asks for one where there is none. */
-  #delay(context: Context, delays: boolean): DelayOptions {
-    return delayParameter(context, delays, this.#system.clock.now(), this.#options.delayMsMax);
   }
 
   /** The options of a message whose response contains its id: a new one if the client gave none. */

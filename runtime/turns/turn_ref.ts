@@ -3,6 +3,7 @@ import type { DelayOptions } from "../language/when.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
 import type { Operation } from "../language/protocol.ts";
+import { optionsIn, payloadIn } from "../language/sent_options.ts";
 import { replyName } from "../messages/reply_name.ts";
 import type { Turn } from "./turn.ts";
 import type { CachedTarget, Handle, TurnServices } from "./turn_services.ts";
@@ -30,11 +31,14 @@ export class TurnActorRef implements Handle {
     this.target = found;
   }
 
-  tell(operation: Operation, payload?: unknown, options?: TellOptions): void {
-    this.turn.send(this.receiver, operation, payload, options && { options });
+  tell(operation: Operation, first?: unknown, second?: TellOptions): void {
+    const options = optionsIn(operation, first, second);
+    this.turn.send(this.receiver, operation, payloadIn(operation, first), options && { options });
   }
 
-  submit(operation: Operation, payload?: unknown, options?: SubmitOptions<unknown> & DelayOptions): string {
+  submit(operation: Operation, first?: unknown, second?: SubmitOptions<unknown> & DelayOptions): string {
+    const payload = payloadIn(operation, first);
+    const options = optionsIn(operation, first, second);
     const given = options?.id;
     const replyTo = options?.replyTo === undefined ? undefined : givenAddress(options.replyTo);
     const failTo = options?.failTo === undefined ? undefined : givenAddress(options.failTo);
@@ -45,21 +49,21 @@ export class TurnActorRef implements Handle {
       return id;
     }
     // A repeat of the same message is not sent again: its reply is that of the first.
-    const first = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
-    const reply = { protocol: Reply.open.protocol, key: first?.key ?? replyName(this.services.ids.ulid()) };
+    const before = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
+    const reply = { protocol: Reply.open.protocol, key: before?.key ?? replyName(this.services.ids.ulid()) };
     const route = this.turn.routeOf(operation, { // before the reply is opened, because an option may be invalid
       options,
       id,
       replyTo: { ...reply, operation: Reply.arrive.name },
       failTo: failTo ?? { ...reply, operation: Reply.refuse.name },
     });
-    if (first === undefined) this.turn.send(reply, Reply.open, route.extras?.delay?.delayMs);
+    if (before === undefined) this.turn.send(reply, Reply.open, route.extras?.delay?.delayMs);
     this.turn.post(to, route, payload);
     return reply.key;
   }
 
-  ask(operation: Operation, payload?: unknown, options?: AskOptions): Promise<unknown> {
-    return this.turn.ask(operation, this.key, payload, options);
+  ask(operation: Operation, first?: unknown, second?: AskOptions): Promise<unknown> {
+    return this.turn.ask(operation, this.key, first, second);
   }
 
   at(operation: Operation): Address {
