@@ -111,7 +111,7 @@ Deno.test("a delay that is no time is refused, and so is one where there is none
   const both = { afterMs: 5, at: new Date() } as never;
   await assert.rejects(ada.tell(Box.put, "x", both), { name: "RangeError", message: /afterMs and at/ });
   const delayed = { afterMs: 5 } as never;
-  await assert.rejects(ada.ask(Box.read, { ...delayed as object, headers: {} }), {
+  await assert.rejects(ada.ask(Box.read, delayed), {
     name: "TypeError",
     message: "Cannot delay box read: only a tell or a submit can be delayed",
   });
