@@ -66,9 +66,17 @@ export function ask(
   }
 }
 
+/** Options of other sends, which the route refuses: no compiler may have looked. */
+interface Unusable {
+  readonly afterMs?: unknown;
+  readonly at?: unknown;
+}
+
 /** Whether the options add nothing to the message but its caller and its size. */
-function isPlain({ id, headers, signal, after }: AskOptions & IngressSendOptions): boolean {
-  return (id ?? headers ?? signal ?? after) === undefined;
+function isPlain(
+  { id, headers, signal, after, afterMs, at }: AskOptions & IngressSendOptions & Unusable,
+): boolean {
+  return (id ?? headers ?? signal ?? after ?? afterMs ?? at) === undefined;
 }
 
 /** The caller and the size of a message that came from outside of the program. */

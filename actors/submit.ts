@@ -2,6 +2,7 @@ import type { IngressSendOptions } from "../runtime/language/ingress_options.ts"
 import { abortable } from "@std/async/abortable";
 import type { Address, SubmitOptions } from "../runtime/language/address.ts";
 import { NotFoundError, type PosthornError, ReplyPendingError } from "../runtime/base/errors.ts";
+import type { DelayOptions } from "../runtime/language/when.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
@@ -38,7 +39,7 @@ export function submit(
   to: Target,
   operation: Operation,
   first: unknown,
-  second: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
+  second: (SubmitOptions<unknown> & DelayOptions & IngressSendOptions) | undefined,
 ): Promise<Ticket<unknown>> {
   try {
     const payload = payloadIn(operation, first);
@@ -95,7 +96,7 @@ function submitInMemory(runtime: Runtime, request: SubmitRequest): Promise<Ticke
 /** Keeps the reply of a request. If there is no room, but the request could never be accepted, throws the reason of that. */
 function openReply(runtime: Runtime, to: Target, route: Route, payload: unknown, key: string): KeptReply {
   try {
-    return runtime.replies.open(key, route.extras?.caller);
+    return runtime.replies.open(key, route.extras?.caller, route.extras?.delay?.delayMs);
   } catch (error) {
     runtime.delivery.requireAcceptable(to, route.operation, payload);
     throw error;

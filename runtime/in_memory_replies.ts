@@ -3,7 +3,7 @@ import { errorOfFailure } from "./ports/dead_letters.ts";
 import type { ReplyTarget, Route } from "./messages/envelope.ts";
 import { LimitExceededError, TerminalError } from "./base/errors.ts";
 import { Expiring, ExpiryList } from "./scheduling/expiry_list.ts";
-import type { Timers } from "./scheduling/timers.ts";
+import type { Timer, Timers } from "./scheduling/timers.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
 import type { Failure } from "./language/failure.ts";
 import { Reply } from "./messages/builtin_protocols.ts";
@@ -38,6 +38,8 @@ export class KeptReply extends Expiring {
   collected = false;
   bytes = 0;
   held: Held | undefined = undefined;
+  /** Begins its retention when its request is due, if that is later. */
+  begins: Timer | undefined = undefined;
   private waiting: ReplyTarget[] | undefined = undefined;
 
   constructor(key: string, caller: Caller | undefined) {
@@ -69,6 +71,7 @@ export class KeptReply extends Expiring {
 export class InMemoryReplies {
   /** The keys of replies that expired lately, so that they can be told from keys that were never used. */
   readonly expired: BoundedSet;
+  readonly #timers: Timers;
   readonly #capacity: number;
   readonly #bytesMax: number;
   readonly #replies = new Map<string, KeptReply>();
@@ -85,6 +88,7 @@ export class InMemoryReplies {
     const expire = (reply: KeptReply) => this.#expire(reply);
     this.#kept = new ExpiryList(replyRetentionMs, timers, expire);
     this.#leaving = new ExpiryList(collectedKeepMs, timers, expire);
+    this.#timers = timers;
     this.expired = new BoundedSet(ids);
     this.#capacity = replies;
     this.#bytesMax = replyBytes;
@@ -102,15 +106,17 @@ export class InMemoryReplies {
 
   /**
    * Keeps one more reply, of a caller if `name` is given. Throws a `LimitExceededError` if there are as many, or as
-   * large ones, as there may be. A collected one makes room for it as soon as its request is `accepted`.
+   * large ones, as there may be. A collected one makes room for it as soon as its request is `accepted`. Its retention
+   * begins when the request is sent: `laterMs` from now.
    */
-  open(key: string, name?: string): KeptReply {
+  open(key: string, name?: string, laterMs = 0): KeptReply {
     let caller: Caller | undefined;
     if (name !== undefined) caller = this.#callers.get(name) ?? { name, waiting: 0, bytes: 0 };
     this.#requireRoom(caller);
     const reply = new KeptReply(key, caller);
     this.#replies.set(key, reply);
-    this.#kept.add(reply);
+    if (laterMs > 0) reply.begins = this.#timers.set(laterMs, () => this.#kept.add(reply));
+    else this.#kept.add(reply);
     if (caller !== undefined && caller.waiting++ === 0) this.#callers.set(caller.name, caller);
     return reply;
   }
@@ -130,7 +136,7 @@ export class InMemoryReplies {
     if (operation.name === Reply.arrive.name) return this.#settle(key, { reply: payload });
     if (operation.name === Reply.refuse.name) return this.#settle(key, { failure: payload as Failure });
     if (this.#replies.has(key)) return; // a turn may repeat a submit under the same id
-    this.open(key);
+    this.open(key, undefined, payload as number | undefined);
     this.accepted();
   }
 
@@ -140,6 +146,7 @@ export class InMemoryReplies {
     reply.collected = true;
     this.#collected.add(reply);
     if (reply.caller !== undefined) reply.caller.waiting--;
+    reply.begins?.cancel();
     if (this.#kept.leftMs(reply) <= collectedKeepMs) return;
     this.#kept.delete(reply);
     this.#leaving.add(reply);
@@ -208,6 +215,7 @@ export class InMemoryReplies {
     this.#kept.delete(reply);
     this.#leaving.delete(reply);
     reply.held?.release();
+    reply.begins?.cancel();
     if (caller === undefined) return;
     if (!reply.collected) caller.waiting--;
     caller.bytes -= reply.bytes;

@@ -1,7 +1,8 @@
 import type { Actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address, Arguments } from "../runtime/language/address.ts";
-import type { When } from "../runtime/language/context.ts";
+import type { When } from "../runtime/language/when.ts";
 import { isReplyTarget, namedOperation, Route } from "../runtime/messages/envelope.ts";
+import { delayOf } from "../runtime/messages/delay.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
 import {
   Publication,
@@ -15,6 +16,7 @@ import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import { parse } from "../runtime/language/parse.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
 import { Turn } from "../runtime/turns/turn.ts";
+import { CronTimes } from "../runtime/turns/cron_times.ts";
 import type { RouteParts, TurnDelivery, TurnModes, TurnServices } from "../runtime/turns/turn_services.ts";
 import { Ids } from "../runtime/messages/ids.ts";
 import { Timers } from "../runtime/scheduling/timers.ts";
@@ -84,6 +86,8 @@ export interface SentMessage extends ActorId {
   readonly id: string;
   /** The payload as it was sent: the input of the schema. */
   readonly payload: unknown;
+  /** When it is due, in milliseconds since 1970; absent if it is not delayed. */
+  readonly dueMs?: number;
   /** The address that receives the reply, if the turn set one. */
   readonly replyTo?: Address;
   /** The address that receives a failure, if the turn set one. */
@@ -229,6 +233,7 @@ function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
       operation: route.operation.name,
       id: String(route.extras?.id ?? host.ids.ulid()),
       payload,
+      ...(route.extras?.delay !== undefined && { dueMs: route.extras.delay.dueMs }),
       ...addresses(route),
       ...headersOf(route),
     })),
@@ -262,6 +267,7 @@ function addresses({ replyTo, extras }: Route): { replyTo?: Address; failTo?: Ad
 class LoneHost implements TurnServices {
   readonly clock: VirtualClock;
   readonly timers: Timers;
+  readonly cron = new CronTimes();
   readonly ids: Ids;
   readonly delivery: TurnDelivery = {
     place: () => false,
@@ -297,6 +303,7 @@ class LoneHost implements TurnServices {
     return new Route(operation, cause?.messageId, correlationId, replyTo, undefined, {
       id,
       failTo,
+      delay: options && delayOf(operation, options, this.clock),
       headers: options?.headers === undefined ? cause?.route.extras?.headers : givenHeaders(options.headers),
     });
   }

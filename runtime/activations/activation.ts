@@ -10,6 +10,7 @@ import { Resident, type Signal } from "./resident.ts";
 import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
 import { parse } from "../language/parse.ts";
 import { Status } from "./status.ts";
+import { needsCron } from "../turns/schedules.ts";
 import { Turn } from "../turns/turn.ts";
 import { TurnLimit } from "../turns/turn_limit.ts";
 import { isThenable } from "../base/thenable.ts";
@@ -265,10 +266,13 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
     const { route, plain } = turn;
     const replies = route.replyTo !== undefined && turn.wantsReply(result);
     let reply = result;
+    if (!plain && this.loadsCron(turn)) {
+      return this.await(turn, value, this.services.cron.load().then(() => result), fresh);
+    }
     if (!plain || (replies && !route.operation.repliesUnchecked)) {
       try {
         if (replies) reply = parse(route.operation.reply, result, "Cannot reply to", turn);
-        if (turn.schedules !== undefined) this.ownSchedules.requireRoom(turn.schedules, String(this));
+        if (turn.schedules !== undefined) this.ownSchedules.requireChanges(turn.schedules, String(this));
       } catch (error) {
         return this.fail(turn, route, value, fresh, error);
       }
@@ -296,6 +300,11 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
     const { host } = this;
     turn.deliver(host.services.delivery);
     host.done++;
+  }
+
+  /** Whether a turn schedules by a cron expression, and nothing can read those yet. */
+  private loadsCron({ schedules }: Turn): boolean {
+    return schedules !== undefined && !this.services.cron.loaded && needsCron(schedules);
   }
 
   private applySchedules({ schedules }: Turn): void {

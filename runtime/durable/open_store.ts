@@ -8,6 +8,8 @@ import type { Store, StoreConnection } from "../ports/store.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import { Acceptor } from "./acceptor.ts";
 import { PeerAcceptor } from "./peer_acceptor.ts";
+import { DelayedAcceptor } from "./delayed_acceptor.ts";
+import { DelayedRows } from "./delivery/delayed_rows.ts";
 import { ScheduleRunner } from "./background/schedule_runner.ts";
 import { SurveyReplies } from "./delivery/survey_replies.ts";
 import { InProcessDelivery } from "./in_process_delivery.ts";
@@ -33,6 +35,8 @@ import { Unhosted } from "./delivery/unhosted.ts";
 import { commitOne } from "./commits/commit_one.ts";
 import { WriteSet } from "./commits/write_set.ts";
 import { indexKey } from "./rows/keys.ts";
+import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
+import { storedSchedules } from "./stored_schedules.ts";
 import { topicsOf } from "./rows/topics_of.ts";
 import type { RemotePart } from "./remote_part.ts";
 import { topicActor } from "./topic.ts";
@@ -65,6 +69,8 @@ export interface LocalActors extends HostLookup {
 export interface OpenStore extends DurableServices {
   readonly acceptor: Acceptor;
   readonly peerAcceptor: PeerAcceptor;
+  readonly delayedAcceptor: DelayedAcceptor;
+  readonly delayed: DelayedRows;
   readonly replies: ReplyRows;
   readonly rows: RowWriter;
   readonly surveyReplies: SurveyReplies;
@@ -77,6 +83,8 @@ export interface OpenStore extends DurableServices {
   readonly letters: DeadLetterRows;
   readonly watching: Disposable;
   readonly localActors: LocalActors;
+  /** Lists the schedules of actors. */
+  schedules(of: ScheduleFilter | undefined): AsyncGenerator<Scheduled>;
   /** Lists the topics to which an actor subscribed. */
   topicsOf(actor: ActorId): Promise<string[]>;
 }
@@ -150,7 +158,8 @@ async function begin(
   const { timers, delivery } = services;
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
-  const rows = writingOf(session, options, services, ids, localActors, () => keeping);
+  const delayed = new DelayedRows(session, ids, limits, (dueMs) => scheduleRunner.wakeAt(dueMs));
+  const rows = writingOf(session, options, services, ids, localActors, delayed, () => keeping);
   const { replies, surveyReplies, unhosted, writer, committedDelivery } = rows;
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
@@ -161,7 +170,8 @@ async function begin(
   const accepting = { ...writing, replies, ids, deduplicationWindowMs };
   const peerAcceptor = new PeerAcceptor(accepting);
   const stored = new DeadLetterRows(writing, letters, limits.deadLetters);
-  const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
+  const running = { timers, cron: services.cron, writer, committedDelivery, delayed };
+  const scheduleRunner: ScheduleRunner = new ScheduleRunner(session, running);
   const keeping = keepingOf(services, writing, localActors, [
     () => replies.look(), // a notification of the watch may have been lost
     () => log.look(),
@@ -170,22 +180,19 @@ async function begin(
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
+    () => delayed.heartbeat(),
     ...remote === undefined ? [] : [() => remote.heartbeat()],
   ]);
   const { membership, assignments } = keeping;
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
-  const watching = connection.watch(() => {
-    replies.look().catch(() => {}); // the next heartbeat does
-    surveyReplies.wake();
-    peerAcceptor.replies.wake();
-    log.look().catch(() => {}); // the next heartbeat does
-    assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
-  });
+  const watching = watchCommits(connection, { replies, surveyReplies, peerAcceptor, log, assignments });
   return {
     acceptor: new Acceptor(accepting),
     peerAcceptor,
+    delayedAcceptor: new DelayedAcceptor({ ...accepting, delayed }),
+    delayed,
     session,
     writer,
     replies,
@@ -200,14 +207,32 @@ async function begin(
     letters: stored,
     watching,
     localActors,
+    schedules: (of) => storedSchedules(connection, of),
     topicsOf: (actor) => topicsOf(connection, actor),
-    turnWrites: new TurnWrites(session, writer, scheduleRunner),
+    turnWrites: new TurnWrites(session, writer, scheduleRunner, services.cron),
     crashSuspects: new CrashSuspects(timers),
     membership,
     committedDelivery,
     published: (topic) => log.wake(topic),
     deadLettered: (letter, error) => localActors.deadLettered(letter, error),
   };
+}
+
+/** Looks at what may concern this instance whenever another one has committed something. */
+function watchCommits(
+  connection: StoreConnection,
+  { replies, surveyReplies, peerAcceptor, log, assignments }: Pick<
+    OpenStore,
+    "replies" | "surveyReplies" | "peerAcceptor" | "log" | "assignments"
+  >,
+): Disposable {
+  return connection.watch(() => {
+    replies.look().catch(() => {}); // the next heartbeat does
+    surveyReplies.wake();
+    peerAcceptor.replies.wake();
+    log.look().catch(() => {}); // the next heartbeat does
+    assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
+  });
 }
 
 /** What writes the messages, the replies and the survey replies of this instance. */
@@ -217,6 +242,7 @@ function writingOf(
   { delivery }: RuntimeServices,
   ids: Ids,
   localActors: LocalActors,
+  delayed: DelayedRows,
   keeping: () => Keeping,
 ) {
   const committedDelivery = new InProcessDelivery(
@@ -235,7 +261,7 @@ function writingOf(
     here: (protocol) => localActors.hosts.has(protocol),
     elsewhere: (protocol) => keeping().membership.hostedElsewhere(protocol),
   });
-  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
+  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, delayed, ids);
   return { committedDelivery, replies, surveyReplies, unhosted, writer };
 }
 

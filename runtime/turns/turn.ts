@@ -5,7 +5,8 @@ import {
   requireKey,
   type SendOptions,
 } from "../language/address.ts";
-import type { Replies, SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
+import type { Replies, SubscribeOptions, SurveyOptions } from "../language/context.ts";
+import type { When } from "../language/when.ts";
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
 import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
@@ -15,7 +16,8 @@ import { type MessageSink, Outbox, type Outgoing } from "../messages/outbox.ts";
 import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { optionsIn, payloadIn } from "../language/sent_options.ts";
 import { fingerprint } from "../base/fingerprint.ts";
-import { requireSchedule, type ScheduleChange } from "./schedules.ts";
+import { requireSchedule } from "./schedule_time.ts";
+import type { ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
 import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
 import { TurnActorRef } from "./turn_ref.ts";
@@ -147,12 +149,17 @@ export class Turn {
     if (this.over) this.refuse("schedule");
     requireSchedule(name, when);
     const own = this.actor.protocol.startsWith("~"); // keys of built-in actors are no keys that a user may give
-    (this.ensureExtras.schedules ??= []).push({ name, when, to: own ? to : givenAddress(to), payload });
+    this.changeSchedule({ name, when, to: own ? to : givenAddress(to), payload });
+  }
+
+  /** Changes a schedule of its actor with the commit. */
+  changeSchedule(change: ScheduleChange): void {
+    (this.ensureExtras.schedules ??= []).push(change);
   }
 
   cancel(name: string): void {
     if (this.over) this.refuse("cancel");
-    (this.ensureExtras.schedules ??= []).push({ name });
+    this.changeSchedule({ name });
   }
 
   passivate(): void {

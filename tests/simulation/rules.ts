@@ -6,6 +6,7 @@ import { OutcomeUnknownError, StoreError } from "../../runtime/base/store_errors
 import { alone } from "./fault_plan.ts";
 import { codeRules } from "./code_rules.ts";
 import { frontRules } from "./front_rules.ts";
+import { delayRules } from "./delay_rules.ts";
 import { sceneRules } from "./scene_rules.ts";
 import {
   deployed,
@@ -310,4 +311,5 @@ export const rules: readonly Rule[] = [
   ...codeRules,
   ...sceneRules,
   ...frontRules,
+  ...delayRules,
 ];

@@ -49,16 +49,18 @@ export class ReplyRows {
     this.#keepMs = keepMs;
   }
 
-  /** Adds to a commit that a reply is pending. */
-  open(writeSet: WriteSet, name: string): void {
-    this.#write(writeSet, name, "pending", "");
+  /** Adds to a commit that a reply is pending. It is kept for so much longer as its request is sent later. */
+  open(writeSet: WriteSet, name: string, laterMs = 0): void {
+    this.#write(writeSet, name, "pending", "", { laterMs });
   }
 
   /** Adds a message to a reply to a commit: that it is pending, the reply, or the failure of its request. */
   write(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
-    if (operation === Reply.open.name) this.open(writeSet, name);
+    if (operation === Reply.open.name) this.open(writeSet, name, payload as number | undefined);
     else if (operation === Reply.arrive.name) this.#write(writeSet, name, "done", toText(payload));
-    else if (operation === Reply.refuse.name) this.#write(writeSet, name, "failed", "", payload as Failure);
+    else if (operation === Reply.refuse.name) {
+      this.#write(writeSet, name, "failed", "", { failure: payload as Failure });
+    }
   }
 
   /** Whether a reply has come, and until when it is kept; `undefined` if the row cannot be read. */
@@ -142,9 +144,9 @@ export class ReplyRows {
     name: string,
     status: ReplyHead["status"],
     text: string,
-    failure?: Failure,
+    { failure, laterMs = 0 }: { readonly failure?: Failure; readonly laterMs?: number } = {},
   ): void {
-    const untilMs = endAt(this.#session.clock.now() + this.#keepMs);
+    const untilMs = endAt(this.#session.clock.now() + laterMs + this.#keepMs);
     const head: ReplyHead = { status, untilMs, failure };
     writeSet.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs && untilMs + slackMs });
     if (status === "pending") return;

@@ -503,3 +503,24 @@ onEach(
     assert.deepEqual(front.stats().unhosted, {});
   },
 );
+
+onEach(
+  kinds,
+  "a delayed message to a peer comes when it is due, and schedules are set where a peer is hosted",
+  async (stage) => {
+    const { front, host } = await frontAndHost(stage);
+    const ada = ref(front, "ada");
+    await within(stage, ada.tell(Worker.note, "later", { afterMs: 5_000 }));
+    const ticket = await within(stage, ada.submit(Worker.job, "echo late", { afterMs: 5_000 }));
+    await within(stage, ada.tell(Worker.note, "now"));
+    await stage.pass(6_000);
+    assert.deepEqual(await within(stage, notesOf(host, "ada")), ["now", "later"]);
+    assert.equal(await within(stage, ticket.reply()), "late");
+    await assert.rejects(front.schedule("night", { everyMs: 1_000 }, ada.at(Worker.note), "x"), {
+      code: "unknown-protocol",
+      message:
+        "Cannot schedule night of worker/ada: another process hosts it, and an actor sets its schedules " +
+        "where it is hosted",
+    });
+  },
+);
