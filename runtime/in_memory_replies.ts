@@ -37,6 +37,8 @@ export class KeptReply extends Expiring {
   outcome: Outcome | undefined = undefined;
   collected = false;
   bytes = 0;
+  /** The key of the actor that will answer it, if its turn answered "later". */
+  later: string | undefined = undefined;
   held: Held | undefined = undefined;
   private waiting: ReplyTarget[] | undefined = undefined;
 
@@ -76,13 +78,15 @@ export class InMemoryReplies {
   readonly #collected = new FifoSet<KeptReply>();
   readonly #callers = new Map<string, Caller>();
   readonly #weights: Shares<KeptReply>;
-  /** The uncollected ones by the end of their retention, and the collected ones by the end of a shorter time. */
+  /** The pending ones, the uncollected ones, and the collected ones, each by the end of its own time. */
+  readonly #pending: ExpiryList<KeptReply>;
   readonly #kept: ExpiryList<KeptReply>;
   readonly #leaving: ExpiryList<KeptReply>;
 
-  constructor({ limits, replyRetentionMs }: ResolvedOptions, timers: Timers) {
+  constructor({ limits, replyRetentionMs, laterMs }: ResolvedOptions, timers: Timers) {
     const { replies, replyBytes, ids } = limits;
     const expire = (reply: KeptReply) => this.#expire(reply);
+    this.#pending = new ExpiryList(Math.max(replyRetentionMs, laterMs), timers, expire);
     this.#kept = new ExpiryList(replyRetentionMs, timers, expire);
     this.#leaving = new ExpiryList(collectedKeepMs, timers, expire);
     this.expired = new BoundedSet(ids);
@@ -110,7 +114,7 @@ export class InMemoryReplies {
     this.#requireRoom(caller);
     const reply = new KeptReply(key, caller);
     this.#replies.set(key, reply);
-    this.#kept.add(reply);
+    this.#pending.add(reply);
     if (caller !== undefined && caller.waiting++ === 0) this.#callers.set(caller.name, caller);
     return reply;
   }
@@ -132,6 +136,14 @@ export class InMemoryReplies {
     if (this.#replies.has(key)) return; // a turn may repeat a submit under the same id
     this.open(key);
     this.accepted();
+  }
+
+  /** The reply comes through a later, which ends in bounded time. */
+  hold(key: string, later: string): void {
+    const reply = this.#replies.get(key);
+    if (reply === undefined) return;
+    this.#pending.delete(reply);
+    reply.later = later;
   }
 
   /** Marks a reply that is kept as collected: it is removed first if there is no room, and soon in any case. */
@@ -173,6 +185,9 @@ export class InMemoryReplies {
       throw new TerminalError(why, { code: "late-reply" });
     }
     reply.outcome = outcome;
+    this.#pending.delete(reply);
+    this.#kept.delete(reply);
+    if (!reply.collected) this.#kept.add(reply);
     const waiting = reply.takeWaiting();
     for (const replyTarget of waiting) {
       if ("reply" in outcome) replyTarget.reply(outcome.reply, outcome.reply);
@@ -205,6 +220,7 @@ export class InMemoryReplies {
     const { caller } = reply;
     if (!this.#replies.delete(reply.key)) return; // it was removed before, to make room
     this.#collected.delete(reply);
+    this.#pending.delete(reply);
     this.#kept.delete(reply);
     this.#leaving.delete(reply);
     reply.held?.release();

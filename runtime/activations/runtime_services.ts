@@ -6,6 +6,7 @@ import type { Inspectors, MessageEvent } from "../ports/inspection.ts";
 import type { MemoryHost } from "./memory_host.ts";
 import type { MessageSink } from "../messages/outbox.ts";
 import type { Random } from "../base/random.ts";
+import type { OpenedLater } from "../turns/turn_laters.ts";
 import type { Scheduler } from "../scheduling/scheduler.ts";
 import type { TurnDelivery, TurnServices } from "../turns/turn_services.ts";
 
@@ -22,6 +23,8 @@ export interface DeliveryPort extends MessageSink, TurnDelivery {
   retrying(envelope: Envelope, error: unknown, attempt: number, afterMs: number): void;
   /** Sends to an address, in answer to `cause` if there is one. */
   deliverTo(address: Address, payload: unknown, cause?: Envelope): void;
+  /** A turn in memory has answered "later": the later is there before what the turn sends. */
+  openLater(opened: OpenedLater, envelope: Envelope): void;
   /** Counts a new dead letter, and reports it to observers and to the log. */
   deadLettered(letter: DeadLetter, error?: unknown): void;
   /** Reports a row of the store that cannot be read and is skipped. */
@@ -52,4 +55,6 @@ export interface Elsewhere {
   takes(to: ActorId): boolean;
   /** Sends a message. Throws, or rejects, if it cannot be accepted. */
   send(to: ActorId, route: Route, payload: unknown): Promise<unknown> | undefined;
+  /** The reply under that key will come through a later, if replies are kept in memory: it waits for as long as that. */
+  hold?(key: string, later: string): void;
 }

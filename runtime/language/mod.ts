@@ -43,8 +43,10 @@ export {
   tell,
 } from "./protocol.ts";
 export { type Schema, unchecked } from "./schema.ts";
+export { isLater, type Later, later } from "./later.ts";
+export type { AnswerTo, LaterOf, LaterOptions, Reason } from "./later_options.ts";
 export { Failure } from "./failure.ts";
 export type { Frozen, FrozenList, Whole } from "./frozen.ts";
 export type { AcceptedBy, ActorId, Address, Arguments } from "./address.ts";
 export type { Answering, Handler, HandlerOf, Handlers } from "./actor.ts";
-export type { ContextOf } from "./context.ts";
+export type { ContextOf, SubmitContextOf } from "./context.ts";

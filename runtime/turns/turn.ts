@@ -16,7 +16,10 @@ import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
+import { isLater, type Later } from "../language/later.ts";
+import type { LaterOptions, Reason } from "../language/later_options.ts";
 import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
+import { type LaterAnswer, type OpenedLater, TurnLaters } from "./turn_laters.ts";
 import { TurnActorRef } from "./turn_ref.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
 
@@ -30,6 +33,7 @@ interface TurnExtras {
   schedules?: ScheduleChange[];
   ending?: "passivate" | "erase";
   waitsFor?: WaitingTurn[];
+  laters?: TurnLaters;
 }
 
 /**
@@ -157,6 +161,19 @@ export class Turn {
   erase(): void {
     if (this.over) this.refuse("erase");
     this.ensureExtras.ending = "erase";
+  }
+
+  later(options?: LaterOptions): Later {
+    if (this.over) this.refuse("answer later");
+    return this.laters.open(options);
+  }
+
+  reply(later: Later, value: unknown): void {
+    this.laters.reply(later, value);
+  }
+
+  fail(later: Later, reason: Reason): void {
+    this.laters.fail(later, reason);
   }
 
   survey(operation: Operation, payload?: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
@@ -308,9 +325,28 @@ export class Turn {
     return mode !== "tell" && !(result === undefined && mode === "survey");
   }
 
+  /** The later that its handler returned instead of a reply. Throws a `TypeError` if that is of another turn. */
+  opened(result: unknown): OpenedLater | undefined {
+    if (this.route.operation.mode !== "submit" || !isLater(result)) return undefined;
+    const own = this.extras?.laters?.own;
+    if (own?.later === result) return own;
+    throw new TypeError(
+      `Cannot answer ${this} with a later of another turn: give it to another actor instead`,
+    );
+  }
+
+  /** What it answered of other requests, in order. */
+  get answers(): readonly LaterAnswer[] {
+    return this.extras?.laters?.answers ?? [];
+  }
+
   /** Receiver and operation of its message, for messages to people. */
   toString(): string {
     return nameOf(this.route.operation, this.actor.key);
+  }
+
+  private get laters(): TurnLaters {
+    return this.ensureExtras.laters ??= new TurnLaters(this);
   }
 
   private get ensureExtras(): TurnExtras {

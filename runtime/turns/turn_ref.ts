@@ -1,5 +1,4 @@
 import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "../language/address.ts";
-import { givenAddress } from "../language/given_address.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
 import type { Operation } from "../language/protocol.ts";
 import { replyName } from "../messages/reply_name.ts";
@@ -35,8 +34,7 @@ export class TurnActorRef implements Handle {
 
   submit(operation: Operation, payload?: unknown, options?: SubmitOptions<unknown>): string {
     const given = options?.id;
-    const replyTo = options?.replyTo === undefined ? undefined : givenAddress(options.replyTo);
-    const failTo = options?.failTo === undefined ? undefined : givenAddress(options.failTo);
+    const { replyTo, failTo } = this.services.laters.addresses(options);
     const id = given ?? this.services.ids.ulid();
     const to = this.receiver;
     if (replyTo !== undefined) {

@@ -26,6 +26,8 @@ interface ReplyHead {
   /** Until when it is kept, in milliseconds since 1970; absent if for ever. */
   readonly untilMs?: number | undefined;
   readonly failure?: Failure;
+  /** The key of the actor that will answer it, if its turn answered "later". */
+  readonly later?: string | undefined;
 }
 
 /** How long the store keeps the row after that. */
@@ -39,26 +41,38 @@ const pageMax = 100;
 export class ReplyRows {
   readonly #session: StoreSession;
   readonly #keepMs: number;
+  /** How long one that is pending is awaited. */
+  readonly #pendingMs: number;
   /** Those that wait in this process, by the name of the reply. */
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #look = new SingleFlight(() => this.#lookAtWaiting());
   #ended = false;
 
-  constructor(session: StoreSession, keepMs: number) {
+  constructor(session: StoreSession, keepMs: number, laterMs: number) {
     this.#session = session;
     this.#keepMs = keepMs;
+    this.#pendingMs = Math.max(keepMs, laterMs);
   }
 
   /** Adds to a commit that a reply is pending. */
   open(writeSet: WriteSet, name: string): void {
-    this.#write(writeSet, name, "pending", "");
+    const untilMs = endAt(this.#session.clock.now() + this.#pendingMs);
+    this.#write(writeSet, name, { status: "pending", untilMs }, "");
+  }
+
+  /** Adds to a commit that a reply will come through a later, until then. */
+  openLater(writeSet: WriteSet, name: string, { later, untilMs }: { later: string; untilMs: number }): void {
+    this.#write(writeSet, name, { status: "pending", later, untilMs: endAt(untilMs + this.#keepMs) }, "");
   }
 
   /** Adds a message to a reply to a commit: that it is pending, the reply, or the failure of its request. */
   write(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
     if (operation === Reply.open.name) this.open(writeSet, name);
-    else if (operation === Reply.arrive.name) this.#write(writeSet, name, "done", toText(payload));
-    else if (operation === Reply.refuse.name) this.#write(writeSet, name, "failed", "", payload as Failure);
+    else if (operation === Reply.arrive.name) {
+      this.#settle(writeSet, name, { status: "done" }, toText(payload));
+    } else if (operation === Reply.refuse.name) {
+      this.#settle(writeSet, name, { status: "failed", failure: payload as Failure }, "");
+    }
   }
 
   /** Whether a reply has come, and until when it is kept; `undefined` if the row cannot be read. */
@@ -137,17 +151,14 @@ export class ReplyRows {
     return atMs !== undefined && this.#session.isOver(endAt(atMs + this.#keepMs));
   }
 
-  #write(
-    writeSet: WriteSet,
-    name: string,
-    status: ReplyHead["status"],
-    text: string,
-    failure?: Failure,
-  ): void {
-    const untilMs = endAt(this.#session.clock.now() + this.#keepMs);
-    const head: ReplyHead = { status, untilMs, failure };
+  #write(writeSet: WriteSet, name: string, head: ReplyHead, text: string): void {
+    const { untilMs } = head;
     writeSet.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs && untilMs + slackMs });
-    if (status === "pending") return;
+  }
+
+  #settle(writeSet: WriteSet, name: string, head: ReplyHead, text: string): void {
+    const untilMs = endAt(this.#session.clock.now() + this.#keepMs);
+    this.#write(writeSet, name, { ...head, untilMs }, text);
     writeSet.rings = true;
     writeSet.after(() => this.#wake(name));
   }
