@@ -17,9 +17,7 @@ import {
   Inspectors,
   type MessageEvent,
 } from "./ports/inspection.ts";
-import { payloadOf, Reply } from "./messages/builtin_protocols.ts";
-import { laterAddress } from "./messages/later.ts";
-import type { OpenedLater } from "./turns/turn_laters.ts";
+import { payloadOf } from "./messages/builtin_protocols.ts";
 import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs, type Operation } from "./language/protocol.ts";
 import { parse } from "./language/parse.ts";
@@ -186,15 +184,6 @@ export class Delivery implements DeliveryPort {
       headers && { headers },
     );
     this.deliverAny(address, route, payload);
-  }
-
-  openLater({ key, timeoutMs, request }: OpenedLater, envelope: Envelope): void {
-    const { id, correlationId, replyTo, failTo } = request;
-    const to = laterAddress(key, "open");
-    const route = new Route(this.operationAt(to), id, correlationId, undefined, undefined, { failTo });
-    this.deliver(to, route, request);
-    this.deduplication.extend(envelope, timeoutMs);
-    if (replyTo?.protocol === Reply.arrive.protocol) this.elsewhere?.hold?.(replyTo.key, key);
   }
 
   deadLetter(envelope: Envelope, reason: string, message: string, error?: unknown): void {

@@ -186,8 +186,10 @@ export class InMemoryReplies {
     }
     reply.outcome = outcome;
     this.#pending.delete(reply);
-    this.#kept.delete(reply);
-    if (!reply.collected) this.#kept.add(reply);
+    if (this.#leaving.leftMs(reply) === Infinity) {
+      this.#kept.delete(reply);
+      this.#kept.add(reply);
+    }
     const waiting = reply.takeWaiting();
     for (const replyTarget of waiting) {
       if ("reply" in outcome) replyTarget.reply(outcome.reply, outcome.reply);

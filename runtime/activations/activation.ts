@@ -3,6 +3,7 @@ import { Envelope, isReplyTarget, type Route } from "../messages/envelope.ts";
 import { lateness } from "../ports/dead_letters.ts";
 import { StoppedError } from "../base/errors.ts";
 import { isLater } from "../language/later.ts";
+import { openLater } from "./open_later.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { Ring } from "../messages/ring.ts";
 import { Recovery } from "./recovery.ts";
@@ -276,7 +277,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
         return this.fail(turn, route, value, fresh, error);
       }
     }
-    if (opened !== undefined) this.host.services.delivery.openLater(opened, turn.envelope(value));
+    if (opened !== undefined) openLater(this.host.services.delivery, opened, turn.envelope(value));
     this.apply(turn);
     if (replies) {
       const replyTo = route.replyTo!;

@@ -1,18 +1,22 @@
 import type { ActorId, Address } from "../language/address.ts";
 import type { BrokenActors } from "../ports/broken_actors.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
+import type { Deduplication } from "../messages/deduplication.ts";
 import type { Envelope, Route } from "../messages/envelope.ts";
 import type { Inspectors, MessageEvent } from "../ports/inspection.ts";
 import type { MemoryHost } from "./memory_host.ts";
 import type { MessageSink } from "../messages/outbox.ts";
 import type { Random } from "../base/random.ts";
-import type { OpenedLater } from "../turns/turn_laters.ts";
 import type { Scheduler } from "../scheduling/scheduler.ts";
 import type { TurnDelivery, TurnServices } from "../turns/turn_services.ts";
 
 /** What an activation needs of the delivery of its system. */
 export interface DeliveryPort extends MessageSink, TurnDelivery {
   readonly inspectors: Inspectors;
+  /** The window in which repeated ids are known to this process. */
+  readonly deduplication: Deduplication;
+  /** Who takes the messages that go into no mailbox of this process, once the system has begun. */
+  readonly elsewhere: Elsewhere | undefined;
   /** The hosts of the actors that live in memory alone, by protocol. */
   readonly hosts: ReadonlyMap<string, MemoryHost>;
   /** The actor of that key that lives in memory alone, if there is one. */
@@ -23,8 +27,6 @@ export interface DeliveryPort extends MessageSink, TurnDelivery {
   retrying(envelope: Envelope, error: unknown, attempt: number, afterMs: number): void;
   /** Sends to an address, in answer to `cause` if there is one. */
   deliverTo(address: Address, payload: unknown, cause?: Envelope): void;
-  /** A turn in memory has answered "later": the later is there before what the turn sends. */
-  openLater(opened: OpenedLater, envelope: Envelope): void;
   /** Counts a new dead letter, and reports it to observers and to the log. */
   deadLettered(letter: DeadLetter, error?: unknown): void;
   /** Reports a row of the store that cannot be read and is skipped. */

@@ -20,7 +20,7 @@ import { Assignments } from "./background/assignments.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { DurabilityCheck } from "./background/durability_check.ts";
-import { endedInStore, LaterRows } from "./delivery/later_rows.ts";
+import { endedInStore, LaterRows } from "./activations/later_rows.ts";
 import { laterActor } from "../turns/later_actor.ts";
 import { LaterReply } from "../messages/later.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";

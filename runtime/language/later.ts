@@ -1,3 +1,4 @@
+import { guarded } from "../base/guarded.ts";
 import type { Schema } from "./schema.ts";
 
 /**
@@ -38,10 +39,14 @@ const textPattern =
 
 /** What a later contains; `undefined` if the value is none. */
 export function laterParts(value: unknown): LaterParts | undefined {
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, "~later")) return undefined;
-  const { "~later": text } = value as { readonly "~later": unknown };
+  const text = guarded(() => textOf(value), undefined); // a Proxy may throw
   const [, service, protocol, operation, key] = typeof text === "string" ? textPattern.exec(text) ?? [] : [];
   return key === undefined ? undefined : { service, protocol, operation, key };
+}
+
+function textOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, "~later")) return undefined;
+  return (value as { readonly "~later": unknown })["~later"];
 }
 
 /**

@@ -4,7 +4,12 @@ import type { Address } from "../language/address.ts";
 import type { Reason } from "../language/later_options.ts";
 import { parse } from "../language/parse.ts";
 import { nameOf, Route } from "../messages/envelope.ts";
-import { laterAddress, type LaterReply, type OpenRequest, type TransientLaterReply } from "../messages/later.ts";
+import {
+  laterAddress,
+  type LaterReply,
+  type OpenRequest,
+  type TransientLaterReply,
+} from "../messages/later.ts";
 import type { Turn } from "./turn.ts";
 
 /** Why a later takes no answer any more. */

@@ -10,10 +10,9 @@ import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts
 import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { guardedController } from "../base/guarded_signal.ts";
-import { Publication, Reply, Topic, topicKey } from "../messages/builtin_protocols.ts";
+import { Publication, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { type MessageSink, Outbox, type Outgoing } from "../messages/outbox.ts";
 import type { NamedProtocol, Operation } from "../language/protocol.ts";
-import { fingerprint } from "../base/fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
 import { isLater, type Later } from "../language/later.ts";
@@ -248,20 +247,6 @@ export class Turn {
   /** The route of a message of this turn that is more than its payload. */
   routeOf(operation: Operation, parts: Omit<RouteParts, "cause">): Route {
     return this.actor.services.route(operation, { ...parts, cause: this });
-  }
-
-  /** Where the reply goes of a message that was sent before under the same id, here or earlier, if that is known. */
-  replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined {
-    const { delivery } = this.actor.services;
-    const before = this.outgoing.find(({ to: { protocol, key }, route, payload: sent }) =>
-      route.operation === operation && key === to.key && protocol === to.protocol &&
-      route.extras?.id === id && fingerprint(sent) === fingerprint(payload)
-    );
-    const replyTo =
-      (before === undefined
-        ? delivery.answerOf(new Envelope(this.routeOf(operation, { options: { id } }), to.key, id, payload))
-        : before.route.replyTo) as Address | undefined;
-    return replyTo?.protocol === Reply.open.protocol ? replyTo : undefined;
   }
 
   /** The id of its message. A message without one gets a number when its id is first read. */

@@ -2,7 +2,7 @@ import type { DeadLetter } from "../../ports/dead_letters.ts";
 import type { WritingServices } from "../delivery/message_writer.ts";
 import type { Membership } from "../background/membership.ts";
 import type { CrashSuspects } from "./crash_suspects.ts";
-import type { LaterRows } from "../delivery/later_rows.ts";
+import type { LaterRows } from "./later_rows.ts";
 import type { TurnWrites } from "./turn_writes.ts";
 
 /** How long this instance does not take back an actor that it left to a newer program. */

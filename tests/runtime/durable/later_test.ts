@@ -15,6 +15,7 @@ import {
   unchecked,
 } from "@posthorn/posthorn";
 import * as z from "zod";
+import { kinds, onEach } from "./durable_stage.ts";
 import { inEach, type World } from "./worlds.ts";
 
 const Verdict = z.object({ ok: z.boolean() });
@@ -278,4 +279,63 @@ inEach("a later of another turn is no answer", async (world) => {
   const second = await after(world, system.ref(Sly, "s").submit(Sly.ask));
   await world.settle();
   await assert.rejects(after(world, second.reply()), { code: "failed", message: /a later of another turn/ });
+});
+
+onEach(
+  kinds,
+  "a later is answered after the process that gave it was killed, by another one",
+  async (stage) => {
+    const { actors, told } = office();
+    const first = await stage.start(actors);
+    const ticket = await at(first).submit(Desk.ask, "hard");
+    await stage.settle();
+    await stage.kill(first);
+    const second = await stage.start(actors);
+    await at(second).tell(Desk.decide, { ok: true });
+    await stage.settle();
+    assert.deepEqual(await second.ticket(ticket.id).reply(), { ok: true });
+    assert.deepEqual(told, ["asked hard"]);
+  },
+);
+
+onEach(
+  ["memory", "sqlite"],
+  "nothing is left of an answered later, nor of one whose time is up",
+  async (stage) => {
+    const { actors } = office({ timeoutMs: 60_000 });
+    const times = { replyRetentionMs: 60_000, laterMs: 60_000, deduplicationWindowMs: 60_000 };
+    const system = await stage.start(actors, times);
+    await at(system).submit(Desk.ask, "hard");
+    await at(system).tell(Desk.decide, { ok: true });
+    await at(system).submit(Desk.ask, "hard");
+    await stage.settle();
+    await stage.pass(700_000, 10_000);
+    const left = await stage.keys("actor", "erased", "timer", "schedule", "mail", "index", "reply", "mark");
+    assert.deepEqual(left.filter((key) => key !== "actor desk d"), []);
+  },
+);
+
+onEach(kinds, "a later of an actor that keeps nothing is answered in its process", async (stage) => {
+  const Quick = protocol("quick", { ask: submit(z.string(), Verdict), decide: tell(Verdict) });
+  const quick = actor(Quick, {
+    transient: true,
+    state: (): { answer?: Later<Verdict> } => ({}),
+    on: {
+      ask(ctx) {
+        const answer = ctx.later();
+        ctx.state = { answer };
+        return answer;
+      },
+      decide: (ctx, verdict) => ctx.reply(ctx.state.answer!, verdict),
+    },
+  });
+  const { actors } = office();
+  const system = await stage.start([quick, ...actors]);
+  const ticket = await system.ref(Quick, "q").submit(Quick.ask, "hard");
+  await stage.settle();
+  await system.ref(Quick, "q").tell(Quick.decide, { ok: true });
+  await stage.settle();
+  assert.deepEqual(await ticket.reply(), { ok: true });
+  assert.equal(system.deadLetters.total, 0);
+  assert.equal(system.stats().protocols["~transient-later"].actors, 0);
 });

@@ -6,13 +6,13 @@ import { laterAddress } from "../../messages/later.ts";
 import { deadlineName, type EndedLaters, type LaterEnd } from "../../turns/later_actor.ts";
 import type { OpenedLater } from "../../turns/turn_laters.ts";
 import type { Turn } from "../../turns/turn.ts";
-import type { DurableTurn, TurnWrites } from "../activations/turn_writes.ts";
+import type { DurableTurn, TurnWrites } from "./turn_writes.ts";
 import type { RecordHead } from "../rows/actor_record.ts";
 import { receiptKey, recordKey } from "../rows/keys.ts";
 import { readableHead } from "../rows/readable_head.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
-import { type AcceptanceMark, writeMark } from "./acceptance.ts";
-import type { ReplyRows } from "./reply_rows.ts";
+import { type AcceptanceMark, writeMark } from "../delivery/acceptance.ts";
+import type { ReplyRows } from "../delivery/reply_rows.ts";
 
 /**
  * Opens laters: the turn that answers "later" writes the record of the actor that keeps its request, in its own commit. So
