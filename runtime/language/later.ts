@@ -1,4 +1,3 @@
-import { guarded } from "../base/guarded.ts";
 import type { Schema } from "./schema.ts";
 
 /**
@@ -39,14 +38,18 @@ const textPattern =
 
 /** What a later contains; `undefined` if the value is none. */
 export function laterParts(value: unknown): LaterParts | undefined {
-  const text = guarded(() => textOf(value), undefined); // a Proxy may throw
+  const text = textOf(value);
   const [, service, protocol, operation, key] = typeof text === "string" ? textPattern.exec(text) ?? [] : [];
   return key === undefined ? undefined : { service, protocol, operation, key };
 }
 
 function textOf(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, "~later")) return undefined;
-  return (value as { readonly "~later": unknown })["~later"];
+  if (typeof value !== "object" || value === null) return undefined;
+  try {
+    return Object.hasOwn(value, "~later") ? (value as { readonly "~later": unknown })["~later"] : undefined;
+  } catch {
+    return undefined; // a Proxy may throw
+  }
 }
 
 /**
