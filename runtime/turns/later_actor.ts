@@ -62,14 +62,17 @@ export function laterActor(
     },
     expire(turn: LaterTurn) {
       const request = turn.state;
-      if (request === undefined) return; // it was answered when it was due
+      if (request === undefined) return ended.end(turn, "abandoned"); // it was answered when it was due
       const { protocol, key, operation } = request.actor;
       const message = `${protocol}/${key} ${operation} was not answered before its deadline`;
       abandon(turn, request, ended, { code: "deadline", message });
     },
     withdraw(turn: LaterTurn) {
       const request = turn.state;
-      if (request === undefined) return "over";
+      if (request === undefined) {
+        ended.end(turn, "abandoned");
+        return "over";
+      }
       const { protocol, key, operation } = request.actor;
       const message = `${protocol}/${key} ${operation} was taken back by its caller`;
       abandon(turn, request, ended, { code: "cancelled", message });

@@ -11,6 +11,7 @@ export const sceneNames = [
   "hours",
   "hundreds",
   "hung",
+  "laters",
   "leaving",
   "opening",
   "poisons",
@@ -32,6 +33,7 @@ const shares: Readonly<Record<Scene, number>> = {
   hours: 0.1,
   hundreds: 0.03,
   hung: 0.1,
+  laters: 0.25,
   leaving: 0.2,
   opening: 0.15,
   poisons: 0.05,
@@ -49,11 +51,12 @@ const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, check
 
 /** Draws the scenes of a run. */
 export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
-  const drawn = sceneNames.filter((name) => random.next() < shares[name]);
-  const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
+  const drawn = sceneNames.filter((name) => name !== "laters" && random.next() < shares[name]);
   const served = random.next();
   const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
+  if (random.next() < shares.laters) drawn.push("laters"); // drawn last: it came when seeds of others were known
+  const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
   return scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
 }
 
