@@ -54,6 +54,13 @@ export function isLaterKey(name: string): boolean {
   return /^[LU][0-9A-Za-z]{32}$/.test(name);
 }
 
+const keyInText = /(~(?:transient-)?later\/[LU]\w{4})\w{28}/g;
+
+/** A text for people without the keys of laters in it: who has one may answer. */
+export function withoutLaterKeys(text: string): string {
+  return text.replace(keyInText, "$1…");
+}
+
 /** Makes laters, and finds the actors that keep their requests: in this service, or in another one. */
 export class Laters {
   /** How long an answer may take, if its turn does not say. */

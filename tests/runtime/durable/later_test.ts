@@ -339,3 +339,13 @@ onEach(kinds, "a later of an actor that keeps nothing is answered in its process
   assert.equal(system.deadLetters.total, 0);
   assert.equal(system.stats().protocols["~transient-later"].actors, 0);
 });
+
+inEach("a line of the log does not tell the name by which a request is answered", async (world) => {
+  const lines: string[] = [];
+  const system = await world.start(office().actors, { log: (line) => void lines.push(line) });
+  await after(world, at(system).submit(Desk.ask, "hard"));
+  for (const ok of [true, false]) await after(world, at(system).tell(Desk.decide, { ok }));
+  await world.settle();
+  assert.match(lines[0], /to ~later\/L\w{4}… answer, already-answered/);
+  assert.doesNotMatch(lines[0], /L\w{32}/);
+});
