@@ -174,7 +174,7 @@ function acceptAsk(runtime: Runtime, to: Target, payload: unknown, route: Route,
   try {
     const accepted = runtime.delivery.accept(to, route.operation, payload, route);
     accepted?.catch((error) => waiter.fail(error));
-    runtime.scheduler.lookSoon();
+    if (waiter.deadline?.begun === false) runtime.scheduler.lookSoon();
   } catch (error) {
     waiter.end();
     throw error;
@@ -211,7 +211,9 @@ export class PendingReply implements ReplyTarget, DeadlineWaiter {
   /** Begins to wait. `onOver` is called when the waiting ends, for whatever reason. */
   wait(runtime: Runtime, timeoutMs: number, onOver?: () => void): Promise<unknown> {
     this.onOver = onOver;
-    this.deadline = runtime.deadlines.add(this, timeoutMs);
+    const { deadlines, remote } = runtime;
+    const isRemote = remote !== undefined && remote.has(this.operation.protocol);
+    this.deadline = isRemote ? deadlines.addNow(this, timeoutMs) : deadlines.add(this, timeoutMs);
     return new Promise((resolve) => this.resolve = resolve);
   }
 

@@ -9,7 +9,7 @@ import { Publication, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { deadlineAt, namedOperation, nameOf, Route } from "../messages/envelope.ts";
 import { isLaterKey, laterAddress, LaterReply } from "../messages/later.ts";
 import { remoteAddress } from "../messages/remote_address.ts";
-import type { Channel } from "../ports/transport.ts";
+import type { Channel, Delivery } from "../ports/transport.ts";
 import { failureOf, keptBody, keptBytesMax, payloadOf } from "./decode_body.ts";
 import type { Outcome } from "./pending_replies.ts";
 import type { Registry } from "./registry.ts";
@@ -72,9 +72,8 @@ export class Meanings {
     const { operation, correlationId } = message.delivery;
     const replies = channel.kind !== "inbox" || (operation === undefined && correlationId !== undefined);
     if (!replies) return this.#request(message, channel.protocol);
-    return correlationId !== undefined && isLaterKey(correlationId)
-      ? answerOf(message, correlationId)
-      : replyOf(message);
+    if (correlationId !== undefined && isLaterKey(correlationId)) return answerOf(message, correlationId);
+    return replyOf(message.delivery, message.id);
   }
 
   #request(message: ReceivedMessage, protocol: string): Meaning {
@@ -174,7 +173,8 @@ function checked(operation: Operation, about: string, payload: unknown): unknown
   }
 }
 
-function replyOf({ delivery, id }: ReceivedMessage): Meaning {
+/** The reply that a delivery is; `id` names it if it is a failure that names no message. */
+export function replyOf(delivery: Delivery, id = delivery.id ?? ""): Meaning & { readonly kind: "reply" } {
   const name = (delivery.correlationId ?? "").slice(0, replyNameUnitsMax);
   const failure = failureOf(delivery, id);
   if (failure !== undefined) return { kind: "reply", name, outcome: { failure } };
@@ -188,12 +188,16 @@ function replyOf({ delivery, id }: ReceivedMessage): Meaning {
 
 /** An answer to a request of this service that is answered later. */
 function answerOf(message: ReceivedMessage, key: string): Meaning {
-  const reply = replyOf(message) as Meaning & { readonly kind: "reply" };
-  const answers = "reply" in reply.outcome;
-  const to = laterAddress(key, answers ? "answer" : "fail");
+  const { outcome } = replyOf(message.delivery, message.id);
+  const answers = "reply" in outcome;
   const operation = answers ? LaterReply.answer : LaterReply.fail;
-  const payload = answers ? reply.outcome.reply : reply.outcome.failure;
-  return { kind: "message", to, route: routeOf(message, operation), payload };
+  const to = laterAddress(key, answers ? "answer" : "fail");
+  return {
+    kind: "message",
+    to,
+    route: routeOf(message, operation),
+    payload: answers ? outcome.reply : outcome.failure,
+  };
 }
 
 /** The route of a message, with the address for its reply if somebody waits for one. */

@@ -250,7 +250,7 @@ export class Remote implements RemotePart {
 
   #whenOpen<Result>(act: (border: Border) => Promise<Result>, bytes?: number): Promise<Result> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const now = async () => await act(this.#border!);
-    return this.#border === undefined ? this.#startup.ask(now, bytes) : now();
+    if (this.#border !== undefined) return act(this.#border);
+    return this.#startup.ask(async () => await act(this.#border!), bytes);
   }
 }
