@@ -243,8 +243,9 @@ export interface Context<Name extends string, State> {
 export interface SubmitContext<Name extends string, State, Reply> extends Context<Name, State> {
   /**
    * Returns a later: the right to answer this request in another turn, with `ctx.reply` or `ctx.fail`. The handler
-   * returns it to say "not yet"; it is opened with the commit of the turn. Keep it in the state, send it to another actor, or
-   * give it to another submit as `replyTo`. Throws a `TypeError` if it is called twice in one turn, and a `RangeError` if
+   * returns it to say "not yet"; it is opened with the commit of the turn, and one that is not returned never is: an answer
+   * to it becomes a dead letter (`late-reply`). Keep it in the state, send it to another actor, or give it to another submit
+   * as `replyTo`. Throws a `TypeError` if it is called twice in one turn, and a `RangeError` if
    * the time is out of its bounds.
    */
   later(options?: LaterOptions): Later<Reply>;

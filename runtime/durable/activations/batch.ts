@@ -138,7 +138,7 @@ export class Batch {
   eraseIfEmpty(): void {
     const { text, fault } = this.#record;
     if (text === undefined && fault === undefined && !this.#changed && this.#schedules === undefined) {
-      this.erase();
+      this.erased = true; // the state stays the initial one, for messages behind
     }
   }
 

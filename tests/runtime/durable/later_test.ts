@@ -349,3 +349,38 @@ inEach("a line of the log does not tell the name by which a request is answered"
   assert.match(lines[0], /to ~later\/L\w{4}… answer, already-answered/);
   assert.doesNotMatch(lines[0], /L\w{32}/);
 });
+
+inEach("a later that the handler does not return is never opened", async (world) => {
+  const Hasty = protocol("hasty", { ask: submit(z.string(), Verdict), decide: tell(Verdict) });
+  const hasty = actor(Hasty, {
+    state: (): { answer?: Later<Verdict> } => ({}),
+    on: {
+      ask(ctx) {
+        ctx.state = { answer: ctx.later() };
+        return { ok: true };
+      },
+      decide: (ctx, verdict) => ctx.reply(ctx.state.answer!, verdict),
+    },
+  });
+  const system = await world.start([hasty]);
+  const ticket = await after(world, system.ref(Hasty, "h").submit(Hasty.ask, "now"));
+  await after(world, system.ref(Hasty, "h").tell(Hasty.decide, { ok: false }));
+  await world.settle();
+  assert.deepEqual(await after(world, ticket.reply()), { ok: true });
+  assert.deepEqual(system.deadLetters.list().map(({ reason }) => reason), ["late-reply"]);
+});
+
+onEach(
+  ["memory", "sqlite"],
+  "answers that nobody waits for leave no record, however they come",
+  async (stage) => {
+    const { actors } = office();
+    const system = await stage.start(actors);
+    const forged = { "~later": `/desk.ask/L${"0".repeat(32)}` } as Later<Verdict>;
+    const clerk = system.ref(Clerk, "a");
+    for (let count = 0; count < 3; count++) await clerk.tell(Clerk.decide, forged);
+    await stage.settle();
+    assert.deepEqual(system.deadLetters.list().map(({ reason }) => reason), Array(3).fill("late-reply"));
+    assert.deepEqual((await stage.keys("actor")).filter((key) => key.includes("~later")), []);
+  },
+);
