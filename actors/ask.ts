@@ -20,6 +20,7 @@ import {
 } from "../runtime/base/errors.ts";
 import { requireDuration } from "../runtime/base/require.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
+import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import type { Target } from "../runtime/target.ts";
 import { requireCaller } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -40,11 +41,13 @@ export function ask(
   runtime: Runtime,
   to: Target,
   operation: Operation,
-  payload: unknown,
-  options: (AskOptions & IngressSendOptions) | undefined,
+  first: unknown,
+  second: (AskOptions & IngressSendOptions) | undefined,
   turn?: Turn,
 ): Promise<unknown> {
   try {
+    const payload = payloadIn(operation, first);
+    const options = optionsIn(operation, first, second);
     const named = options?.id !== undefined && turn === undefined && runtime.persistence?.has(to.protocol);
     if (named) return askByName(runtime, { to, operation, payload, options }, options);
     if (turn !== undefined || (options !== undefined && !isPlain(options))) {

@@ -22,7 +22,8 @@ import type { Border } from "./border.ts";
 import { PendingReplies, type Waiter } from "./pending_replies.ts";
 import { didYouMean } from "../base/did_you_mean.ts";
 import type { StoreBorder } from "./store_border.ts";
-import { type Listed, Registry, requirePublishable, requireRemote } from "./registry.ts";
+import type { Listed } from "../language/listed.ts";
+import { Registry, requirePublishable, requireRemote } from "./registry.ts";
 
 /** What the part for other services needs of its system. */
 export interface RemoteParts {

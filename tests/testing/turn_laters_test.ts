@@ -51,10 +51,10 @@ Deno.test("a turn shows what it answered, with a reply or a failure", async () =
 });
 
 Deno.test("a turn that answers twice, or answers what is no later, fails and answers nothing", async () => {
-  const twice = await turn(order, Order.twice, undefined, { state: { answer } });
+  const twice = await turn(order, Order.twice, { state: { answer } });
   assert.equal((twice.error as { code?: string }).code, "already-answered");
   assert.deepEqual(twice.answered, []);
-  const misread = await turn(order, Order.misread, undefined, { state: { answer } });
+  const misread = await turn(order, Order.misread, { state: { answer } });
   assert(misread.error instanceof TypeError);
 });
 

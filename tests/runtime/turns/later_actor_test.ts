@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Address } from "@posthorn/posthorn";
 import { turn } from "@posthorn/posthorn/testing";
+import { type Operation, operationsOf } from "../../../runtime/language/protocol.ts";
 import { LaterReply, type OpenRequest } from "../../../runtime/messages/later.ts";
 import { laterActor } from "../../../runtime/turns/later_actor.ts";
 
@@ -26,12 +27,11 @@ async function runs(operation: keyof typeof LaterReply & string, payload: unknow
     whyOf: () => "answered",
   }, true);
   const options = { state: open ? request : undefined, storable: false };
-  const { error, sent, state, reply } = await turn(
-    keeps,
-    LaterReply[operation] as never,
-    payload as never,
-    options,
-  );
+  const run: Operation = operationsOf(LaterReply)[operation];
+  const { error, sent, state, reply } =
+    await (run.payload === undefined
+      ? turn(keeps, run as never, options as never)
+      : turn(keeps, run as never, payload as never, options as never));
   const code = (error as { code?: string } | undefined)?.code;
   return { code, ended, state, reply, sent: sent.map(({ operation, payload }) => [operation, payload]) };
 }
