@@ -1,5 +1,5 @@
 import type { AskOptions } from "../../runtime/language/address.ts";
-import type { SurveyOptions } from "../../runtime/language/context.ts";
+import { servicesMax, type SurveyOptions } from "../../runtime/language/context.ts";
 import type { IngressSendOptions } from "../../runtime/language/ingress_options.ts";
 import type { Context } from "hono";
 import { PosthornError, ReplyPendingError, StoppedError } from "../../runtime/base/errors.ts";
@@ -22,6 +22,7 @@ import {
 } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
+import { type TraceContext, traceContext } from "./trace_context.ts";
 
 /** The modes that address one actor. */
 export const actorModes = ["tell", "ask", "submit"] as const;
@@ -99,22 +100,14 @@ export class Routes {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
       const after = this.#after(context);
+      const trace = traceContext(context);
+      const asked: AskOptions & IngressSendOptions = { caller, timeoutMs, bytes, after, raw: true, ...trace };
       if (id === undefined) { // without an id, the ask is not stored and has no position
-        const options: AskOptions & IngressSendOptions = { caller, timeoutMs, bytes, after, raw: true };
-        const answer = await ref.ask(asking, ...argumentsOf(operation, payload, options));
+        const answer = await ref.ask(asking, ...argumentsOf(operation, payload, asked));
         return this.#answers.value(context, answer);
       }
       const headers: AnswerHeaders = {};
-      const onAccepted = this.#tellsPlace(headers);
-      const options: AskOptions & IngressSendOptions = {
-        id,
-        caller,
-        timeoutMs,
-        bytes,
-        after,
-        onAccepted,
-        raw: true,
-      };
+      const options = { ...asked, id, onAccepted: this.#tellsPlace(headers) };
       const answer = await ref.ask(asking, ...argumentsOf(operation, payload, options));
       return await this.#answers.value(context, answer, headers);
     }
@@ -211,7 +204,9 @@ export class Routes {
       bytes,
       timeoutMs: integerParameter(context, "timeoutMs", timeoutMsMax),
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
+      services: integerParameter(context, "services", servicesMax),
       raw: true,
+      ...traceContext(context),
     };
     const replies = this.#system.survey(surveying, ...argumentsOf(operation, payload, options));
     const onFailure = (error: unknown) => this.#failures.tell(error);
@@ -290,7 +285,7 @@ export class Routes {
     caller: string,
     bytes: number | undefined,
     headers: AnswerHeaders,
-  ): { readonly id: string } & IngressSendOptions {
+  ): { readonly id: string } & TraceContext & IngressSendOptions {
     return {
       id: id ?? this.#system.newId(), // nobody can guess it, and send a key that is the same
       caller,
@@ -298,6 +293,7 @@ export class Routes {
       bytes,
       after: this.#after(context),
       onAccepted: this.#tellsPlace(headers),
+      ...traceContext(context),
     };
   }
 

@@ -238,6 +238,29 @@ export class DeadLetterError extends PosthornError {
 }
 
 /**
+ * A handler did not settle within the `turnMs` of its actor. Its turn failed and had no effect. It is the reason of
+ * `ctx.signal`, and what `onFailure` and the log get; callers get a {@linkcode DeadLetterError} with the same code. Code
+ * `turn-timeout`, HTTP 500.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { TurnTimeoutError } from "@posthorn/posthorn";
+ *
+ * assert(new TurnTimeoutError("order/ada charge", 30_000).message.endsWith("within turnMs: 30000 ms"));
+ * ```
+ */
+export class TurnTimeoutError extends PosthornError {
+  /** The name of this class. */
+  override readonly name = "TurnTimeoutError";
+
+  /** Creates the error from the receiver and operation of the message, and the limit. */
+  constructor(turn: string, turnMs: number) {
+    super("turn-timeout", `Cannot wait for ${turn}: its handler did not settle within turnMs: ${turnMs} ms`);
+  }
+}
+
+/**
  * An ask would wait for itself. It fails at once, and the message names every actor of the cycle. Code `cycle`,
  * HTTP 500.
  *

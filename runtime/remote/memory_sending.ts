@@ -60,17 +60,22 @@ export class MemorySending {
     const { operation: { mode }, payload } = publication;
     const to = this.#remote.eventReceiver(publication);
     const expected = waiter && this.#expect(waiter);
-    await this.#send({ to, route: route.of(RemoteProtocol.publish), mode, payload, expected }, waiter);
+    const counts = waiter?.asked !== undefined;
+    await this.#send(
+      { to, route: route.of(RemoteProtocol.publish), mode, payload, expected, counts },
+      waiter,
+    );
   }
 
   /** Sends a message. Returns a promise if it waits for the broker. */
   #send(
-    { to, route, mode, payload, expected }: {
+    { to, route, mode, payload, expected, counts }: {
       readonly to: ActorId;
       readonly route: Route;
       readonly mode: Operation["mode"];
       readonly payload: unknown;
       readonly expected: ExpectedReply | undefined;
+      readonly counts?: boolean;
     },
     asker: { readonly over: boolean } | undefined,
   ): Promise<void> | undefined {
@@ -84,7 +89,7 @@ export class MemorySending {
       const id = ids.text(extras?.id ?? ids.next());
       const message = headOf(route, id, ids.name, ids);
       const sender = scopedSender(service, extras?.scope);
-      const remote: RemoteMessage = { to, message, mode, sender, expected };
+      const remote: RemoteMessage = { to, message, mode, sender, expected, counts };
       const parcel = parcelOf(remote, toText(payload), asker && message.deadlineMs);
       const sending = asker === undefined ? {} : { once: true, over: () => asker.over };
       const failed = (error: PosthornError) => {

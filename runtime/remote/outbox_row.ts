@@ -23,6 +23,8 @@ export interface RemoteMessage {
   /** The name of its sender on the wire. */
   readonly sender: string;
   readonly expected?: ExpectedReply | undefined;
+  /** Of a survey: whether its asker counts respondents. */
+  readonly counts?: boolean | undefined;
 }
 
 /** The row of a message that waits to be sent, in front of its payload. */
@@ -56,11 +58,15 @@ export function destinationOf(
 export function parcelOf(remote: RemoteMessage, text: string, expiresAtMs?: number): Parcel {
   const { to, message, expected } = remote;
   const refuses = to.protocol === Remote.refuse.protocol && message.operation === Remote.refuse.name;
-  const { body, contentType } = refuses ? problemOf(fromText(text) as Failure) : bodyOfText(text);
+  const asked = to.protocol === Remote.asked.protocol && message.operation === Remote.asked.name;
+  const { body, contentType } = refuses
+    ? problemOf(fromText(text) as Failure)
+    : bodyOfText(asked ? "" : text);
   const reply = to.protocol === Remote.arrive.protocol ? readRemoteKey(to.key) : undefined;
   const isReply = reply !== undefined && !("event" in reply);
   const headers = headersOf(remote);
   if (isReply) headers[wireHeaders.reply] = "true";
+  if (asked) headers[wireHeaders.respondents] = text;
   return {
     to: destinationOf(remote),
     id: message.id,
@@ -74,13 +80,14 @@ export function parcelOf(remote: RemoteMessage, text: string, expiresAtMs?: numb
 }
 
 /** Throws a `PosthornError` (`invalid-headers`) if the headers of a user cannot travel. */
-function headersOf({ message, sender, expected }: RemoteMessage): Record<string, string> {
+function headersOf({ message, sender, expected, counts }: RemoteMessage): Record<string, string> {
   const { causationId, correlationId, deadlineMs, headers: given } = message;
   const headers = encodeHeaders(given);
   headers[wireHeaders.sender] = sender;
   if (causationId !== undefined) headers[wireHeaders.cause] = encodeURIComponent(causationId);
   if (correlationId !== undefined) headers[wireHeaders.correlation] = encodeURIComponent(correlationId);
   if (deadlineMs !== undefined) headers[wireHeaders.deadline] = String(deadlineMs);
+  if (counts === true) headers[wireHeaders.respondents] = "count";
   if (expected?.channel.kind === "inbox") {
     headers[wireHeaders.replyProtocol] = expected.channel.protocol;
     headers[wireHeaders.replyKey] = encodeURIComponent(expected.channel.key);

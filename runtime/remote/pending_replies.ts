@@ -14,10 +14,12 @@ export interface Waiter {
   readonly over: boolean;
   /** Whether it waits for several replies. */
   readonly many?: boolean;
-  /** Gives it a reply, which nobody has checked. */
-  reply(payload: unknown): void;
+  /** Gives it a reply, which nobody has checked. `sender` is who sent it, as on the wire. */
+  reply(payload: unknown, sender: string): void;
   /** Tells it that there will be no reply. */
-  fail(error: PosthornError): void;
+  fail(error: PosthornError, sender: string): void;
+  /** Tells it how many respondents a service asked; absent unless it counts them. */
+  asked?(count: number, sender: string): void;
 }
 
 /** From so many entries on, those that are over are removed whenever their number has doubled. */
@@ -74,14 +76,14 @@ export class PendingReplies {
   fail(name: string, error: PosthornError): void {
     const waiter = this.#waiters.get(name);
     this.forget(name);
-    if (waiter?.over === false) waiter.fail(error);
+    if (waiter?.over === false) waiter.fail(error, "");
   }
 
   /**
-   * Gives an outcome to whoever waits for it, and each one once: `id` is that of its message, if it has one. Returns whether
-   * anybody waited.
+   * Gives an outcome to whoever waits for it, and each one once: `id` is that of its message, if it has one, and `sender`
+   * who sent it, as on the wire. Returns whether anybody waited.
    */
-  settle(name: string, outcome: Outcome, id?: string): boolean {
+  settle(name: string, outcome: Outcome, id?: string, sender = ""): boolean {
     const waiter = this.#waiters.get(name);
     if (waiter === undefined || waiter.over) {
       this.forget(name);
@@ -89,9 +91,16 @@ export class PendingReplies {
     }
     if (waiter.many !== true) this.forget(name);
     else if (id !== undefined && !this.#isFirst(name, id)) return true;
-    if ("reply" in outcome) waiter.reply(outcome.reply);
-    else waiter.fail(errorOfFailure(outcome.failure));
+    if ("reply" in outcome) waiter.reply(outcome.reply, sender);
+    else waiter.fail(errorOfFailure(outcome.failure), sender);
     return true;
+  }
+
+  /** Tells whoever waits for the replies of respondents how many a service asked. */
+  tellAsked(name: string, count: number, id: string | undefined, sender = ""): void {
+    const waiter = this.#waiters.get(name);
+    if (waiter?.asked === undefined || waiter.over) return;
+    if (id === undefined || this.#isFirst(name, id)) waiter.asked(count, sender);
   }
 
   /** Whether a reply with that id comes for the first time to one that waits for several. */

@@ -16,6 +16,11 @@ export const wireHeaders = {
   replyKey: "posthorn-reply-key",
   /** It is a reply: it starts no operation and is no event, wherever the address leads that its asker gave. */
   reply: "posthorn-reply",
+  /**
+   * Of a survey: `count`, if its asker wants to know how many respondents each service asks, and which of them give no reply.
+   * Of an answer to such a survey: how many the service asked; then it has no body, and is no reply.
+   */
+  respondents: "posthorn-respondents",
   /** Which of the other headers have percent-encoded values, separated by commas. */
   encoded: "posthorn-encoded",
   /** Reserved: never sent, and ignored. */

@@ -5,7 +5,7 @@ import {
   requireKey,
   type SendOptions,
 } from "../language/address.ts";
-import type { SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
+import type { Replies, SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
 import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
@@ -16,10 +16,10 @@ import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { optionsIn, payloadIn } from "../language/sent_options.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
-import { isLater, type Later } from "../language/later.ts";
+import type { Later } from "../language/later.ts";
 import type { LaterOptions, Reason } from "../language/later_options.ts";
 import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
-import { type LaterAnswer, type OpenedLater, TurnLaters } from "./turn_laters.ts";
+import { type LaterAnswer, openedIn, type OpenedLater, TurnLaters } from "./turn_laters.ts";
 import { TurnActorRef } from "./turn_ref.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
 
@@ -92,6 +92,10 @@ export class Turn {
 
   get correlationId(): string {
     return this.actor.services.ids.text(this.route.correlationId ?? this.messageId);
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return Object.freeze(this.route.extras?.headers ?? {}); // those of a row are plain data
   }
 
   get attempt(): number {
@@ -177,7 +181,7 @@ export class Turn {
     this.laters.fail(later, reason);
   }
 
-  survey(operation: Operation, first?: unknown, second?: SurveyOptions): AsyncIterableIterator<unknown> {
+  survey(operation: Operation, first?: unknown, second?: SurveyOptions): Replies<unknown> {
     this.requireTransient("survey");
     return this.actor.services.modes.survey(operation, first, second, this);
   }
@@ -314,12 +318,7 @@ export class Turn {
 
   /** The later that its handler returned instead of a reply. Throws a `TypeError` if that is of another turn. */
   opened(result: unknown): OpenedLater | undefined {
-    if (this.route.operation.mode !== "submit" || !isLater(result)) return undefined;
-    const own = this.extras?.laters?.own;
-    if (own?.later === result) return own;
-    throw new TypeError(
-      `Cannot answer ${this} with a later of another turn: give it to another actor instead`,
-    );
+    return openedIn(this, this.extras?.laters, result);
   }
 
   /** What it answered of other requests, in order. */

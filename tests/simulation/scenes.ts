@@ -13,6 +13,7 @@ export const sceneNames = [
   "hung",
   "laters",
   "leaving",
+  "limited",
   "opening",
   "poisons",
   "presence",
@@ -35,6 +36,7 @@ const shares: Readonly<Record<Scene, number>> = {
   hung: 0.1,
   laters: 0.25,
   leaving: 0.2,
+  limited: 0.15,
   opening: 0.15,
   poisons: 0.05,
   presence: 0.3,
@@ -49,14 +51,18 @@ const hourMs = 3_600_000;
 const tenChecks: Partial<StoreLimits> = { checks: 10 };
 const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
 
+/** Scenes that were added later: they are drawn after all else, so that a seed draws everything else as before. */
+const drawnLast: readonly Scene[] = ["limited", "laters"];
+const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
+
 /** Draws the scenes of a run. */
 export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
-  const drawn = sceneNames.filter((name) => name !== "laters" && random.next() < shares[name]);
+  const first = drawnFirst.filter((name) => random.next() < shares[name]);
   const served = random.next();
+  const last = drawnLast.filter((name) => random.next() < shares[name]);
+  const scenes = first.includes("saturated") ? ["saturated" as const] : [...first, ...last];
   const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
-  if (random.next() < shares.laters) drawn.push("laters"); // drawn last: it came when seeds of others were known
-  const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
   return scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
 }
 

@@ -6,6 +6,7 @@ import { Remote } from "../../messages/remote_address.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply, Topic } from "../../messages/builtin_protocols.ts";
+import { passOf } from "../../messages/respondents.ts";
 import { shorten } from "../../base/shorten.ts";
 import { codeOf } from "../../base/thrown.ts";
 import type { SurveyReplies } from "./survey_replies.ts";
@@ -25,6 +26,8 @@ export interface StoredPublication {
   readonly mode: "event" | "survey";
   readonly subject: string;
   readonly payload: unknown;
+  /** Of a survey: how many functions are asked besides. */
+  readonly asked?: number;
 }
 
 /** The part of a dead letter row in front of the payload. */
@@ -156,6 +159,29 @@ export class MessageWriter {
     this.post(writeSet, to, route, payload);
   }
 
+  /** Tells who waits for the reply to a message, if anybody does, that there will be none. */
+  tellFailure(
+    writeSet: WriteSet,
+    to: ActorId,
+    head: MessageHeader,
+    { code, message }: Pick<Failure, "code" | "message">,
+  ): void {
+    const { id, failTo, replyTo } = head;
+    const isReply = replyTo?.protocol === Reply.open.protocol;
+    const told = failTo ?? (isReply ? { ...replyTo, operation: Reply.refuse.name } : undefined);
+    if (told === undefined) {
+      const { protocol, key } = to;
+      return this.pass(writeSet, { protocol, key, operation: head.operation }, head);
+    }
+    this.answer(writeSet, told, { id, code, message: shorten(message, wordsMax) }, head);
+  }
+
+  /** Tells who counts respondents, if anybody does, that one of them gives no reply. */
+  pass(writeSet: WriteSet, message: Address, cause: MessageHeader): void {
+    const to = passOf(message, cause.replyTo);
+    if (to !== undefined) this.answer(writeSet, to, undefined, cause);
+  }
+
   /**
    * A message, ready to be written: at the given position, or at the next. `mark` is the key of the mark by which its repeats
    * are recognised, if one may come. Throws what its payload throws.
@@ -234,17 +260,8 @@ export class MessageWriter {
       head: { ...head, firstPlace: head.firstPlace ?? place },
     };
     writeSet.writeOnce(deadPrefix + this.#session.nextPosition(), encodeValue(stored, text));
-    const { failTo, replyTo } = head;
-    const isReply = replyTo?.protocol === Reply.open.protocol;
-    const told = failTo ?? (isReply ? { ...replyTo, operation: Reply.refuse.name } : undefined);
-    if (told !== undefined) {
-      const failure: Failure = {
-        id: head.id,
-        code: reason,
-        message: shorten(deadLetterReason.words ?? deadLetterReason.message, wordsMax),
-      };
-      this.answer(writeSet, told, failure, head);
-    }
+    const words = deadLetterReason.words ?? deadLetterReason.message;
+    this.tellFailure(writeSet, to, head, { code: reason, message: words });
     const { head: _, ...letter } = stored;
     return { ...letter, payload };
   }
@@ -283,10 +300,17 @@ function sentWith({ arrivals }: WriteSet, { protocol, key }: ActorId, atLeast: n
 
 /** A publication as it is stored. Throws if it does not fit its schema. */
 export function storable(publication: Publication): StoredPublication {
-  const { operation, payload } = publication;
+  const { operation, payload, asked } = publication;
   const { subject } = publication.check();
   const { protocol, name, mode } = operation;
-  return { protocol, name, mode: mode === "survey" ? mode : "event", subject, payload };
+  return {
+    protocol,
+    name,
+    mode: mode === "survey" ? mode : "event",
+    subject,
+    payload,
+    ...asked > 0 && { asked },
+  };
 }
 
 function withoutPayload({ operation, causationId, correlationId, extras }: Route): Route {
