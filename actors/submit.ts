@@ -2,6 +2,7 @@ import type { IngressSendOptions } from "../runtime/language/ingress_options.ts"
 import { abortable } from "@std/async/abortable";
 import type { SubmitOptions } from "../runtime/language/address.ts";
 import { NotFoundError, type PosthornError, ReplyPendingError } from "../runtime/base/errors.ts";
+import type { DelayOptions } from "../runtime/language/when.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
@@ -37,7 +38,7 @@ export function submit(
   to: Target,
   operation: Operation,
   first: unknown,
-  second: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
+  second: (SubmitOptions<unknown> & DelayOptions & IngressSendOptions) | undefined,
 ): Promise<Ticket<unknown>> {
   try {
     const payload = payloadIn(operation, first);
@@ -92,7 +93,7 @@ function submitInMemory(runtime: Runtime, request: SubmitRequest): Promise<Ticke
 /** Keeps the reply of a request. If there is no room, but the request could never be accepted, throws the reason of that. */
 function openReply(runtime: Runtime, to: Target, route: Route, payload: unknown, key: string): KeptReply {
   try {
-    return runtime.replies.open(key, route.extras?.caller);
+    return runtime.replies.open(key, route.extras?.caller, route.extras?.delay?.delayMs);
   } catch (error) {
     runtime.delivery.requireAcceptable(to, route.operation, payload);
     throw error;

@@ -3,7 +3,7 @@ import { errorOfFailure } from "./ports/dead_letters.ts";
 import type { ReplyTarget, Route } from "./messages/envelope.ts";
 import { LimitExceededError, TerminalError } from "./base/errors.ts";
 import { Expiring, ExpiryList } from "./scheduling/expiry_list.ts";
-import type { Timers } from "./scheduling/timers.ts";
+import type { Timer, Timers } from "./scheduling/timers.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
 import type { Failure } from "./language/failure.ts";
 import { Reply } from "./messages/builtin_protocols.ts";
@@ -40,6 +40,8 @@ export class KeptReply extends Expiring {
   /** The key of the actor that will answer it, if its turn answered "later". */
   later: string | undefined = undefined;
   held: Held | undefined = undefined;
+  /** Begins its retention when its request is due, if that is later. */
+  begins: Timer | undefined = undefined;
   private waiting: ReplyTarget[] | undefined = undefined;
 
   constructor(key: string, caller: Caller | undefined) {
@@ -71,6 +73,7 @@ export class KeptReply extends Expiring {
 export class InMemoryReplies {
   /** The keys of replies that expired lately, so that they can be told from keys that were never used. */
   readonly expired: BoundedSet;
+  readonly #timers: Timers;
   readonly #capacity: number;
   readonly #bytesMax: number;
   readonly #replies = new Map<string, KeptReply>();
@@ -89,6 +92,7 @@ export class InMemoryReplies {
     this.#pending = new ExpiryList(Math.max(replyRetentionMs, laterMs), timers, expire);
     this.#kept = new ExpiryList(replyRetentionMs, timers, expire);
     this.#leaving = new ExpiryList(collectedKeepMs, timers, expire);
+    this.#timers = timers;
     this.expired = new BoundedSet(ids);
     this.#capacity = replies;
     this.#bytesMax = replyBytes;
@@ -106,15 +110,17 @@ export class InMemoryReplies {
 
   /**
    * Keeps one more reply, of a caller if `name` is given. Throws a `LimitExceededError` if there are as many, or as
-   * large ones, as there may be. A collected one makes room for it as soon as its request is `accepted`.
+   * large ones, as there may be. A collected one makes room for it as soon as its request is `accepted`. Its retention
+   * begins when the request is sent: `delayMs` from now.
    */
-  open(key: string, name?: string): KeptReply {
+  open(key: string, name?: string, delayMs = 0): KeptReply {
     let caller: Caller | undefined;
     if (name !== undefined) caller = this.#callers.get(name) ?? { name, waiting: 0, bytes: 0 };
     this.#requireRoom(caller);
     const reply = new KeptReply(key, caller);
     this.#replies.set(key, reply);
-    this.#pending.add(reply);
+    if (delayMs > 0) reply.begins = this.#timers.set(delayMs, () => this.#pending.add(reply));
+    else this.#pending.add(reply);
     if (caller !== undefined && caller.waiting++ === 0) this.#callers.set(caller.name, caller);
     return reply;
   }
@@ -134,7 +140,7 @@ export class InMemoryReplies {
     if (operation.name === Reply.arrive.name) return this.#settle(key, { reply: payload });
     if (operation.name === Reply.refuse.name) return this.#settle(key, { failure: payload as Failure });
     if (this.#replies.has(key)) return; // a turn may repeat a submit under the same id
-    this.open(key);
+    this.open(key, undefined, payload as number | undefined);
     this.accepted();
   }
 
@@ -152,6 +158,7 @@ export class InMemoryReplies {
     reply.collected = true;
     this.#collected.add(reply);
     if (reply.caller !== undefined) reply.caller.waiting--;
+    reply.begins?.cancel();
     if (this.#kept.leftMs(reply) <= collectedKeepMs) return;
     this.#kept.delete(reply);
     this.#leaving.add(reply);
@@ -185,6 +192,7 @@ export class InMemoryReplies {
       throw new TerminalError(why, { code: "late-reply" });
     }
     reply.outcome = outcome;
+    reply.begins?.cancel();
     this.#pending.delete(reply);
     if (this.#leaving.leftMs(reply) === Infinity) {
       this.#kept.delete(reply);
@@ -226,6 +234,7 @@ export class InMemoryReplies {
     this.#kept.delete(reply);
     this.#leaving.delete(reply);
     reply.held?.release();
+    reply.begins?.cancel();
     if (caller === undefined) return;
     if (!reply.collected) caller.waiting--;
     caller.bytes -= reply.bytes;

@@ -14,6 +14,7 @@ import type { Failures } from "./failures.ts";
 import type { Feed, FeedReader, FeedStart } from "./streams/feed.ts";
 import type { IngressBounds, IngressOptions } from "./options.ts";
 import {
+  delayParameter,
   idempotencyKey,
   integerParameter,
   pathBefore,
@@ -96,6 +97,7 @@ export class Routes {
     const id = idempotencyKey(context);
     const found = this.#caller(context, id !== undefined || operation.mode !== "ask");
     const caller = typeof found === "string" ? found : await found;
+    const delay = delayParameter(context, operation.mode !== "ask", this.#system.clock, this.#options);
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
@@ -112,7 +114,7 @@ export class Routes {
       return await this.#answers.value(context, answer, headers);
     }
     const headers: AnswerHeaders = {};
-    const options = this.#named(context, id, caller, bytes, headers);
+    const options = { ...this.#named(context, id, caller, bytes, headers), ...delay };
     if (operation.mode === "tell") {
       await ref.tell(
         operation as Tell<unknown, unknown, string>,
@@ -154,6 +156,7 @@ export class Routes {
     let bytes: number | undefined;
     const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
+    delayParameter(context, false, this.#system.clock, this.#options);
     const headers: AnswerHeaders = {};
     const options = this.#named(context, id, await this.#caller(context, true), bytes, headers);
     await this.#system.publish(

@@ -47,6 +47,7 @@ export function addStats(one: SystemStats, other: SystemStats): SystemStats {
     done: one.done + other.done,
     dead: one.dead + other.dead,
     waiting: one.waiting + other.waiting,
+    delayed: one.delayed + other.delayed,
     running: one.running + other.running,
     lateReplies: one.lateReplies + other.lateReplies,
     protocols: { ...one.protocols, ...other.protocols }, // no actor is hosted by two services

@@ -7,6 +7,8 @@ import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { Store, StoreConnection } from "../ports/store.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import { Acceptor } from "./acceptor.ts";
+import { DelayedAcceptor } from "./delayed_acceptor.ts";
+import { DelayedRows } from "./delivery/delayed_rows.ts";
 import { ScheduleRunner } from "./background/schedule_runner.ts";
 import { SurveyReplies } from "./delivery/survey_replies.ts";
 import { InProcessDelivery } from "./in_process_delivery.ts";
@@ -34,6 +36,8 @@ import { Unhosted } from "./delivery/unhosted.ts";
 import { commitOne } from "./commits/commit_one.ts";
 import { WriteSet } from "./commits/write_set.ts";
 import { indexKey } from "./rows/keys.ts";
+import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
+import { storedSchedules } from "./stored_schedules.ts";
 import { topicsOf } from "./rows/topics_of.ts";
 import type { RemotePart } from "./remote_part.ts";
 import { topicActor } from "./topic.ts";
@@ -65,6 +69,8 @@ export interface LocalActors extends HostLookup {
 /** The parts that work on a store while it is open. */
 export interface OpenStore extends DurableServices {
   readonly acceptor: Acceptor;
+  readonly delayedAcceptor: DelayedAcceptor;
+  readonly delayed: DelayedRows;
   readonly replies: ReplyRows;
   readonly rows: RowWriter;
   readonly surveyReplies: SurveyReplies;
@@ -77,6 +83,8 @@ export interface OpenStore extends DurableServices {
   readonly letters: DeadLetterRows;
   readonly watching: Disposable;
   readonly localActors: LocalActors;
+  /** Lists the schedules of actors. */
+  schedules(of: ScheduleFilter | undefined): AsyncGenerator<Scheduled>;
   /** Lists the topics to which an actor subscribed. */
   topicsOf(actor: ActorId): Promise<string[]>;
 }
@@ -163,15 +171,17 @@ async function begin(
     elsewhere: (protocol: string) => membership.hostedElsewhere(protocol),
   };
   const unhosted = new Unhosted(session, hosting);
-  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
+  const delayed = new DelayedRows(session, ids, limits, (dueMs) => scheduleRunner.wakeAt(dueMs));
+  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, delayed, ids);
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
     writer.remote = await remote.beginRows({ session, writer, committedDelivery, deadLettered });
   }
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
-  const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
-  const turnWrites = new TurnWrites(session, writer, scheduleRunner);
+  const running = { timers, cron: services.cron, writer, committedDelivery, delayed };
+  const scheduleRunner: ScheduleRunner = new ScheduleRunner(session, running);
+  const turnWrites = new TurnWrites(session, writer, scheduleRunner, services.cron);
   const { membership, assignments } = keeping(services, session, localActors, [
     () => replies.look(), // a notification of the watch may have been lost
     () => log.look(),
@@ -179,19 +189,18 @@ async function begin(
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
+    () => delayed.heartbeat(),
     ...remote === undefined ? [] : [() => remote.heartbeat()],
   ]);
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
-  const watching = connection.watch(() => {
-    replies.look().catch(() => {}); // the next heartbeat does
-    surveyReplies.wake();
-    log.look().catch(() => {}); // the next heartbeat does
-    assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
-  });
+  const watching = watchCommits(connection, { replies, surveyReplies, log, assignments });
+  const accepting = { session, writer, replies, ids, deduplicationWindowMs, committedDelivery };
   return {
-    acceptor: new Acceptor({ session, writer, replies, ids, deduplicationWindowMs, committedDelivery }),
+    acceptor: new Acceptor(accepting),
+    delayedAcceptor: new DelayedAcceptor({ ...accepting, delayed }),
+    delayed,
     session,
     writer,
     replies,
@@ -206,6 +215,7 @@ async function begin(
     letters: stored,
     watching,
     localActors,
+    schedules: (of) => storedSchedules(connection, of),
     topicsOf: (actor) => topicsOf(connection, actor),
     turnWrites,
     laters: new LaterRows(replies, turnWrites),
@@ -215,6 +225,22 @@ async function begin(
     published: (topic) => log.wake(topic),
     deadLettered: (letter, error) => localActors.deadLettered(letter, error),
   };
+}
+
+/** Looks at what may concern this instance whenever another one has committed something. */
+function watchCommits(
+  connection: StoreConnection,
+  { replies, surveyReplies, log, assignments }: Pick<
+    OpenStore,
+    "replies" | "surveyReplies" | "log" | "assignments"
+  >,
+): Disposable {
+  return connection.watch(() => {
+    replies.look().catch(() => {}); // the next heartbeat does
+    surveyReplies.wake();
+    log.look().catch(() => {}); // the next heartbeat does
+    assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
+  });
 }
 
 /** The membership of this instance among those that share the store, and the actors that are assigned to it. */

@@ -11,6 +11,7 @@ import { Collector, Reply, Topic } from "../messages/builtin_protocols.ts";
 import { LaterReply } from "../messages/later.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownName } from "../messages/shown_name.ts";
+import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
@@ -216,6 +217,9 @@ export class Persistence {
       if (this.#ending) {
         throw new StoppedError(`Cannot accept ${shownName(route.operation, to.key)}: the system has stopped`);
       }
+      if (route.extras?.delay !== undefined) {
+        return this.#open.delayedAcceptor.accept(to, route, payload, ticket);
+      }
       return this.#open.acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, ticket);
     } catch (error) {
       return Promise.reject(error);
@@ -229,9 +233,12 @@ export class Persistence {
       : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
   }
 
-  /** Registers a reply that is to come under that name. Rejects if the store does not commit it. */
-  openReply(name: string): Promise<void> {
-    return this.#whenOpen(({ rows }) => rows.open(name));
+  /**
+   * Registers a reply that is to come under that name, to a request that is sent so much later. Rejects if the store does
+   * not commit it.
+   */
+  openReply(name: string, laterMs?: number): Promise<void> {
+    return this.#whenOpen(({ rows }) => rows.open(name, laterMs));
   }
 
   /** Takes over the actors of instances that crashed, and runs schedules that are due. Resolves when nothing is left to run. */
@@ -258,6 +265,17 @@ export class Persistence {
   /** Erases what waits for actors that nobody hosts. Resolves with how many messages that were. */
   eraseMail(of: MailOf): Promise<number> {
     return this.#whenOpen(({ mailEraser }) => mailEraser.erase(of));
+  }
+
+  /** The schedules in the store, a page at a time. */
+  async *schedules(of: ScheduleFilter | undefined): AsyncGenerator<Scheduled> {
+    const list = await this.#whenOpen((open) => open.schedules);
+    yield* list(of);
+  }
+
+  /** How many delayed messages wait in the store, as far as this process knows. */
+  get delayed(): number {
+    return this.#open?.delayed.size ?? 0;
   }
 
   /** What waits in the store for protocols that nobody hosts, by protocol. */

@@ -97,7 +97,8 @@ export function topicKey(operation: Operation): string {
 
 /** The protocol of the reply to one submit, which is kept until it is collected or expires. */
 export const Reply = nameOperations("~reply", {
-  open: tell(),
+  /** The payload is the delay of its request, in milliseconds. */
+  open: tell(unchecked<number | undefined>()),
   arrive: tell(unchecked<unknown>()),
   refuse: tell(Failure),
 });

@@ -5,7 +5,8 @@ import {
   requireKey,
   type SendOptions,
 } from "../language/address.ts";
-import type { Replies, SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
+import type { Replies, SubscribeOptions, SurveyOptions } from "../language/context.ts";
+import type { When } from "../language/when.ts";
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
 import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
@@ -14,7 +15,8 @@ import { Publication, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { type MessageSink, Outbox, type Outgoing } from "../messages/outbox.ts";
 import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { optionsIn, payloadIn } from "../language/sent_options.ts";
-import { requireSchedule, type ScheduleChange } from "./schedules.ts";
+import { requireSchedule } from "./schedule_time.ts";
+import type { ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
 import type { Later } from "../language/later.ts";
 import type { LaterOptions, Reason } from "../language/later_options.ts";
@@ -150,12 +152,17 @@ export class Turn {
     if (this.over) this.refuse("schedule");
     requireSchedule(name, when);
     const own = this.actor.protocol.startsWith("~"); // keys of built-in actors are no keys that a user may give
-    (this.ensureExtras.schedules ??= []).push({ name, when, to: own ? to : givenAddress(to), payload });
+    this.changeSchedule({ name, when, to: own ? to : givenAddress(to), payload });
+  }
+
+  /** Changes a schedule of its actor with the commit. */
+  changeSchedule(change: ScheduleChange): void {
+    (this.ensureExtras.schedules ??= []).push(change);
   }
 
   cancel(name: string): void {
     if (this.over) this.refuse("cancel");
-    (this.ensureExtras.schedules ??= []).push({ name });
+    this.changeSchedule({ name });
   }
 
   passivate(): void {
@@ -278,19 +285,6 @@ export class Turn {
 
   get waitsFor(): WaitingTurn[] {
     return this.ensureExtras.waitsFor ??= [];
-  }
-
-  /** Removes and returns the messages to one actor, so that they can be sent before the commit. */
-  takeOutgoing(protocol: string, key: string): Outgoing[] {
-    const taken: Outgoing[] = [];
-    const all = this.outgoing;
-    this.discard();
-    for (const outgoing of all) {
-      const { to, route, payload } = outgoing;
-      if (to.protocol === protocol && to.key === key) taken.push(outgoing);
-      else this.post(to, route, payload);
-    }
-    return taken;
   }
 
   /** Aborts the signal of the handler. */

@@ -125,7 +125,15 @@ Deno.test("every accepted message is counted as done, dead, waiting or running",
   const asked = watch(ref.ask(Worker.work, promise));
   await world.clock.settle();
   await ref.tell(Worker.pass, "");
-  assert.deepEqual(summary(), { accepted: 4, done: 1, dead: 1, waiting: 1, running: 1, lateReplies: 0 });
+  assert.deepEqual(summary(), {
+    accepted: 4,
+    done: 1,
+    dead: 1,
+    waiting: 1,
+    delayed: 0,
+    running: 1,
+    lateReplies: 0,
+  });
   assert.deepEqual(system.stats().protocols.worker, { actors: 1, waiting: 1, done: 1 });
   resolve(5);
   await world.clock.settle();
@@ -135,6 +143,7 @@ Deno.test("every accepted message is counted as done, dead, waiting or running",
     dead: 1,
     waiting: 0,
     running: 0,
+    delayed: 0,
     lateReplies: 0,
   }]);
 

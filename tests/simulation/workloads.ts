@@ -5,6 +5,7 @@ import { bulky } from "./bulky.ts";
 import { callers } from "./callers.ts";
 import type { Workload } from "./clients.ts";
 import { deadlines } from "./deadlines.ts";
+import { delays } from "./delays.ts";
 import { deploying } from "./deploying.ts";
 import { usualWork } from "./usual_work.ts";
 import type { FaultPlan } from "./fault_plan.ts";
@@ -46,6 +47,7 @@ export function workloadsOf(
     bulky: bulky(limits),
     callers,
     deadlines,
+    delays,
     hundreds,
     hung,
     laters: laters(laterCheck),

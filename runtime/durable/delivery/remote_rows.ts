@@ -27,6 +27,8 @@ export interface RemoteRows {
     id: string,
     from?: ActorId,
   ): Unsent | undefined;
+  /** Whether a message of a turn to that receiver would find no room now. */
+  isFull(to: ActorId): boolean;
   /** Adds a message that was a dead letter to a commit. */
   writeAgain(writeSet: WriteSet, to: ActorId, head: MessageHeader, text: string): void;
   /** Whether a publication leaves this service too. */

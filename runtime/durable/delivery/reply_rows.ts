@@ -54,9 +54,9 @@ export class ReplyRows {
     this.#pendingMs = Math.max(keepMs, laterMs);
   }
 
-  /** Adds to a commit that a reply is pending. */
-  open(writeSet: WriteSet, name: string): void {
-    const untilMs = endAt(this.#session.clock.now() + this.#pendingMs);
+  /** Adds to a commit that a reply is pending. It is awaited for so much longer as its request is sent later. */
+  open(writeSet: WriteSet, name: string, delayMs = 0): void {
+    const untilMs = endAt(this.#session.clock.now() + delayMs + this.#pendingMs);
     this.#write(writeSet, name, { status: "pending", untilMs }, "");
   }
 
@@ -67,7 +67,7 @@ export class ReplyRows {
 
   /** Adds a message to a reply to a commit: that it is pending, the reply, or the failure of its request. */
   write(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
-    if (operation === Reply.open.name) this.open(writeSet, name);
+    if (operation === Reply.open.name) this.open(writeSet, name, payload as number | undefined);
     else if (operation === Reply.arrive.name) {
       this.#settle(writeSet, name, { status: "done" }, toText(payload));
     } else if (operation === Reply.refuse.name) {

@@ -39,11 +39,14 @@ export class RowWriter {
     this.#parts = parts;
   }
 
-  /** Writes a pending reply of that name, unless it has come already. Rejects if the store does not take it. */
-  async open(name: string): Promise<void> {
+  /**
+   * Writes a pending reply of that name, unless it has come already; `laterMs` is the delay of its request. Rejects if the
+   * store does not take it.
+   */
+  async open(name: string, laterMs?: number): Promise<void> {
     const writeSet = new WriteSet();
     writeSet.checks.push({ key: replyRowKey(name), version: undefined });
-    this.#parts.replies.open(writeSet, name);
+    this.#parts.replies.open(writeSet, name, laterMs);
     await this.#commit(writeSet, name);
   }
 
@@ -64,7 +67,7 @@ export class RowWriter {
 
   async #write(to: ActorId, route: Route, payload: unknown): Promise<void> {
     if (to.protocol === Reply.open.protocol && route.operation.name === Reply.open.name) {
-      return await this.#trying(() => this.open(to.key));
+      return await this.#trying(() => this.open(to.key, payload as number | undefined));
     }
     const writeSet = new WriteSet(); // one for all attempts: one that landed unnoticed is overwritten, not doubled
     this.#parts.writer.post(writeSet, to, route, payload);

@@ -7,6 +7,7 @@ const text = metricsText({
   dead: 2,
   waiting: 3,
   running: 1,
+  delayed: 3,
   lateReplies: 7,
   protocols: {
     order: { actors: 4, waiting: 3, done: 5, turns: { running: 2, waiting: 6 } },
@@ -20,6 +21,7 @@ Deno.test("metricsText() gives every number of the stats, those of protocols by 
       "posthorn_accepted_total 10",
       "posthorn_dead_total 2",
       "posthorn_running 1",
+      "posthorn_delayed 3",
       "posthorn_late_replies_total 7",
       'posthorn_done_total{protocol="order"} 5',
       'posthorn_done_total{protocol="carrier"} 0',
@@ -45,7 +47,16 @@ Deno.test("metricsText() is in the text format: help, type, samples, each on a l
 
 Deno.test("metricsText() escapes what a label must not have", () => {
   const hostile = 'a"b\\c\nposthorn_dead_total 9';
-  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
+  const stats = {
+    accepted: 0,
+    done: 0,
+    dead: 0,
+    waiting: 0,
+    delayed: 0,
+    running: 0,
+    lateReplies: 0,
+    protocols: {},
+  };
   // as it may be in a store that other programs write
   const unhosted = { [hostile]: { actors: 1, waiting: 3 } };
   const text = metricsText({ ...stats, unhosted }, { name: hostile, status: "durable" });
@@ -56,7 +67,16 @@ Deno.test("metricsText() escapes what a label must not have", () => {
 });
 
 Deno.test("metricsText() gives the state of the transport, and what waits to be sent by lane", () => {
-  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
+  const stats = {
+    accepted: 0,
+    done: 0,
+    dead: 0,
+    waiting: 0,
+    delayed: 0,
+    running: 0,
+    lateReplies: 0,
+    protocols: {},
+  };
   const outbox = { "inbox:order": { waiting: 3, oldestMs: 1_500 } };
   const text = metricsText({ ...stats, outbox }, undefined, { name: "fake", status: "blocked", tenures: 2 });
   for (
