@@ -34,7 +34,7 @@ import { TimelyConnection } from "./timely_connection.ts";
 import { TurnWrites } from "./activations/turn_writes.ts";
 import { Unhosted } from "./delivery/unhosted.ts";
 import { commitOne } from "./commits/commit_one.ts";
-import { WriteSet } from "./commits/write_set.ts";
+import { type TransientMessage, WriteSet } from "./commits/write_set.ts";
 import { indexKey } from "./rows/keys.ts";
 import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
 import { storedSchedules } from "./stored_schedules.ts";
@@ -161,11 +161,8 @@ async function begin(
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
   const replies = new ReplyRows(session, replyRetentionMs, laterMs);
   const committedDelivery = new InProcessDelivery(session, delivery, localActors, () => assignments);
-  const surveyReplies = new SurveyReplies(
-    session,
-    ids,
-    (locals) => committedDelivery.deliverTransient(locals),
-  );
+  const deliverHere = (messages: readonly TransientMessage[]) => committedDelivery.deliverTransient(messages);
+  const surveyReplies = new SurveyReplies(session, ids, deliverHere);
   const hosting = {
     here: (protocol: string) => localActors.hosts.has(protocol),
     elsewhere: (protocol: string) => membership.hostedElsewhere(protocol),
