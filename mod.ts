@@ -55,6 +55,9 @@ export {
 } from "./runtime/base/errors.ts";
 export { type Schema, unchecked } from "./runtime/language/schema.ts";
 export type { Frozen, FrozenList } from "./runtime/language/frozen.ts";
+export { isLater, type Later, later } from "./runtime/language/later.ts";
+export type { AnswerTo, LaterOf, LaterOptions, Reason } from "./runtime/language/later_options.ts";
+export type { Refused } from "./runtime/language/refused.ts";
 export { Failure } from "./runtime/language/failure.ts";
 export {
   type Ask,
@@ -91,12 +94,14 @@ export type {
   ListenOptions,
   Published,
   Replies,
+  SubmitContext,
   Subscribed,
   SubscribeOptions,
   Subscription,
   SurveyEnd,
   SurveyOptions,
   TransientContext,
+  TransientSubmitContext,
   TransientTurnRef,
   TurnRef,
 } from "./runtime/language/context.ts";

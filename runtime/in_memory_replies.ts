@@ -37,6 +37,8 @@ export class KeptReply extends Expiring {
   outcome: Outcome | undefined = undefined;
   collected = false;
   bytes = 0;
+  /** The key of the actor that will answer it, if its turn answered "later". */
+  later: string | undefined = undefined;
   held: Held | undefined = undefined;
   /** Begins its retention when its request is due, if that is later. */
   begins: Timer | undefined = undefined;
@@ -79,13 +81,15 @@ export class InMemoryReplies {
   readonly #collected = new FifoSet<KeptReply>();
   readonly #callers = new Map<string, Caller>();
   readonly #weights: Shares<KeptReply>;
-  /** The uncollected ones by the end of their retention, and the collected ones by the end of a shorter time. */
+  /** The pending ones, the uncollected ones, and the collected ones, each by the end of its own time. */
+  readonly #pending: ExpiryList<KeptReply>;
   readonly #kept: ExpiryList<KeptReply>;
   readonly #leaving: ExpiryList<KeptReply>;
 
-  constructor({ limits, replyRetentionMs }: ResolvedOptions, timers: Timers) {
+  constructor({ limits, replyRetentionMs, laterMs }: ResolvedOptions, timers: Timers) {
     const { replies, replyBytes, ids } = limits;
     const expire = (reply: KeptReply) => this.#expire(reply);
+    this.#pending = new ExpiryList(Math.max(replyRetentionMs, laterMs), timers, expire);
     this.#kept = new ExpiryList(replyRetentionMs, timers, expire);
     this.#leaving = new ExpiryList(collectedKeepMs, timers, expire);
     this.#timers = timers;
@@ -107,16 +111,16 @@ export class InMemoryReplies {
   /**
    * Keeps one more reply, of a caller if `name` is given. Throws a `LimitExceededError` if there are as many, or as
    * large ones, as there may be. A collected one makes room for it as soon as its request is `accepted`. Its retention
-   * begins when the request is sent: `laterMs` from now.
+   * begins when the request is sent: `delayMs` from now.
    */
-  open(key: string, name?: string, laterMs = 0): KeptReply {
+  open(key: string, name?: string, delayMs = 0): KeptReply {
     let caller: Caller | undefined;
     if (name !== undefined) caller = this.#callers.get(name) ?? { name, waiting: 0, bytes: 0 };
     this.#requireRoom(caller);
     const reply = new KeptReply(key, caller);
     this.#replies.set(key, reply);
-    if (laterMs > 0) reply.begins = this.#timers.set(laterMs, () => this.#kept.add(reply));
-    else this.#kept.add(reply);
+    if (delayMs > 0) reply.begins = this.#timers.set(delayMs, () => this.#pending.add(reply));
+    else this.#pending.add(reply);
     if (caller !== undefined && caller.waiting++ === 0) this.#callers.set(caller.name, caller);
     return reply;
   }
@@ -138,6 +142,14 @@ export class InMemoryReplies {
     if (this.#replies.has(key)) return; // a turn may repeat a submit under the same id
     this.open(key, undefined, payload as number | undefined);
     this.accepted();
+  }
+
+  /** The reply comes through a later, which ends in bounded time. */
+  hold(key: string, later: string): void {
+    const reply = this.#replies.get(key);
+    if (reply === undefined) return;
+    this.#pending.delete(reply);
+    reply.later = later;
   }
 
   /** Marks a reply that is kept as collected: it is removed first if there is no room, and soon in any case. */
@@ -180,6 +192,12 @@ export class InMemoryReplies {
       throw new TerminalError(why, { code: "late-reply" });
     }
     reply.outcome = outcome;
+    reply.begins?.cancel();
+    this.#pending.delete(reply);
+    if (this.#leaving.leftMs(reply) === Infinity) {
+      this.#kept.delete(reply);
+      this.#kept.add(reply);
+    }
     const waiting = reply.takeWaiting();
     for (const replyTarget of waiting) {
       if ("reply" in outcome) replyTarget.reply(outcome.reply, outcome.reply);
@@ -212,6 +230,7 @@ export class InMemoryReplies {
     const { caller } = reply;
     if (!this.#replies.delete(reply.key)) return; // it was removed before, to make room
     this.#collected.delete(reply);
+    this.#pending.delete(reply);
     this.#kept.delete(reply);
     this.#leaving.delete(reply);
     reply.held?.release();

@@ -2,6 +2,8 @@ import type { ActorId } from "../language/address.ts";
 import { Envelope, isReplyTarget, type Route } from "../messages/envelope.ts";
 import { lateness } from "../ports/dead_letters.ts";
 import { StoppedError } from "../base/errors.ts";
+import { isLater } from "../language/later.ts";
+import { openLater } from "./open_later.ts";
 import { tellPass } from "../messages/respondents.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { Ring } from "../messages/ring.ts";
@@ -14,6 +16,7 @@ import { needsCron } from "../turns/schedules.ts";
 import { Turn } from "../turns/turn.ts";
 import { TurnLimit } from "../turns/turn_limit.ts";
 import { isThenable } from "../base/thenable.ts";
+import type { OpenedLater } from "../turns/turn_laters.ts";
 import type { TurnActor } from "../turns/turn_services.ts";
 import type { WaitingTurn } from "../turns/wait_chain.ts";
 
@@ -264,19 +267,24 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
 
   private commit(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
     const { route, plain } = turn;
-    const replies = route.replyTo !== undefined && turn.wantsReply(result);
+    let replies = route.replyTo !== undefined && turn.wantsReply(result);
+    let opened: OpenedLater | undefined;
     let reply = result;
+    const later = route.operation.mode === "submit" && isLater(result);
     if (!plain && this.loadsCron(turn)) {
       return this.await(turn, value, this.services.cron.load().then(() => result), fresh);
     }
-    if (!plain || (replies && !route.operation.repliesUnchecked)) {
+    if (!plain || later || (replies && !route.operation.repliesUnchecked)) {
       try {
+        if (later) opened = turn.opened(result);
+        replies &&= opened === undefined;
         if (replies) reply = parse(route.operation.reply, result, "Cannot reply to", turn);
         if (turn.schedules !== undefined) this.ownSchedules.requireChanges(turn.schedules, String(this));
       } catch (error) {
         return this.fail(turn, route, value, fresh, error);
       }
     }
+    if (opened !== undefined) openLater(this.host.services.delivery, opened, turn.envelope(value));
     this.apply(turn);
     if (replies) {
       const replyTo = route.replyTo!;

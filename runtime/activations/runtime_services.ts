@@ -1,6 +1,7 @@
 import type { ActorId, Address } from "../language/address.ts";
 import type { BrokenActors } from "../ports/broken_actors.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
+import type { Deduplication } from "../messages/deduplication.ts";
 import type { Deadlines } from "../scheduling/deadlines.ts";
 import type { Envelope, Route } from "../messages/envelope.ts";
 import type { Inspectors, MessageEvent } from "../ports/inspection.ts";
@@ -15,6 +16,10 @@ export interface DeliveryPort extends MessageSink, TurnDelivery {
   readonly inspectors: Inspectors;
   /** How many messages found no mailbox. */
   undelivered: number;
+  /** The window in which repeated ids are known to this process. */
+  readonly deduplication: Deduplication;
+  /** Who takes the messages that go into no mailbox of this process, once the system has begun. */
+  readonly elsewhere: Elsewhere | undefined;
   /** The hosts of the actors that live in memory alone, by protocol. */
   readonly hosts: ReadonlyMap<string, MemoryHost>;
   /** The actor of that key that lives in memory alone, if there is one. */
@@ -56,4 +61,6 @@ export interface Elsewhere {
   takes(to: ActorId): boolean;
   /** Sends a message. Throws, or rejects, if it cannot be accepted. */
   send(to: ActorId, route: Route, payload: unknown): Promise<unknown> | undefined;
+  /** The reply under that key will come through a later, if replies are kept in memory: it waits for as long as that. */
+  hold?(key: string, later: string): void;
 }

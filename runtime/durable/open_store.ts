@@ -24,6 +24,9 @@ import { Assignments } from "./background/assignments.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { DurabilityCheck } from "./background/durability_check.ts";
+import { endedInStore, LaterRows } from "./activations/later_rows.ts";
+import { laterActor } from "../turns/later_actor.ts";
+import { LaterReply } from "../messages/later.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
 import { RefusedMail } from "./background/refused_mail.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
@@ -99,11 +102,12 @@ export interface Connected {
   open(instance: string, localActors: LocalActors): Promise<OpenStore>;
 }
 
-/** The hosts of the durable actors of a system, topics among them; `open` gives what is there once the store is open. */
+/** The hosts of the durable actors of a system, topics and laters among them; `open` gives what is there once the store is open. */
 export function hostsOf(parts: StoreParts, open: () => OpenStore): DurableHost[] {
   const { actors, services, quota, store, options } = parts;
   const topic = topicActor({ events: options.limits.events, commit: store.traits.limits });
-  return [topic, ...actors].map((actor) =>
+  const later = laterActor(LaterReply, endedInStore(options.replyRetentionMs), true);
+  return [topic, later, ...actors].map((actor) =>
     new DurableHost(actor, services, quota, open, (id, forMs) => release(open(), id, forMs))
   );
 }
@@ -172,6 +176,7 @@ async function begin(
   const stored = new DeadLetterRows(writing, letters, limits.deadLetters);
   const running = { timers, cron: services.cron, writer, committedDelivery, delayed };
   const scheduleRunner: ScheduleRunner = new ScheduleRunner(session, running);
+  const turnWrites = new TurnWrites(session, writer, scheduleRunner, services.cron);
   const keeping = keepingOf(services, writing, localActors, [
     () => replies.look(), // a notification of the watch may have been lost
     () => log.look(),
@@ -209,7 +214,8 @@ async function begin(
     localActors,
     schedules: (of) => storedSchedules(connection, of),
     topicsOf: (actor) => topicsOf(connection, actor),
-    turnWrites: new TurnWrites(session, writer, scheduleRunner, services.cron),
+    turnWrites,
+    laters: new LaterRows(replies, turnWrites),
     crashSuspects: new CrashSuspects(timers),
     membership,
     committedDelivery,
@@ -238,7 +244,7 @@ function watchCommits(
 /** What writes the messages, the replies and the survey replies of this instance. */
 function writingOf(
   session: StoreSession,
-  { replyRetentionMs }: ResolvedOptions,
+  { replyRetentionMs, laterMs }: ResolvedOptions,
   { delivery }: RuntimeServices,
   ids: Ids,
   localActors: LocalActors,
@@ -251,7 +257,7 @@ function writingOf(
     localActors,
     () => keeping().assignments,
   );
-  const replies = new ReplyRows(session, replyRetentionMs);
+  const replies = new ReplyRows(session, replyRetentionMs, laterMs);
   const surveyReplies = new SurveyReplies(
     session,
     ids,

@@ -8,6 +8,7 @@ import type { TurnSlots } from "../scheduling/turn_slots.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { turnRoom } from "../activations/memory_host.ts";
 import { Collector, Reply, Topic } from "../messages/builtin_protocols.ts";
+import { LaterReply } from "../messages/later.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownActor, shownName } from "../messages/shown_name.ts";
 import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
@@ -41,8 +42,10 @@ export interface PersistenceParts extends StoreParts {
   readonly peers: readonly HostedActor[];
 }
 
-/** The topics of a store are durable actors. */
+/** The topics and laters of a store are durable actors. */
 const topic: HostedActor = { name: Topic.publish.protocol, operations: operationsOf(Topic) };
+
+const later: HostedActor = { name: LaterReply.answer.protocol, operations: operationsOf(LaterReply) };
 
 /** The counts of one protocol. */
 export interface HostCounts extends Pick<DurableHost, "accepted" | "size" | "waiting" | "done"> {
@@ -75,7 +78,7 @@ export class Persistence {
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
     this.pendingSubscriptions = new PendingSubscriptions(parts.services);
-    this.#actors = new Map([topic, ...parts.actors].map((actor) => [actor.name, actor]));
+    this.#actors = new Map([topic, later, ...parts.actors].map((actor) => [actor.name, actor]));
     this.#receivers = new Map([...this.#actors, ...parts.peers.map((peer) => [peer.name, peer] as const)]);
     this.#instance = parts.services.ids.ulid();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {

@@ -107,11 +107,15 @@ export class MessageEffects {
     }
   }
 
-  #effectOf({ message, meaning, ran }: Arrival, part: BatchPart, rows: ReadonlyMap<string, Entry>): WriteSet {
+  #effectOf(
+    { message, meaning, mark, ran }: Arrival,
+    part: BatchPart,
+    rows: ReadonlyMap<string, Entry>,
+  ): WriteSet {
     const { store: { writer }, asks } = this.#parts;
     const one = new WriteSet();
     if (meaning.kind === "message") {
-      if (!ran) this.#deliver(one, meaning, message.id);
+      if (!ran) this.#deliver(one, meaning, message.id, mark);
     } else if (meaning.kind === "reply") {
       const { name, outcome } = meaning;
       const late = this.#answer(one, message, meaning, part, rows);
@@ -131,7 +135,12 @@ export class MessageEffects {
     return one;
   }
 
-  #deliver(one: WriteSet, meaning: Meaning & { readonly kind: "message" }, id: string): void {
+  #deliver(
+    one: WriteSet,
+    meaning: Meaning & { readonly kind: "message" },
+    id: string,
+    mark: string | undefined,
+  ): void {
     const { store: { writer } } = this.#parts;
     const { to, route, payload } = meaning;
     const outgoing = { to, route, payload, id };
@@ -139,7 +148,7 @@ export class MessageEffects {
       const surveys = Publication.is(payload) && route.replyTo !== undefined;
       const respondents = surveys ? this.#parts.respondents(meaning) : undefined;
       if (surveys) payload.asked = respondents!.count; // its topic tells the asker one number
-      writer.deliver(one, to, writer.draft(outgoing));
+      writer.deliver(one, to, writer.draft(outgoing, undefined, mark));
       if (respondents !== undefined) one.after(() => respondents.ask());
     } catch (error) { // it is no data that a store keeps
       writer.undelivered(one, outgoing, { text: "", reason: codeOf(error, "failed"), why: messageOf(error) });

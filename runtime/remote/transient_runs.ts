@@ -53,7 +53,7 @@ export class TransientRuns {
         resolve();
       },
       done: resolve,
-    });
+    }, { replyTo: isReplyTarget(replyTo) ? undefined : replyTo, failTo });
     const own = new Route(operation, causationId, correlationId, ended, deadline, others);
     this.#delivery.deliver(to, own, payload);
     return promise;
@@ -72,10 +72,12 @@ interface TurnEndParts {
 /** Waits for the end of a turn. Of a publication it is the turn of the topic, which tells respondents where they reply. */
 class TurnEnd implements ReplyTarget {
   readonly over = false;
+  readonly origin: NonNullable<ReplyTarget["origin"]>;
   readonly #parts: TurnEndParts;
 
-  constructor(parts: TurnEndParts) {
+  constructor(parts: TurnEndParts, origin: NonNullable<ReplyTarget["origin"]>) {
     this.#parts = parts;
+    this.origin = origin;
   }
 
   get [asks](): true {

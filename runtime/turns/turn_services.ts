@@ -5,6 +5,7 @@ import type { Replies, SurveyOptions } from "../language/context.ts";
 import type { DelayOptions } from "../language/when.ts";
 import type { Deadline, Envelope, ReplyTarget, Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
+import type { Laters } from "../messages/later.ts";
 import type { Callback } from "../ports/inspection.ts";
 import type { Timers } from "../scheduling/timers.ts";
 import type { Operation } from "../language/protocol.ts";
@@ -51,6 +52,7 @@ export interface TurnServices {
   readonly timers: Timers;
   readonly cron: CronTimes;
   readonly ids: Ids;
+  readonly laters: Laters;
   readonly delivery: TurnDelivery;
   readonly modes: TurnModes;
   /** The route of a message that is more than its payload. */

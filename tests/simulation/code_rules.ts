@@ -120,7 +120,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "listen-first",
-    foundBy: 63,
+    foundBy: 28,
     says: "a published event waits until the functions that have subscribed by then follow the log",
     faultPlan: (faultPlan) => slow(listened(faultPlan)),
     code: (patches) => patches.method(EventLogRows.prototype, "whenFollowed", () => (act) => act()),
@@ -162,7 +162,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "hidden-asks",
-    foundBy: 67,
+    foundBy: 171,
     says: "an ask that may have had its effect is not run again",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, ["other-1", "other-2", "other-3"]),

@@ -11,11 +11,13 @@ import { TurnLimit } from "../../runtime/turns/turn_limit.ts";
 import { GroupCommitter } from "../../runtime/durable/commits/group_committer.ts";
 import { StoreSession } from "../../runtime/durable/commits/store_session.ts";
 import { MessageWriter, type StoredDeadLetter } from "../../runtime/durable/delivery/message_writer.ts";
-import { Turn } from "../../runtime/turns/turn.ts";
 import { Collector } from "../../runtime/messages/builtin_protocols.ts";
 import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
+import { LaterReply } from "../../runtime/messages/later.ts";
+import { Turn } from "../../runtime/turns/turn.ts";
 import type { FaultPlan } from "./fault_plan.ts";
+import { isOfLater } from "./laters.ts";
 import { repeated, type Rule, spaceOf, writes } from "./rule.ts";
 import { type Scene, withScene } from "./scenes.ts";
 
@@ -40,6 +42,12 @@ const keeping = (space: string) => (part: AtomicPart): AtomicPart => ({
   removals: part.removals.filter(({ key }) => spaceOf(key) !== space),
 });
 
+/** Whether a key is that of a later which the turn of another actor opens. */
+function opensLater(part: AtomicPart, key: string): boolean {
+  return isOfLater(key) &&
+    part.writes.some((other) => spaceOf(other.key) === "actor" && !isOfLater(other.key));
+}
+
 function deadlineOf(letter: Uint8Array): number | undefined {
   try {
     return decodeValue<StoredDeadLetter>(letter).head.head.deadlineMs;
@@ -60,6 +68,34 @@ function withDeadline(part: AtomicPart, deadlineMs: number | undefined): AtomicP
 
 /** Rules that only matter in runs with certain scenes. */
 export const sceneRules: readonly Rule[] = [
+  {
+    name: "later-once",
+    foundBy: 1,
+    says: "a request that is answered later is answered at most once",
+    faultPlan: within("laters"),
+    code: (patches) =>
+      patches.method(Turn.prototype, "erase", (erase) =>
+        function (this: Turn) {
+          if (this.actor.protocol !== LaterReply.answer.protocol) erase.call(this);
+        }),
+  },
+  {
+    name: "later-with-turn",
+    foundBy: 1,
+    says: "the commit of the turn that answers later opens the later, so that its answer reaches the caller",
+    faultPlan: within("laters"),
+    part: (part) => ({ ...part, writes: part.writes.filter(({ key }) => !opensLater(part, key)) }),
+  },
+  {
+    name: "later-ends",
+    foundBy: 1,
+    says: "the caller of a request that is answered later hears if its time is up",
+    faultPlan: within("laters"),
+    part: (part) => ({
+      ...part,
+      writes: part.writes.filter(({ key }) => !isOfLater(key) || !key.startsWith("timer")),
+    }),
+  },
   {
     name: "asked-with-turn",
     foundBy: 1,
@@ -84,7 +120,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "deadline-again",
-    foundBy: 2,
+    foundBy: 4,
     says: "a dead letter that is resent has no deadline any more",
     faultPlan: within("deadlines"),
     connect: (connection) => {
@@ -143,7 +179,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "page-refused",
-    foundBy: 2,
+    foundBy: 9,
     says: "a page of an event that no commit can take is a dead letter",
     faultPlan: within("bulky"),
     code: (patches) => patches.getter(Batch.prototype, "turns", ({ taken }) => taken),
@@ -172,7 +208,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "tried-where-it-waits",
-    foundBy: 125,
+    foundBy: 283,
     says: "an attempt of a crash suspect is written only if the message still waits",
     faultPlan: (faultPlan) => ({
       ...repeated(faultPlan),

@@ -13,6 +13,7 @@ export const sceneNames = [
   "hours",
   "hundreds",
   "hung",
+  "laters",
   "leaving",
   "limited",
   "opening",
@@ -37,6 +38,7 @@ const shares: Readonly<Record<Scene, number>> = {
   hours: 0.1,
   hundreds: 0.03,
   hung: 0.1,
+  laters: 0.25,
   leaving: 0.2,
   limited: 0.15,
   opening: 0.15,
@@ -54,7 +56,7 @@ const tenChecks: Partial<StoreLimits> = { checks: 10 };
 const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
 
 /** Scenes that were added later: they are drawn after all else, so that a seed draws everything else as before. */
-const drawnLast: readonly Scene[] = ["limited", "delays", "fronts"];
+const drawnLast: readonly Scene[] = ["limited", "delays", "laters", "fronts"];
 const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
 
 /** Draws the scenes of a run. */

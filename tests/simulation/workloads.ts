@@ -11,6 +11,7 @@ import { usualWork } from "./usual_work.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { hundreds } from "./hundreds.ts";
 import { hung } from "./hung.ts";
+import { type LaterCheck, laters } from "./laters.ts";
 import { leaving } from "./leaving.ts";
 import { limited } from "./limited.ts";
 import { type Listeners, listening } from "./listening.ts";
@@ -28,9 +29,10 @@ const few = 30;
 /** All workloads of a run. */
 export function workloadsOf(
   faultPlan: FaultPlan,
-  { history, listeners, fail }: {
+  { history, listeners, laterCheck, fail }: {
     readonly history: CommitHistory;
     readonly listeners: Listeners;
+    readonly laterCheck: LaterCheck;
     readonly fail: (why: string) => void;
   },
 ): readonly Workload[] {
@@ -48,6 +50,7 @@ export function workloadsOf(
     delays,
     hundreds,
     hung,
+    laters: laters(laterCheck),
     leaving,
     limited,
     poisons,

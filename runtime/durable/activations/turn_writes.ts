@@ -104,6 +104,7 @@ export class TurnWrites {
       this.#writer.pass(writeSet, { protocol, key, operation: operation.name }, turn.mail.head);
       return writeSet;
     }
+    if (turn.opened(result) !== undefined) return writeSet; // `LaterRows` has written what that means
     const reply = operation.repliesUnchecked
       ? result
       : parse(operation.reply, result, "Cannot reply to", turn);

@@ -74,9 +74,9 @@ export class PeerReplies {
     if (this.#asked) await this.#look.wake();
   }
 
-  /** What all its keys begin with. No name of a caller does: in one that is encoded, two digits follow each percent sign. */
+  /** What all its keys begin with. No name of a caller does: an encoded one has no colon. */
   get #prefix(): string {
-    return `%ask-${this.#ids.name}\n`;
+    return `ask:${this.#ids.name}\n`;
   }
 
   #forgetOver(): void {

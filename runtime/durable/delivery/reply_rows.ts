@@ -26,6 +26,8 @@ interface ReplyHead {
   /** Until when it is kept, in milliseconds since 1970; absent if for ever. */
   readonly untilMs?: number | undefined;
   readonly failure?: Failure;
+  /** The key of the actor that will answer it, if its turn answered "later". */
+  readonly later?: string | undefined;
 }
 
 /** How long the store keeps the row after that. */
@@ -39,27 +41,37 @@ const pageMax = 100;
 export class ReplyRows {
   readonly #session: StoreSession;
   readonly #keepMs: number;
+  /** How long one that is pending is awaited. */
+  readonly #pendingMs: number;
   /** Those that wait in this process, by the name of the reply. */
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #look = new SingleFlight(() => this.#lookAtWaiting());
   #ended = false;
 
-  constructor(session: StoreSession, keepMs: number) {
+  constructor(session: StoreSession, keepMs: number, laterMs: number) {
     this.#session = session;
     this.#keepMs = keepMs;
+    this.#pendingMs = Math.max(keepMs, laterMs);
   }
 
-  /** Adds to a commit that a reply is pending. It is kept for so much longer as its request is sent later. */
-  open(writeSet: WriteSet, name: string, laterMs = 0): void {
-    this.#write(writeSet, name, "pending", "", { laterMs });
+  /** Adds to a commit that a reply is pending. It is awaited for so much longer as its request is sent later. */
+  open(writeSet: WriteSet, name: string, delayMs = 0): void {
+    const untilMs = endAt(this.#session.clock.now() + delayMs + this.#pendingMs);
+    this.#write(writeSet, name, { status: "pending", untilMs }, "");
+  }
+
+  /** Adds to a commit that a reply will come through a later, until then. */
+  openLater(writeSet: WriteSet, name: string, { later, untilMs }: { later: string; untilMs: number }): void {
+    this.#write(writeSet, name, { status: "pending", later, untilMs: endAt(untilMs + this.#keepMs) }, "");
   }
 
   /** Adds a message to a reply to a commit: that it is pending, the reply, or the failure of its request. */
   write(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
     if (operation === Reply.open.name) this.open(writeSet, name, payload as number | undefined);
-    else if (operation === Reply.arrive.name) this.#write(writeSet, name, "done", toText(payload));
-    else if (operation === Reply.refuse.name) {
-      this.#write(writeSet, name, "failed", "", { failure: payload as Failure });
+    else if (operation === Reply.arrive.name) {
+      this.#settle(writeSet, name, { status: "done" }, toText(payload));
+    } else if (operation === Reply.refuse.name) {
+      this.#settle(writeSet, name, { status: "failed", failure: payload as Failure }, "");
     }
   }
 
@@ -139,17 +151,14 @@ export class ReplyRows {
     return atMs !== undefined && this.#session.isOver(endAt(atMs + this.#keepMs));
   }
 
-  #write(
-    writeSet: WriteSet,
-    name: string,
-    status: ReplyHead["status"],
-    text: string,
-    { failure, laterMs = 0 }: { readonly failure?: Failure; readonly laterMs?: number } = {},
-  ): void {
-    const untilMs = endAt(this.#session.clock.now() + laterMs + this.#keepMs);
-    const head: ReplyHead = { status, untilMs, failure };
+  #write(writeSet: WriteSet, name: string, head: ReplyHead, text: string): void {
+    const { untilMs } = head;
     writeSet.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs && untilMs + slackMs });
-    if (status === "pending") return;
+  }
+
+  #settle(writeSet: WriteSet, name: string, head: ReplyHead, text: string): void {
+    const untilMs = endAt(this.#session.clock.now() + this.#keepMs);
+    this.#write(writeSet, name, { ...head, untilMs }, text);
     writeSet.rings = true;
     writeSet.after(() => this.#wake(name));
   }

@@ -205,7 +205,14 @@ class ServicesRun {
     const { handlerMsMax, windowMs, outbox, capacity, actorsMax } = this.#plan;
     const kind = kinds[service];
     const others = services.filter((other) => other !== service).map((other) => kinds[other]);
-    const transport = host.broker.transport([kind.note, kind.work, kind.add, kind.posted, kind.count]);
+    const transport = host.broker.transport([
+      kind.note,
+      kind.work,
+      kind.settle,
+      kind.add,
+      kind.posted,
+      kind.count,
+    ]);
     const probes = { reach: (branch: string) => void this.#marks.add(branch) };
     const pause = () =>
       handlerMsMax === 0 ? Promise.resolve() : pauseOf(host, host.random.next() * handlerMsMax);
