@@ -34,6 +34,7 @@
 
 // The language: protocols, actors, handles and errors.
 export {
+  CancelledError,
   DeadLetterError,
   DeadlineExceededError,
   DeadlockError,

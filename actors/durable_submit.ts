@@ -1,3 +1,5 @@
+import type { ReplyWait } from "../runtime/durable/delivery/reply_rows.ts";
+import type { Cancellation } from "../runtime/language/ticket.ts";
 import { replyNameOf } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { routeToReply, type SubmitRequest } from "./reply_route.ts";
@@ -24,21 +26,41 @@ export class DurableTicket extends ReplyTicket {
     const { runtime } = this;
     if (runtime.delivery.status !== "stopped") await runtime.scheduler.turn();
     const replies = await runtime.persistence!.replies();
+    try {
+      const reply = await this.#waiting(
+        timeoutMs,
+        (wait) => replies.collect(this.key, this.id, wait),
+        signal,
+      );
+      signal?.throwIfAborted();
+      return reply;
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  protected takeBack(timeoutMs: number): Promise<Cancellation | undefined> {
+    const persistence = this.runtime.persistence!;
+    return this.#waiting(timeoutMs, (wait) => persistence.cancel(this.key, this.id, wait));
+  }
+
+  /** Calls a function that waits until the time is over or the signal aborts. */
+  async #waiting<Result>(
+    timeoutMs: number,
+    act: (wait: ReplyWait) => Promise<Result>,
+    signal?: AbortSignal,
+  ): Promise<Result> {
     const ended = Promise.withResolvers<void>();
     const wait = { over: timeoutMs === 0, ended: ended.promise };
     const end = () => {
       wait.over = true;
       ended.resolve();
     };
-    const timer = timeoutMs > 0 ? runtime.timers.set(timeoutMs, end, end) : undefined;
+    const timer = timeoutMs > 0 ? this.runtime.timers.set(timeoutMs, end, end) : undefined;
     signal?.addEventListener("abort", end);
     try {
-      const reply = await replies.collect(this.key, this.id, wait);
-      signal?.throwIfAborted();
-      return reply;
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
+      return await act(wait);
     } finally {
       timer?.cancel();
       signal?.removeEventListener("abort", end);

@@ -17,10 +17,11 @@ import {
 } from "../runtime/messages/reply_name.ts";
 import type { Route } from "../runtime/messages/envelope.ts";
 import type { Target } from "../runtime/target.ts";
+import { cancelInMemory } from "../runtime/in_memory_cancellation.ts";
 import type { KeptReply } from "../runtime/in_memory_replies.ts";
 import { errorOfFailure } from "../runtime/ports/dead_letters.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Ticket } from "../runtime/language/ticket.ts";
+import type { Cancellation, Ticket } from "../runtime/language/ticket.ts";
 import { PendingReply } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";
 import { routeToReply, type SubmitRequest } from "./reply_route.ts";
@@ -61,7 +62,8 @@ function submitTo(
   const failTo = failure === undefined ? undefined : givenAddress(failure);
   const route = runtime.route(operation, { options, id, replyTo, failTo });
   const message = `Cannot collect the reply ${id}: it goes to an address`;
-  const ticket = { id, reply: () => Promise.reject(new NotFoundError("unknown-reply", message)) };
+  const refuse = () => Promise.reject(new NotFoundError("unknown-reply", message));
+  const ticket = { id, reply: refuse, cancel: refuse };
   return once(runtime, to, route, payload, () => {
     const committed = runtime.delivery.accept(to, operation, payload, route); // if it throws, the id may be sent again
     return ticketAfter(runtime, committed, ticket);
@@ -92,7 +94,9 @@ function submitInMemory(runtime: Runtime, request: SubmitRequest): Promise<Ticke
 /** Keeps the reply of a request. If there is no room, but the request could never be accepted, throws the reason of that. */
 function openReply(runtime: Runtime, to: Target, route: Route, payload: unknown, key: string): KeptReply {
   try {
-    return runtime.replies.open(key, route.extras?.caller);
+    const kept = runtime.replies.open(key, route.extras?.caller);
+    kept.to = { protocol: to.protocol, key: to.key };
+    return kept;
   } catch (error) {
     runtime.delivery.requireAcceptable(to, route.operation, payload);
     throw error;
@@ -110,19 +114,24 @@ async function ticketAfter(
 }
 
 /**
- * The ticket of a request that was submitted before, here or elsewhere. It gives the reply as it travels. If `id` is no
- * name of a reply, or the name of the caller is not valid, nothing is looked up.
+ * The ticket of a request that was submitted before, here or elsewhere. Without the operation it gives the reply as it
+ * travels. If `id` is no name of a reply, or the name of the caller is not valid, nothing is looked up.
  */
-export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<unknown> {
-  if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) {
-    const reply = async () => {
+export function ticketOf(
+  runtime: Runtime,
+  id: string,
+  operation: Operation | undefined,
+  caller = "",
+): Ticket<unknown> {
+  if (timeOfReplyName(id) === undefined || !isCaller(caller)) {
+    const refuse = async () => {
       await runtime.persistence?.opened; // if the store cannot be used, that is the error
       throw unknownReply(JSON.stringify(id.slice(0, 80)));
     };
-    return { id, reply };
+    return { id, reply: refuse, cancel: refuse };
   }
   const Kept = runtime.persistence === undefined ? InMemoryTicket : DurableTicket;
-  return new Kept(runtime, id, replyKey(id, caller), undefined);
+  return new Kept(runtime, id, replyKey(id, caller), operation?.reply);
 }
 
 /** The ticket of a reply that is kept in memory. */
@@ -134,6 +143,18 @@ class InMemoryTicket extends ReplyTicket {
     return kept.outcome === undefined && timeoutMs > 0
       ? await this.#wait(kept, timeoutMs, signal)
       : await this.#take(kept, peek, signal);
+  }
+
+  protected async takeBack(timeoutMs: number): Promise<Cancellation | undefined> {
+    const kept = this.runtime.replies.find(this.key) ?? await this.#findLater();
+    if (this.runtime.delivery.status === "stopped") throw stoppedCollecting(this.id);
+    const decided = cancelInMemory(this.runtime, kept);
+    if (decided !== undefined || timeoutMs === 0) return decided;
+    const late = Promise.withResolvers<void>();
+    const timer = this.runtime.timers.set(timeoutMs, late.resolve, late.resolve);
+    await Promise.race([kept.end, late.promise]);
+    timer.cancel();
+    return kept.cancellation;
   }
 
   /** Looks again after a turn: the turn that submits may not have committed yet. */

@@ -22,7 +22,7 @@ export async function submitBeside(runtime: Runtime, request: SubmitRequest): Pr
     const open = async () => {
       await accepted;
       try {
-        await runtime.persistence!.openReply(key);
+        await runtime.persistence!.openReply(key, to);
         return ticket;
       } catch (cause) {
         opening = undefined; // a repeat tries again

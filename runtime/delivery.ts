@@ -18,6 +18,7 @@ import {
   type MessageEvent,
 } from "./ports/inspection.ts";
 import { payloadOf } from "./messages/builtin_protocols.ts";
+import { failureAddresses } from "./messages/failure_addresses.ts";
 import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs, type Operation } from "./language/protocol.ts";
 import { parse } from "./language/parse.ts";
@@ -203,10 +204,11 @@ export class Delivery implements DeliveryPort {
     this.deadLettered(letter, error);
     const { replyTo, extras } = envelope.route;
     if (isReplyTarget(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
-    const failTo = extras?.failTo;
-    if (failTo === undefined) return;
+    const told = failureAddresses(replyTo, extras?.failTo);
+    if (told.length === 0) return;
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the handler's own words
-    this.deliverTo(failTo, { id: letter.id, code: reason, message: shorten(words, wordsMax) }, envelope);
+    const failure = { id: letter.id, code: reason, message: shorten(words, wordsMax) };
+    for (const address of told) this.deliverTo(address, failure, envelope);
   }
 
   /** Counts a new dead letter, and reports it to observers and to the log. */

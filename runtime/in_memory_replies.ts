@@ -6,6 +6,7 @@ import { Expiring, ExpiryList } from "./scheduling/expiry_list.ts";
 import type { Timers } from "./scheduling/timers.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
 import type { Failure } from "./language/failure.ts";
+import type { Cancellation } from "./language/ticket.ts";
 import { Reply } from "./messages/builtin_protocols.ts";
 import { BoundedSet } from "./base/bounded_set.ts";
 import { FifoSet } from "./base/fifo_set.ts";
@@ -27,18 +28,25 @@ interface Caller {
   bytes: number;
 }
 
-type Outcome = { readonly reply: unknown } | { readonly failure: Failure };
+type Outcome = { readonly reply: unknown } | {
+  readonly failure: Failure;
+  /** How it ended, if it was taken back. */
+  readonly cancellation?: Cancellation;
+};
 
 /** The reply to one submit: its outcome once it has come, and until then those who wait for it. */
 export class KeptReply extends Expiring {
   readonly key: string;
   /** The caller, if the submit named one. */
   readonly caller: Caller | undefined;
+  /** The receiver of the request, if it is known. */
+  to: ActorId | undefined = undefined;
   outcome: Outcome | undefined = undefined;
   collected = false;
   bytes = 0;
   held: Held | undefined = undefined;
   private waiting: ReplyTarget[] | undefined = undefined;
+  private ended: PromiseWithResolvers<void> | undefined = undefined;
 
   constructor(key: string, caller: Caller | undefined) {
     super();
@@ -46,11 +54,28 @@ export class KeptReply extends Expiring {
     this.caller = caller;
   }
 
+  /** How its request ended, as a call that takes it back is told; `undefined` if it has not ended. */
+  get cancellation(): Cancellation | undefined {
+    const { outcome } = this;
+    if (outcome === undefined) return undefined;
+    return "reply" in outcome ? "done" : outcome.cancellation ?? "failed";
+  }
+
   /** Lets one more wait for the reply. Throws a `ReplyPendingError` if as many wait as may. */
   wait(replyTarget: ReplyTarget): void {
     const waiting = this.waiting?.filter((other) => !other.over) ?? [];
     if (waiting.length >= waitersMax) throw pendingReply(replyNameOf(this.key), waiting.length);
     this.waiting = [...waiting, replyTarget];
+  }
+
+  /** Resolves when its request has ended, or when it is kept no longer. It collects nothing. */
+  get end(): Promise<void> {
+    return (this.ended ??= Promise.withResolvers()).promise;
+  }
+
+  /** Its request has ended, or it is kept no longer. */
+  over(): void {
+    this.ended?.resolve();
   }
 
   /** Removes and returns all who wait. */
@@ -130,8 +155,13 @@ export class InMemoryReplies {
     if (operation.name === Reply.arrive.name) return this.#settle(key, { reply: payload });
     if (operation.name === Reply.refuse.name) return this.#settle(key, { failure: payload as Failure });
     if (this.#replies.has(key)) return; // a turn may repeat a submit under the same id
-    this.open(key);
+    this.open(key).to = payload as ActorId;
     this.accepted();
+  }
+
+  /** Settles a reply that has not come: its request was taken back, or is given up. */
+  cancel(reply: KeptReply, failure: Failure, cancellation: Cancellation): void {
+    this.#end(reply, { failure, cancellation });
   }
 
   /** Marks a reply that is kept as collected: it is removed first if there is no room, and soon in any case. */
@@ -168,11 +198,18 @@ export class InMemoryReplies {
     const reply = this.#replies.get(key);
     const before = reply?.outcome;
     // A failed request may be sent again from the dead letters, and succeed.
-    if (reply === undefined || (before !== undefined && ("reply" in before || "failure" in outcome))) {
+    const late = before !== undefined &&
+      ("reply" in before || "failure" in outcome || before.cancellation !== undefined);
+    if (reply === undefined || late) {
       const why = `The reply to ${replyNameOf(key)} came when nobody waited for it`;
       throw new TerminalError(why, { code: "late-reply" });
     }
+    this.#end(reply, outcome);
+  }
+
+  #end(reply: KeptReply, outcome: Outcome): void {
     reply.outcome = outcome;
+    reply.over();
     const waiting = reply.takeWaiting();
     for (const replyTarget of waiting) {
       if ("reply" in outcome) replyTarget.reply(outcome.reply, outcome.reply);
@@ -208,6 +245,7 @@ export class InMemoryReplies {
     this.#kept.delete(reply);
     this.#leaving.delete(reply);
     reply.held?.release();
+    reply.over();
     if (caller === undefined) return;
     if (!reply.collected) caller.waiting--;
     caller.bytes -= reply.bytes;

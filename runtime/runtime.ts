@@ -52,6 +52,7 @@ export class Runtime implements RuntimeServices {
   /** Resolves when the system has stopped: with the failure that stopped it, if there was one. */
   readonly closed: Promise<unknown>;
   running = 0;
+  cancelledElsewhere = 0;
   /** How many replies came to surveys that were over. */
   lateReplies = 0;
   readonly broken = new BrokenActors();
@@ -174,9 +175,10 @@ export class Runtime implements RuntimeServices {
     const sum = (count: (host: HostCounts) => number) =>
       hosts.reduce((total, host) => total + count(host), 0);
     return {
-      accepted: sum((host) => host.accepted) + this.delivery.undelivered,
+      accepted: sum((host) => host.accepted) + this.delivery.undelivered + this.cancelledElsewhere,
       done: sum((host) => host.done),
       dead: this.delivery.deadLetters.deadLettered,
+      cancelled: sum((host) => host.cancelled) + this.cancelledElsewhere,
       waiting: sum((host) => host.waiting),
       running: this.running,
       lateReplies: this.lateReplies,

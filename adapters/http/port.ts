@@ -42,7 +42,7 @@ export interface IngressSystem {
   /** The log of an event; `undefined` if the system has no store. */
   eventLog(event: Operation<"event">): EventLog | undefined;
   /** Returns a ticket for a reply, by its id. */
-  ticket(id: string, caller?: string): Ticket<unknown>;
+  ticket(id: string, operation?: undefined, options?: { readonly caller?: string }): Ticket<unknown>;
   /** The counters of the system. */
   stats(): Stats;
   /** Whether the system accepts messages, and the reason if it does not. */

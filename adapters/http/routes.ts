@@ -232,7 +232,11 @@ export class Routes {
     const told: AnswerHeaders = { ...notStored, ...pending.headers };
     if (applied !== undefined) told["preference-applied"] = applied;
     try {
-      const reply = await this.#system.ticket(id, caller).reply({ timeoutMs, signal, peek: looks });
+      const reply = await this.#system.ticket(id, undefined, { caller }).reply({
+        timeoutMs,
+        signal,
+        peek: looks,
+      });
       return await this.#answers.value(context, reply, { ...told, vary: "accept, prefer" });
     } catch (error) {
       const left = signal?.aborted ?? false; // then nobody reads the response

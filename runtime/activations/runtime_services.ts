@@ -39,6 +39,8 @@ export interface RuntimeServices extends TurnServices {
   readonly broken: BrokenActors;
   /** How many turns are awaited. */
   running: number;
+  /** How many messages were taken back here whose actors are not hosted here. */
+  cancelledElsewhere: number;
   /** Looks whether nothing is left to run. */
   rest(): void;
   /** Stops the system because of a failure. */

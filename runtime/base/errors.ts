@@ -181,6 +181,29 @@ export class ReplyPendingError extends DeadlineExceededError {
 }
 
 /**
+ * The request was taken back: it has had no effect, and will have none; or its turn had answered "later", and nobody waits
+ * for that answer any more. A ticket rejects with it, and the signal of a turn that ran is aborted with it. Code
+ * `cancelled`, HTTP 409.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { CancelledError } from "@posthorn/posthorn";
+ *
+ * assert(new CancelledError("order/ada place was cancelled").code === "cancelled");
+ * ```
+ */
+export class CancelledError extends PosthornError {
+  /** The name of this class. */
+  override readonly name = "CancelledError";
+
+  /** Creates the error for a request that was taken back. */
+  constructor(message: string) {
+    super("cancelled", message);
+  }
+}
+
+/**
  * The system is stopping or has stopped, and accepts nothing. Code `stopping`, HTTP 503.
  *
  * @example

@@ -21,6 +21,7 @@ import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { DurabilityCheck } from "./background/durability_check.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
+import { Cancellations } from "./delivery/cancellations.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
 import { DeadLetterRows } from "./background/dead_letter_rows.ts";
 import { CrashSuspects } from "./activations/crash_suspects.ts";
@@ -54,6 +55,8 @@ export interface LocalActors extends HostLookup {
   ending(): boolean;
   /** Loads an actor, if there is room. */
   activate(actor: ActorId): DurableActivation | undefined;
+  /** A message in the store was taken back: it no longer waits for its actor, if that is here, and its turn is aborted. */
+  takenBack(to: ActorId, place: string): void;
   /** Reports a dead letter. */
   deadLettered(letter: DeadLetter, error?: unknown): void;
 }
@@ -63,6 +66,7 @@ export interface OpenStore extends DurableServices {
   readonly acceptor: Acceptor;
   readonly replies: ReplyRows;
   readonly rows: RowWriter;
+  readonly cancellations: Cancellations;
   readonly surveyReplies: SurveyReplies;
   readonly log: EventLogRows;
   readonly unhosted: Unhosted;
@@ -170,6 +174,25 @@ async function begin(
     () => scheduleRunner.run(),
     ...remote === undefined ? [] : [() => remote.heartbeat()],
   ]);
+  const rows = new RowWriter({
+    session,
+    writer,
+    replies,
+    committedDelivery,
+    replyRetentionMs,
+    timers,
+    random,
+  });
+  const cancellations = new Cancellations({
+    session,
+    writer,
+    committedDelivery,
+    replies,
+    rows,
+    delivery,
+    ids,
+    takenBack: (to, place) => localActors.takenBack(to, place),
+  });
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
@@ -184,7 +207,8 @@ async function begin(
     session,
     writer,
     replies,
-    rows: new RowWriter({ session, writer, replies, committedDelivery, replyRetentionMs, timers, random }),
+    rows,
+    cancellations,
     surveyReplies,
     log,
     unhosted,

@@ -1,6 +1,7 @@
 import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
 import { operationsOf } from "../language/protocol.ts";
+import type { Cancellation } from "../language/ticket.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Route } from "../messages/envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
@@ -13,13 +14,14 @@ import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
 import type { Acceptance } from "./delivery/acceptance.ts";
+import { takeBack } from "./activations/take_back.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
 import { StartupQueue } from "./startup_queue.ts";
 import { PendingSubscriptions } from "./pending_subscriptions.ts";
 import type { Connected, LocalActors, OpenStore, StoreParts } from "./open_store.ts";
 import { Opening } from "./opening.ts";
-import type { ReplyRows } from "./delivery/reply_rows.ts";
+import type { ReplyRows, ReplyWait } from "./delivery/reply_rows.ts";
 import { LocalRespondents } from "./local_respondents.ts";
 import { retryWhileUnavailable } from "../scheduling/retry_while_unavailable.ts";
 
@@ -39,7 +41,8 @@ type HostedActor = Pick<Actor, "name" | "operations">;
 const topic: HostedActor = { name: Topic.publish.protocol, operations: operationsOf(Topic) };
 
 /** The counts of one protocol. */
-export interface HostCounts extends Pick<DurableHost, "accepted" | "size" | "waiting" | "done"> {
+export interface HostCounts
+  extends Pick<DurableHost, "accepted" | "size" | "waiting" | "done" | "cancelled"> {
   readonly actor: HostedActor;
 }
 
@@ -113,7 +116,8 @@ export class Persistence {
   get counts(): HostCounts[] {
     return Array.from(
       this.#actors.values(),
-      (actor) => this.hosts.get(actor.name) ?? { actor, accepted: 0, size: 0, waiting: 0, done: 0 },
+      (actor) =>
+        this.hosts.get(actor.name) ?? { actor, accepted: 0, size: 0, waiting: 0, done: 0, cancelled: 0 },
     );
   }
 
@@ -223,9 +227,14 @@ export class Persistence {
       : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
   }
 
-  /** Registers a reply that is to come under that name. Rejects if the store does not commit it. */
-  openReply(name: string): Promise<void> {
-    return this.#whenOpen(({ rows }) => rows.open(name));
+  /** Registers a reply that is to come under that name, from an actor in memory. Rejects if the store does not commit it. */
+  openReply(name: string, to: ActorId): Promise<void> {
+    return this.#whenOpen(({ rows }) => rows.open(name, to));
+  }
+
+  /** Takes back the request of a reply. Resolves with nothing if that is not decided before `wait` is over. */
+  cancel(name: string, id: string, wait: ReplyWait): Promise<Cancellation | undefined> {
+    return this.#whenOpen(({ cancellations }) => cancellations.cancel(name, id, wait));
   }
 
   /** Takes over the actors of instances that crashed, and runs schedules that are due. Resolves when nothing is left to run. */
@@ -299,6 +308,7 @@ export class Persistence {
       hosting: (protocol) => this.#hosting(protocol),
       roomFor: (actor) => this.#roomFor(actor),
       activate: (actor) => this.#activate(actor),
+      takenBack: (to, place) => this.#takenBack(to, place),
       deadLettered: (letter, error) => this.#deadLettered(letter, error),
       undelivered: (letter) => {
         const host = this.hosts.get(letter.protocol);
@@ -330,6 +340,14 @@ export class Persistence {
       if (error instanceof PosthornError) return undefined;
       throw error;
     }
+  }
+
+  #takenBack({ protocol, key }: ActorId, place: string): void {
+    const host = this.hosts.get(protocol);
+    const found = host?.find(key);
+    if (found !== undefined && takeBack(found, place)) return; // it counts when its handler has settled
+    if (host !== undefined) host.cancelled++;
+    else this.#parts.services.cancelledElsewhere++;
   }
 
   #deadLettered(letter: DeadLetter, error?: unknown): void {

@@ -93,9 +93,12 @@ export function topicKey(operation: Operation): string {
   return `${operation.protocol}.${operation.name}`;
 }
 
-/** The protocol of the reply to one submit, which is kept until it is collected or expires. */
+/**
+ * The protocol of the reply to one submit, which is kept until it is collected or expires. It is opened with the receiver
+ * of the request, so that the request can be taken back.
+ */
 export const Reply = nameOperations("~reply", {
-  open: tell(),
+  open: tell(unchecked<ActorId>()),
   arrive: tell(unchecked<unknown>()),
   refuse: tell(Failure),
 });

@@ -2,12 +2,13 @@ import type { ActorId } from "../language/address.ts";
 import type { Failure } from "../language/failure.ts";
 import { OutcomeUnknownError, TooLargeError } from "../base/store_errors.ts";
 import {
+  CancelledError,
   DeadLetterError,
   DeadlineExceededError,
   DeadlockError,
   InvalidPayloadError,
   NotFoundError,
-  type PosthornError,
+  PosthornError,
   StoppedError,
   TerminalError,
 } from "../base/errors.ts";
@@ -113,6 +114,8 @@ export function errorOfReason(reason: string, message: string, cause?: unknown):
   if (isSound(cause, InvalidPayloadError) && reason === cause.code) return cause;
   if (reason === "deadline") return new DeadlineExceededError(message);
   if (reason === "stopping") return new StoppedError(message);
+  if (reason === "cancelled") return new CancelledError(message);
+  if (reason === "given-up") return new PosthornError(reason, message);
   if (reason === "outcome-unknown") return new OutcomeUnknownError(message, { cause });
   if (runtimeReasons.has(reason)) return new DeadLetterError(reason, message, { cause });
   return new TerminalError(message, { code: reason, cause });

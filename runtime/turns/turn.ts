@@ -7,7 +7,7 @@ import {
 } from "../language/address.ts";
 import type { SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
-import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
+import { CancelledError, DeadlineExceededError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { guardedController } from "../base/guarded_signal.ts";
 import { Publication, Reply, Topic, topicKey } from "../messages/builtin_protocols.ts";
@@ -26,6 +26,8 @@ interface TurnExtras {
   controller?: AbortController;
   /** Why the turn was aborted: kept for a handler that asks for its signal later. */
   abortion?: { readonly reason: unknown };
+  /** Whether its message was taken back, so that it commits nothing. */
+  revoked?: boolean;
   deadline?: { cancel(): void };
   schedules?: ScheduleChange[];
   ending?: "passivate" | "erase";
@@ -289,6 +291,17 @@ export class Turn {
   abort(reason: unknown): void {
     this.ensureExtras.abortion = { reason };
     this.ensureExtras.controller?.abort(reason);
+  }
+
+  /** Its message was taken back: it commits nothing, and the signal of the handler is aborted. */
+  revoke(): void {
+    this.ensureExtras.revoked = true;
+    this.abort(new CancelledError(`${this} was cancelled`));
+  }
+
+  /** Whether its message was taken back. */
+  get revoked(): boolean {
+    return this.extras?.revoked === true;
   }
 
   /** Ends the turn: its context can no longer be used. */

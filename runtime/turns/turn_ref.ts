@@ -52,7 +52,8 @@ export class TurnActorRef implements Handle {
       replyTo: { ...reply, operation: Reply.arrive.name },
       failTo: failTo ?? { ...reply, operation: Reply.refuse.name },
     });
-    if (first === undefined) this.turn.send(reply, Reply.open, undefined);
+    const { protocol, key } = to;
+    if (first === undefined) this.turn.send(reply, Reply.open, { protocol, key });
     this.turn.post(to, route, payload);
     return reply.key;
   }

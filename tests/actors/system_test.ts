@@ -125,7 +125,15 @@ Deno.test("every accepted message is counted as done, dead, waiting or running",
   const asked = watch(ref.ask(Worker.work, promise));
   await world.clock.settle();
   await ref.tell(Worker.pass, "");
-  assert.deepEqual(summary(), { accepted: 4, done: 1, dead: 1, waiting: 1, running: 1, lateReplies: 0 });
+  assert.deepEqual(summary(), {
+    accepted: 4,
+    done: 1,
+    dead: 1,
+    cancelled: 0,
+    waiting: 1,
+    running: 1,
+    lateReplies: 0,
+  });
   assert.deepEqual(system.stats().protocols.worker, { actors: 1, waiting: 1, done: 1 });
   resolve(5);
   await world.clock.settle();
@@ -133,6 +141,7 @@ Deno.test("every accepted message is counted as done, dead, waiting or running",
     accepted: 4,
     done: 3,
     dead: 1,
+    cancelled: 0,
     waiting: 0,
     running: 0,
     lateReplies: 0,

@@ -122,6 +122,7 @@ export class DurableActivation extends DurableMember {
     if (this.status === "gone") return;
     this.status = "idle";
     this.mailbox.inHand = 0;
+    this.#held?.cancel(); // what it waited for may have been taken back
     this.#held = undefined;
     if (this.#wanted === "passivate" && this.atRest) return this.passivate();
     if (this.mailbox.mails.length > 0 || this.#wanted === "erase") {
@@ -247,6 +248,11 @@ export class DurableActivation extends DurableMember {
   letGo(): void {
     if (["idle", "ready", "held"].includes(this.status) && !this.#isNeeded) this.#vanish();
     else this.look();
+  }
+
+  /** The message at a position was taken back. Returns whether its handler is awaited. */
+  revoke(place: string): boolean {
+    return this.status === "running" && this.#runner.revoke(place);
   }
 
   /** A signal from outside: leaves memory, begins again from the last commit, or erases, as often as it takes to commit. */

@@ -18,6 +18,8 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
   readonly release: (actor: ActorId, forMs: number) => void;
   done = 0;
   deadLettered = 0;
+  /** How many messages were taken back. */
+  cancelled = 0;
 
   /** `durable` gives what durable actors share while the store is open. */
   constructor(
@@ -46,7 +48,7 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
   /** How many messages were in the mailboxes of this process, as far as it has read them. */
   get accepted(): number {
     const inHand = this.activations().reduce((sum, { mailbox }) => sum + mailbox.inHand, 0);
-    return this.done + this.deadLettered + this.waiting + inHand;
+    return this.done + this.deadLettered + this.cancelled + this.waiting + inHand;
   }
 
   /** How many messages wait for the actors that are in memory. */

@@ -41,6 +41,13 @@ export class TurnRunner {
     this.#turn?.close();
   }
 
+  /** The message at a position was taken back. Returns whether its handler is awaited: then its signal is aborted. */
+  revoke(place: string): boolean {
+    if (this.#turn?.mail.place !== place) return false;
+    this.#turn.revoke();
+    return true;
+  }
+
   /**
    * Handles a message, and puts the outcome into the batch. Returns a promise if the handler is awaited; it rejects if the
    * store does not answer.
@@ -152,13 +159,26 @@ export class TurnRunner {
       try {
         result = await promise;
       } catch (error) {
-        if (this.#activation.status !== "gone") this.#failed(batch, turn, error);
+        if (turn.revoked) this.#forget(turn);
+        else if (this.#activation.status !== "gone") this.#failed(batch, turn, error);
         return;
       }
-      if (this.#activation.status !== "gone") await this.#done(batch, turn, result);
+      if (turn.revoked) this.#forget(turn);
+      else if (this.#activation.status !== "gone") await this.#done(batch, turn, result);
     } finally {
       this.#turn = undefined;
     }
+  }
+
+  /** The message of a turn was taken back while its handler was awaited: nothing of it is committed. */
+  #forget(turn: DurableTurn): void {
+    const { host, mailbox, picker } = this.#activation;
+    turn.close();
+    turn.discard();
+    if (turn.isFirst) this.#activation.active = false;
+    mailbox.remove(turn.mail);
+    picker.endTrial();
+    host.cancelled++;
   }
 
   /** A handler has returned: reads rows of schedules that its turn changes, and puts the turn into the batch. */
@@ -263,7 +283,7 @@ export class TurnRunner {
     const writeSet = new WriteSet();
     const place = durable.session.positionAt(notBeforeMs);
     const changes = { attempts, notBeforeMs, afterMs };
-    durable.writer.deliverAgain(writeSet, this.#activation, mail, changes, place);
+    durable.writer.move(writeSet, this.#activation, mail, changes, place);
     batch.take(mail, writeSet);
   }
 

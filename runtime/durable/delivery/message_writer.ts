@@ -3,6 +3,7 @@ import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
 import { namedOperation, nameOf, Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { Remote } from "../../messages/remote_address.ts";
+import { failureAddresses } from "../../messages/failure_addresses.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply, Topic } from "../../messages/builtin_protocols.ts";
@@ -166,8 +167,20 @@ export class MessageWriter {
     return new NewMessage(encoder, mailPrefix(to), place ?? this.#session.nextPosition(), head, text);
   }
 
-  /** Writes a message into its mailbox, and the index entry by which its actor is found. */
+  /**
+   * Writes a message into its mailbox, and the index entry by which its actor is found. If its reply is kept, that is
+   * pending, and says where the message is.
+   */
   deliver(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
+    const { replyTo } = draft.head;
+    if (replyTo?.protocol === Reply.open.protocol) {
+      const { protocol, key } = to;
+      this.#replies.open(writeSet, replyTo.key, { protocol, key, place: draft.place });
+    }
+    this.#put(writeSet, to, draft);
+  }
+
+  #put(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
     writeSet.writeOnce(draft.key, draft.value);
     if (this.#hostLookup.hosting(to.protocol) === "durable") {
       writeSet.writeOnce(indexKey(this.#session.instance, to), nothing);
@@ -192,18 +205,31 @@ export class MessageWriter {
     writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 
-  /** Writes a message anew, with another head: at the given position, or at the next. */
+  /** Moves a waiting message to another position, with another head. */
+  move(
+    writeSet: WriteSet,
+    to: ActorId,
+    { head, text }: Pick<QueuedMessage, "head" | "text">,
+    changes: Partial<MessageHeader>,
+    place: string,
+  ): void {
+    const { encoder, instance } = this.#session;
+    const changed = { ...head, via: instance, ...changes };
+    this.deliver(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
+  }
+
+  /** Writes a message anew whose failure was told, with another head. It cannot be taken back. */
   deliverAgain(
     writeSet: WriteSet,
     to: ActorId,
     { head, text }: Pick<QueuedMessage, "head" | "text">,
     changes: Partial<MessageHeader>,
-    place: string = this.#session.nextPosition(),
   ): void {
     const { encoder, instance } = this.#session;
     const changed = { ...head, via: instance, ...changes };
     if (this.remote?.takes(to)) return this.remote.writeAgain(writeSet, to, changed, text);
-    this.deliver(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
+    const place = this.#session.nextPosition();
+    this.#put(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
   }
 
   /**
@@ -231,15 +257,14 @@ export class MessageWriter {
     };
     writeSet.writeOnce(deadPrefix + this.#session.nextPosition(), encodeValue(stored, text));
     const { failTo, replyTo } = head;
-    const isReply = replyTo?.protocol === Reply.open.protocol;
-    const told = failTo ?? (isReply ? { ...replyTo, operation: Reply.refuse.name } : undefined);
-    if (told !== undefined) {
+    const told = failureAddresses(replyTo, failTo);
+    if (told.length > 0) {
       const failure: Failure = {
         id: head.id,
         code: reason,
         message: shorten(deadLetterReason.words ?? deadLetterReason.message, wordsMax),
       };
-      this.answer(writeSet, told, failure, head);
+      for (const address of told) this.answer(writeSet, address, failure, head);
     }
     const { head: _, ...letter } = stored;
     return { ...letter, payload };

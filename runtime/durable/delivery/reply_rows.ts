@@ -2,7 +2,9 @@ import { errorOfFailure } from "../../ports/dead_letters.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { slicesOf } from "../../base/slices_of.ts";
+import type { ActorId } from "../../language/address.ts";
 import type { Failure } from "../../language/failure.ts";
+import type { Cancellation } from "../../language/ticket.ts";
 import { Reply } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
 import { StoreError } from "../../base/store_errors.ts";
@@ -21,11 +23,34 @@ import type { StoreSession } from "../commits/store_session.ts";
 import { readableHead } from "../rows/readable_head.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
+/** Where the request of a pending reply is, so that it can be taken back. */
+export interface RequestPlace extends ActorId {
+  /** Its position in the mailbox of that actor; absent if the actor is in the memory of a process alone. */
+  readonly place?: string | undefined;
+}
+
 interface ReplyHead {
   readonly status: "pending" | "done" | "failed";
   /** Until when it is kept, in milliseconds since 1970; absent if for ever. */
   readonly untilMs?: number | undefined;
   readonly failure?: Failure;
+  /** Where the request is, while the reply is pending. */
+  readonly at?: RequestPlace | undefined;
+  /** How the request ended, if it was taken back. */
+  readonly cancellation?: Cancellation | undefined;
+}
+
+/** A row, as it was read. */
+export interface StoredReply {
+  readonly head: ReplyHead;
+  readonly reply: unknown;
+  readonly version: string;
+}
+
+/** How long somebody waits for a reply: until it is `over`; `ended` resolves then. */
+export interface ReplyWait {
+  readonly over: boolean;
+  readonly ended: Promise<unknown>;
 }
 
 /** How long the store keeps the row after that. */
@@ -49,20 +74,36 @@ export class ReplyRows {
     this.#keepMs = keepMs;
   }
 
-  /** Adds to a commit that a reply is pending. */
-  open(writeSet: WriteSet, name: string): void {
-    this.#write(writeSet, name, "pending", "");
+  /** Adds to a commit that a reply is pending, and where its request is. */
+  open(writeSet: WriteSet, name: string, at?: RequestPlace): void {
+    this.#write(writeSet, name, "", { status: "pending", at });
+  }
+
+  /** Adds to a commit how a request ended that was taken back; if a version is given, only if its row still has that. */
+  cancel(
+    writeSet: WriteSet,
+    name: string,
+    failure: Failure,
+    cancellation: Cancellation,
+    version?: string,
+  ): void {
+    if (version !== undefined) writeSet.checks.push({ key: replyRowKey(name), version });
+    this.#write(writeSet, name, "", { status: "failed", failure, cancellation });
   }
 
   /** Adds a message to a reply to a commit: that it is pending, the reply, or the failure of its request. */
   write(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
-    if (operation === Reply.open.name) this.open(writeSet, name);
-    else if (operation === Reply.arrive.name) this.#write(writeSet, name, "done", toText(payload));
-    else if (operation === Reply.refuse.name) this.#write(writeSet, name, "failed", "", payload as Failure);
+    if (operation === Reply.open.name) {
+      this.open(writeSet, name, payload as ActorId);
+    } else if (operation === Reply.arrive.name) {
+      this.#write(writeSet, name, toText(payload), { status: "done" });
+    } else if (operation === Reply.refuse.name) {
+      this.#write(writeSet, name, "", { status: "failed", failure: payload as Failure });
+    }
   }
 
   /** Whether a reply has come, and until when it is kept; `undefined` if the row cannot be read. */
-  statusOf(row: Uint8Array): Pick<ReplyHead, "status" | "untilMs"> | undefined {
+  statusOf(row: Uint8Array): ReplyHead | undefined {
     return readableHead<ReplyHead>(row);
   }
 
@@ -73,11 +114,22 @@ export class ReplyRows {
   }
 
   /** The reply of that name; waits for it until `wait` is over. Rejects as `Ticket.reply` does. */
-  async collect(
-    name: string,
-    id: string,
-    wait: { readonly over: boolean; readonly ended: Promise<unknown> },
-  ): Promise<unknown> {
+  async collect(name: string, id: string, wait: ReplyWait): Promise<unknown> {
+    const { head, reply } = await this.ended(name, id, wait);
+    if (head.status === "done") return reply;
+    throw errorOfFailure(head.failure!);
+  }
+
+  /** The row of that name, if it is still kept. Rejects as `Ticket.reply` does. */
+  async find(name: string, id: string): Promise<StoredReply> {
+    const [stored] = await this.#session.connection.read([replyRowKey(name)]);
+    const found = stored && readRow(stored, id);
+    if (found !== undefined && !this.#session.isOver(found.head.untilMs)) return found;
+    throw found !== undefined || this.#isOld(id) ? expiredReply(id) : unknownReply(id);
+  }
+
+  /** The row of a request that has ended; waits for that until `wait` is over. Rejects as `Ticket.reply` does. */
+  async ended(name: string, id: string, wait: ReplyWait): Promise<StoredReply> {
     for (;;) {
       if (this.#ended) throw stoppedCollecting(id);
       const woken = Promise.withResolvers<void>();
@@ -85,13 +137,8 @@ export class ReplyRows {
       if (waiters.size >= waitersMax) throw pendingReply(id, waiters.size);
       this.#waiting.set(name, waiters.add(woken.resolve)); // before the read: the reply may come in between
       try {
-        const [stored] = await this.#session.connection.read([replyRowKey(name)]);
-        const found = stored && readRow(stored, id);
-        if (found === undefined || this.#session.isOver(found.head.untilMs)) {
-          throw found !== undefined || this.#isOld(id) ? expiredReply(id) : unknownReply(id);
-        }
-        if (found.head.status === "done") return found.reply;
-        if (found.head.status === "failed") throw errorOfFailure(found.head.failure!);
+        const found = await this.find(name, id);
+        if (found.head.status !== "pending") return found;
         if (this.#ended) continue; // it ended during the read
         if (wait.over) throw pendingReply(id);
         await Promise.race([woken.promise, wait.ended]);
@@ -137,15 +184,10 @@ export class ReplyRows {
     return atMs !== undefined && this.#session.isOver(endAt(atMs + this.#keepMs));
   }
 
-  #write(
-    writeSet: WriteSet,
-    name: string,
-    status: ReplyHead["status"],
-    text: string,
-    failure?: Failure,
-  ): void {
+  #write(writeSet: WriteSet, name: string, text: string, outcome: Omit<ReplyHead, "untilMs">): void {
     const untilMs = endAt(this.#session.clock.now() + this.#keepMs);
-    const head: ReplyHead = { status, untilMs, failure };
+    const { status } = outcome;
+    const head: ReplyHead = { ...outcome, untilMs };
     writeSet.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs && untilMs + slackMs });
     if (status === "pending") return;
     writeSet.rings = true;
@@ -154,10 +196,10 @@ export class ReplyRows {
 }
 
 /** Throws a `PosthornError` (`failed`) if the row cannot be read. */
-function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; readonly reply: unknown } {
+function readRow({ value, version }: Entry, id: string): StoredReply {
   try {
     const { head, text } = decodeValue<ReplyHead>(value);
-    return { head, reply: head.status === "done" ? fromText(text) : undefined };
+    return { head, reply: head.status === "done" ? fromText(text) : undefined, version };
   } catch (cause) {
     const why = `it cannot be read: ${messageOf(cause)}`;
     throw new PosthornError("failed", `Cannot collect the reply ${id}: ${why}`, { cause });

@@ -1,4 +1,5 @@
 import type { ActorId } from "../../language/address.ts";
+import type { Failure } from "../../language/failure.ts";
 import { wordsMax } from "../../ports/dead_letters.ts";
 import { namedOperation, type Route } from "../../messages/envelope.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
@@ -39,12 +40,22 @@ export class RowWriter {
     this.#parts = parts;
   }
 
-  /** Writes a pending reply of that name, unless it has come already. Rejects if the store does not take it. */
-  async open(name: string): Promise<void> {
+  /**
+   * Writes a pending reply of that name to a request that is in the memory of this process, unless it has come already.
+   * Rejects if the store does not take it.
+   */
+  async open(name: string, { protocol, key }: ActorId): Promise<void> {
     const writeSet = new WriteSet();
     writeSet.checks.push({ key: replyRowKey(name), version: undefined });
-    this.#parts.replies.open(writeSet, name);
+    this.#parts.replies.open(writeSet, name, { protocol, key });
     await this.#commit(writeSet, name);
+  }
+
+  /** Writes that the request of a reply was taken back, which was in the memory of this process. Tries as `write` does. */
+  async cancel(name: string, failure: Failure): Promise<void> {
+    const writeSet = new WriteSet();
+    this.#parts.replies.cancel(writeSet, name, failure, "cancelled");
+    await this.#trying(() => this.#commit(writeSet, name));
   }
 
   /**
@@ -64,7 +75,7 @@ export class RowWriter {
 
   async #write(to: ActorId, route: Route, payload: unknown): Promise<void> {
     if (to.protocol === Reply.open.protocol && route.operation.name === Reply.open.name) {
-      return await this.#trying(() => this.open(to.key));
+      return await this.#trying(() => this.open(to.key, payload as ActorId));
     }
     const writeSet = new WriteSet(); // one for all attempts: one that landed unnoticed is overwritten, not doubled
     this.#parts.writer.post(writeSet, to, route, payload);

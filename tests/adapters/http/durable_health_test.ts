@@ -126,6 +126,15 @@ Deno.test("/metrics counts durable actors like those in memory, and has no count
   const text = await (await desk.get("/metrics")).text();
   assert.match(text, /^posthorn_done_total\{protocol="order"\} 2$/m);
   assert.match(text, /^posthorn_actors\{protocol="order"\} 1$/m);
-  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
+  const stats = {
+    accepted: 0,
+    done: 0,
+    dead: 0,
+    cancelled: 0,
+    waiting: 0,
+    running: 0,
+    lateReplies: 0,
+    protocols: {},
+  };
   assert.doesNotMatch(metricsText(stats), /store/);
 });

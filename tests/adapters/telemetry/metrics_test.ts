@@ -41,7 +41,16 @@ Deno.test("metricsText() is in the text format: help, type, samples, each on a l
 
 Deno.test("metricsText() escapes what a label must not have", () => {
   const hostile = 'a"b\\c\nposthorn_dead_total 9';
-  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
+  const stats = {
+    accepted: 0,
+    done: 0,
+    dead: 0,
+    cancelled: 0,
+    waiting: 0,
+    running: 0,
+    lateReplies: 0,
+    protocols: {},
+  };
   // as it may be in a store that other programs write
   const unhosted = { [hostile]: { actors: 1, waiting: 3 } };
   const text = metricsText({ ...stats, unhosted }, { name: hostile, status: "durable" });
@@ -52,7 +61,16 @@ Deno.test("metricsText() escapes what a label must not have", () => {
 });
 
 Deno.test("metricsText() gives the state of the transport, and what waits to be sent by lane", () => {
-  const stats = { accepted: 0, done: 0, dead: 0, waiting: 0, running: 0, lateReplies: 0, protocols: {} };
+  const stats = {
+    accepted: 0,
+    done: 0,
+    dead: 0,
+    cancelled: 0,
+    waiting: 0,
+    running: 0,
+    lateReplies: 0,
+    protocols: {},
+  };
   const outbox = { "inbox:order": { waiting: 3, oldestMs: 1_500 } };
   const text = metricsText({ ...stats, outbox }, undefined, { name: "fake", status: "blocked", tenures: 2 });
   for (
