@@ -174,18 +174,22 @@ for (const aside of [false, true]) {
 Deno.test("the retry of a request behind one that was taken back waits its whole delay", async () => {
   await using world = new World([mill()]);
   const main = mainOf(world.system);
+  const retries: { readonly atMs: number; readonly afterMs: number }[] = [];
+  using _ = world.system.inspect((event) => {
+    if (event.type === "retrying") retries.push({ atMs: world.clock.now(), afterMs: event.afterMs });
+  });
   const first = await main.submit(Mill.grind, "broken 1");
   await main.submit(Mill.grind, "broken 2");
-  await world.clock.advance(400);
-  const attempts: number[] = [];
-  using _ = world.system.inspect((event) =>
-    void (event.type === "retrying" && attempts.push(event.message.attempts))
-  );
+  await world.clock.settle();
+  const beginsMs = retries[0].atMs;
+  await world.clock.advance(retries[0].afterMs - 1);
   await first.cancel();
   await world.clock.settle();
-  assert.deepEqual(attempts, [1], "the second has failed for the first time");
-  await world.clock.advance(200);
-  assert.deepEqual(attempts, [1], "the timer of the first is gone");
+  assert.deepEqual(retries[1].atMs, beginsMs + retries[0].afterMs - 1);
+  await world.clock.advance(retries[1].afterMs - 1);
+  assert.equal(retries.length, 2, "the timer of the first is gone");
+  await world.clock.advance(2);
+  assert.equal(retries.length, 3);
 });
 
 Deno.test("failTo gets a failure with the code cancelled", async () => {
