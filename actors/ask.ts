@@ -3,6 +3,7 @@ import { abortable } from "@std/async/abortable";
 import type { AskOptions } from "../runtime/language/address.ts";
 import type { DeadlineWaiter, SharedDeadline } from "../runtime/scheduling/deadlines.ts";
 import {
+  type Asker,
   asks,
   deadlineAt,
   nameOf,
@@ -53,7 +54,7 @@ export function ask(
     const timeoutMs = options?.timeoutMs ?? runtime.options.askTimeoutMs;
     if (options !== undefined) requireDuration("timeoutMs", timeoutMs);
     const extras = options === undefined ? undefined : originOf(options);
-    const waiter = new PendingReply(operation, to.key, options?.raw ?? false);
+    const waiter = new PendingReply(operation, to.key, options?.raw ?? false, options?.asker);
     const answer = waiter.wait(runtime, timeoutMs);
     const route = new Route(operation, undefined, undefined, waiter, waiter.deadline, extras);
     acceptAsk(runtime, to, payload, route, waiter);
@@ -87,9 +88,10 @@ function askWith(
   const nowMs = runtime.clock.now();
   const timeoutMs = timeLeftMs(nowMs, options.timeoutMs ?? runtime.options.askTimeoutMs, turn);
   const raw = options.raw ?? false;
+  const asker = options.asker ?? (signal === undefined ? undefined : { signal });
   const waiter = options.id === undefined
-    ? new PendingReply(operation, to.key, raw)
-    : new NamedPendingReply(operation, to.key, raw);
+    ? new PendingReply(operation, to.key, raw, asker)
+    : new NamedPendingReply(operation, to.key, raw, asker);
   const deadline = deadlineAt(nowMs + timeoutMs);
   const route = runtime.route(operation, { options, cause: turn, replyTo: waiter, deadline });
   for (const sent of turn?.takeOutgoing(to.protocol, to.key) ?? []) { // so that the ask follows it
@@ -151,6 +153,9 @@ async function askByName(
   options.signal?.throwIfAborted();
   const { ticket, repeated } = await submitDurably(runtime, request);
   const name = nameOf(request.operation, request.to.key);
+  const asker = options.asker?.signal ?? options.signal;
+  const gone = () => runtime.persistence!.askerGone(request.to, ticket.key);
+  if (!repeated) asker?.addEventListener("abort", gone);
   try {
     const reply = await ticket.collect(repeated ? 0 : timeoutMs, options.signal);
     return options.raw ? reply : ticket.parsed(reply);
@@ -159,6 +164,8 @@ async function askByName(
     if (!(error instanceof ReplyPendingError)) throw error;
     if (repeated) throw new StillRunningError(`Cannot ask ${name}: the first of this id is still running`);
     throw new DeadlineExceededError(`Cannot ask ${name}: no answer in ${timeoutMs} ms`);
+  } finally {
+    asker?.removeEventListener("abort", gone);
   }
 }
 
@@ -185,6 +192,7 @@ function acceptAsk(runtime: Runtime, to: Target, payload: unknown, route: Route,
 export class PendingReply implements ReplyTarget, DeadlineWaiter {
   readonly operation: Operation;
   readonly key: string;
+  readonly asker: Asker | undefined;
   protected readonly raw: boolean;
   before: DeadlineWaiter | undefined = undefined;
   after: DeadlineWaiter | undefined = undefined;
@@ -194,10 +202,11 @@ export class PendingReply implements ReplyTarget, DeadlineWaiter {
   private onOver: (() => void) | undefined = undefined;
 
   /** With `raw` it resolves with the schema's input, and not with its output. */
-  constructor(operation: Operation, key: string, raw: boolean) {
+  constructor(operation: Operation, key: string, raw: boolean, asker?: Asker) {
     this.operation = operation;
     this.key = key;
     this.raw = raw;
+    this.asker = asker;
   }
 
   get [asks](): true {

@@ -9,7 +9,8 @@ import type { Runtime } from "../runtime/runtime.ts";
 export abstract class ReplyTicket implements Ticket<unknown> {
   readonly id: string;
   protected readonly runtime: Runtime;
-  protected readonly key: string;
+  /** The key under which its reply is kept. */
+  readonly key: string;
   readonly #schema: Schema<unknown> | undefined;
 
   /** Without a schema the reply is given as it travels. */

@@ -16,6 +16,7 @@ import type { IngressBounds, IngressOptions } from "./options.ts";
 import { idempotencyKey, integerParameter, pathBefore, preferredWaitSeconds } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
+import { takeBack } from "./take_back.ts";
 
 /** The modes that address one actor. */
 export const actorModes = ["tell", "ask", "submit"] as const;
@@ -91,22 +92,17 @@ export class Routes {
     const caller = typeof found === "string" ? found : await found;
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
-      const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
-      const after = this.#after(context);
-      if (id === undefined) { // without an id, the ask is not stored and has no position
-        const options: AskOptions & IngressSendOptions = { caller, timeoutMs, bytes, after, raw: true };
-        return this.#answers.value(context, await ref.ask(asking, payload, options));
-      }
-      const headers: AnswerHeaders = {};
-      const onAccepted = this.#tellsPlace(headers);
+      // without an id, the ask is not stored and has no position
+      const headers: AnswerHeaders | undefined = id === undefined ? undefined : {};
       const options: AskOptions & IngressSendOptions = {
         id,
         caller,
-        timeoutMs,
+        timeoutMs: integerParameter(context, "timeoutMs", this.#options.timeoutMsMax),
         bytes,
-        after,
-        onAccepted,
+        after: this.#after(context),
+        onAccepted: headers && this.#tellsPlace(headers),
         raw: true,
+        asker: context.req.raw,
       };
       return await this.#answers.value(context, await ref.ask(asking, payload, options), headers);
     }
@@ -142,6 +138,12 @@ export class Routes {
     const id = context.req.param("id") as string;
     const wait = this.#wait(context);
     return await this.#collect(context, id, await this.#caller(context, true), wait, { id, headers: {} });
+  }
+
+  async cancel(context: Context): Promise<Response> {
+    const id = context.req.param("id") as string;
+    const ticket = this.#system.ticket(id, undefined, { caller: await this.#caller(context, true) });
+    return await takeBack(context, ticket, this.#options.timeoutMsMax);
   }
 
   async publish(context: Context): Promise<Response> {

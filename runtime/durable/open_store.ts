@@ -10,7 +10,7 @@ import { Acceptor } from "./acceptor.ts";
 import { ScheduleRunner } from "./background/schedule_runner.ts";
 import { SurveyReplies } from "./delivery/survey_replies.ts";
 import { InProcessDelivery } from "./in_process_delivery.ts";
-import { type HostLookup, MessageWriter } from "./delivery/message_writer.ts";
+import { type HostLookup, MessageWriter, type WritingServices } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableServices } from "./activations/durable_services.ts";
 import { DurableHost } from "./activations/durable_host.ts";
@@ -25,6 +25,7 @@ import { Cancellations } from "./delivery/cancellations.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
 import { DeadLetterRows } from "./background/dead_letter_rows.ts";
 import { CrashSuspects } from "./activations/crash_suspects.ts";
+import { RunningRequests } from "./activations/running_requests.ts";
 import { TimelyConnection } from "./timely_connection.ts";
 import { TurnWrites } from "./activations/turn_writes.ts";
 import { Unhosted } from "./delivery/unhosted.ts";
@@ -162,11 +163,13 @@ async function begin(
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
     writer.remote = await remote.beginRows({ session, writer, committedDelivery, deadLettered });
   }
+  const runningRequests = new RunningRequests(session);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
   const { membership, assignments } = keeping(services, session, localActors, [
     () => replies.look(), // a notification of the watch may have been lost
+    () => runningRequests.look(),
     () => log.look(),
     () => surveyReplies.heartbeat(),
     () => unhosted.heartbeat(),
@@ -174,30 +177,12 @@ async function begin(
     () => scheduleRunner.run(),
     ...remote === undefined ? [] : [() => remote.heartbeat()],
   ]);
-  const rows = new RowWriter({
-    session,
-    writer,
-    replies,
-    committedDelivery,
-    replyRetentionMs,
-    timers,
-    random,
-  });
-  const cancellations = new Cancellations({
-    session,
-    writer,
-    committedDelivery,
-    replies,
-    rows,
-    delivery,
-    ids,
-    takenBack: (to, place) => localActors.takenBack(to, place),
-  });
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
   const watching = connection.watch(() => {
     replies.look().catch(() => {}); // the next heartbeat does
+    runningRequests.look().catch(() => {}); // the next heartbeat does
     surveyReplies.wake();
     log.look().catch(() => {}); // the next heartbeat does
     assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
@@ -207,8 +192,7 @@ async function begin(
     session,
     writer,
     replies,
-    rows,
-    cancellations,
+    ...besideTurns({ session, writer, replies, committedDelivery }, options, services, ids, localActors),
     surveyReplies,
     log,
     unhosted,
@@ -222,10 +206,24 @@ async function begin(
     turnWrites: new TurnWrites(session, writer, scheduleRunner),
     crashSuspects: new CrashSuspects(timers),
     membership,
+    runningRequests,
     committedDelivery,
     published: (topic) => log.wake(topic),
     deadLettered: (letter, error) => localActors.deadLettered(letter, error),
   };
+}
+
+/** What settles replies beside the turns: those of actors in memory, and those of requests that are taken back. */
+function besideTurns(
+  writing: WritingServices & { readonly replies: ReplyRows },
+  { replyRetentionMs, random }: ResolvedOptions,
+  { timers, delivery }: RuntimeServices,
+  ids: Ids,
+  localActors: LocalActors,
+): { readonly rows: RowWriter; readonly cancellations: Cancellations } {
+  const rows = new RowWriter({ ...writing, replyRetentionMs, timers, random });
+  const takenBack = (to: ActorId, place: string) => localActors.takenBack(to, place);
+  return { rows, cancellations: new Cancellations({ ...writing, rows, delivery, ids, takenBack }) };
 }
 
 /** The membership of this instance among those that share the store, and the actors that are assigned to it. */

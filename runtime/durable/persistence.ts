@@ -14,7 +14,6 @@ import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
 import type { Acceptance } from "./delivery/acceptance.ts";
-import { takeBack } from "./activations/take_back.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
 import { StartupQueue } from "./startup_queue.ts";
@@ -227,6 +226,11 @@ export class Persistence {
       : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
   }
 
+  /** Whoever asked under the name of a reply has gone: the signal of the turn aborts, if it runs here. */
+  askerGone({ protocol, key }: ActorId, name: string): void {
+    this.hosts.get(protocol)?.askerGone(key, name);
+  }
+
   /** Registers a reply that is to come under that name, from an actor in memory. Rejects if the store does not commit it. */
   openReply(name: string, to: ActorId): Promise<void> {
     return this.#whenOpen(({ rows }) => rows.open(name, to));
@@ -344,10 +348,8 @@ export class Persistence {
 
   #takenBack({ protocol, key }: ActorId, place: string): void {
     const host = this.hosts.get(protocol);
-    const found = host?.find(key);
-    if (found !== undefined && takeBack(found, place)) return; // it counts when its handler has settled
-    if (host !== undefined) host.cancelled++;
-    else this.#parts.services.cancelledElsewhere++;
+    if (host === undefined) this.#parts.services.cancelledElsewhere++;
+    else host.takeBack(key, place);
   }
 
   #deadLettered(letter: DeadLetter, error?: unknown): void {

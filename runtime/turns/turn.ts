@@ -7,9 +7,8 @@ import {
 } from "../language/address.ts";
 import type { SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
-import { CancelledError, DeadlineExceededError, PosthornError } from "../base/errors.ts";
+import { CancelledError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
-import { guardedController } from "../base/guarded_signal.ts";
 import { Publication, Reply, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { type MessageSink, Outbox, type Outgoing } from "../messages/outbox.ts";
 import type { NamedProtocol, Operation } from "../language/protocol.ts";
@@ -18,17 +17,17 @@ import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
 import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
 import { TurnActorRef } from "./turn_ref.ts";
+import { signalOf, type TurnSignal } from "./turn_signal.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
 
 /** What only few turns need. */
 interface TurnExtras {
   now?: number;
-  controller?: AbortController;
+  signal?: TurnSignal;
   /** Why the turn was aborted: kept for a handler that asks for its signal later. */
   abortion?: { readonly reason: unknown };
   /** Whether its message was taken back, so that it commits nothing. */
   revoked?: boolean;
-  deadline?: { cancel(): void };
   schedules?: ScheduleChange[];
   ending?: "passivate" | "erase";
   waitsFor?: WaitingTurn[];
@@ -102,17 +101,13 @@ export class Turn {
 
   get signal(): AbortSignal {
     const rare = this.ensureExtras;
-    if (rare.controller === undefined) {
-      const { services } = this.actor;
-      rare.controller = guardedController((error) => services.delivery.callbackFailed("signal", error));
-      const { deadline } = this.route;
-      if (rare.abortion !== undefined) rare.controller.abort(rare.abortion.reason);
-      else if (!this.over && deadline !== undefined) {
-        const late = () => this.abort(new DeadlineExceededError(`${this} did not end before its deadline`));
-        rare.deadline = services.timers.set(Math.max(deadline.atMs - services.clock.now(), 0), late);
-      }
-    }
-    return rare.controller.signal;
+    rare.signal ??= signalOf(this, this.over, rare.abortion);
+    return rare.signal.controller.signal;
+  }
+
+  /** Whether its handler has asked for its signal. */
+  get listens(): boolean {
+    return this.extras?.signal !== undefined;
   }
 
   ref(to: NamedProtocol<string> | Handle, key?: string): TurnActorRef {
@@ -290,7 +285,7 @@ export class Turn {
   /** Aborts the signal of the handler. */
   abort(reason: unknown): void {
     this.ensureExtras.abortion = { reason };
-    this.ensureExtras.controller?.abort(reason);
+    this.ensureExtras.signal?.controller.abort(reason);
   }
 
   /** Its message was taken back: it commits nothing, and the signal of the handler is aborted. */
@@ -307,7 +302,7 @@ export class Turn {
   /** Ends the turn: its context can no longer be used. */
   close(): void {
     this.over = true;
-    if (this.extras !== undefined) this.extras.deadline?.cancel();
+    if (this.extras !== undefined) this.extras.signal?.release();
   }
 
   /** Whether it has only state and messages to commit. */

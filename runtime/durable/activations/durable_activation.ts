@@ -17,6 +17,7 @@ import { MessagePicker, type TrialDue } from "./message_picker.ts";
 import type { ActorRecord } from "../rows/actor_record.ts";
 import { commitBatch } from "./batch_commit.ts";
 import { TurnRunner } from "./turn_runner.ts";
+import type { DurableTurn } from "./turn_writes.ts";
 
 /** How long an actor waits after the store did not answer, plus a random part. */
 const storeBackoffMs = 1_000;
@@ -250,9 +251,9 @@ export class DurableActivation extends DurableMember {
     else this.look();
   }
 
-  /** The message at a position was taken back. Returns whether its handler is awaited. */
-  revoke(place: string): boolean {
-    return this.status === "running" && this.#runner.revoke(place);
+  /** The turn whose handler is awaited. */
+  get turn(): DurableTurn | undefined {
+    return this.status === "running" ? this.#runner.turn : undefined;
   }
 
   /** A signal from outside: leaves memory, begins again from the last commit, or erases, as often as it takes to commit. */

@@ -2,6 +2,7 @@ import type { DeadLetter } from "../../ports/dead_letters.ts";
 import type { WritingServices } from "../delivery/message_writer.ts";
 import type { Membership } from "../background/membership.ts";
 import type { CrashSuspects } from "./crash_suspects.ts";
+import type { RunningRequests } from "./running_requests.ts";
 import type { TurnWrites } from "./turn_writes.ts";
 
 /** How long this instance does not take back an actor that it left to a newer program. */
@@ -12,6 +13,7 @@ export interface DurableServices extends WritingServices {
   readonly turnWrites: TurnWrites;
   readonly crashSuspects: CrashSuspects;
   readonly membership: Membership;
+  readonly runningRequests: RunningRequests;
   /** A commit added an event to the log of a topic. */
   published(topic: string): void;
   /** A commit wrote a dead letter. */

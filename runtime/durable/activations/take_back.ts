@@ -5,8 +5,11 @@ import type { DurableActivation } from "./durable_activation.ts";
  * its signal is aborted, and nothing of its turn will be committed.
  */
 export function takeBack(actor: DurableActivation, place: string): boolean {
-  const { mailbox, picker, status } = actor;
-  if (actor.revoke(place)) return true;
+  const { mailbox, picker, status, turn } = actor;
+  if (turn?.mail.place === place) {
+    turn.revoke();
+    return true;
+  }
   picker.takeBack(place);
   const atHead = mailbox.mails[0]?.place === place;
   const left = mailbox.takeBack(place);

@@ -41,11 +41,9 @@ export class TurnRunner {
     this.#turn?.close();
   }
 
-  /** The message at a position was taken back. Returns whether its handler is awaited: then its signal is aborted. */
-  revoke(place: string): boolean {
-    if (this.#turn?.mail.place !== place) return false;
-    this.#turn.revoke();
-    return true;
+  /** The turn whose handler is awaited. */
+  get turn(): DurableTurn | undefined {
+    return this.#turn;
   }
 
   /**
@@ -153,7 +151,9 @@ export class TurnRunner {
   }
 
   async #await(batch: Batch, turn: DurableTurn, promise: unknown): Promise<void> {
+    const { runningRequests } = this.#activation.durable;
     this.#turn = turn;
+    runningRequests.begin(turn);
     try {
       let result: unknown;
       try {
@@ -166,6 +166,7 @@ export class TurnRunner {
       if (turn.revoked) this.#forget(turn);
       else if (this.#activation.status !== "gone") await this.#done(batch, turn, result);
     } finally {
+      runningRequests.end(turn);
       this.#turn = undefined;
     }
   }

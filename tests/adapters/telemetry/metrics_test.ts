@@ -5,6 +5,7 @@ const text = metricsText({
   accepted: 10,
   done: 5,
   dead: 2,
+  cancelled: 6,
   waiting: 3,
   running: 1,
   lateReplies: 7,
@@ -16,6 +17,7 @@ Deno.test("metricsText() gives every number of the stats, those of protocols by 
     const line of [
       "posthorn_accepted_total 10",
       "posthorn_dead_total 2",
+      "posthorn_cancelled_total 6",
       "posthorn_running 1",
       "posthorn_late_replies_total 7",
       'posthorn_done_total{protocol="order"} 5',

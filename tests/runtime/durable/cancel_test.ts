@@ -141,6 +141,8 @@ onEach(
     await stage.settle();
     assert.equal(work.runs, 1);
     assert.equal(await second.ticket(ticket.id, Worker.job).cancel(), "cancelled");
+    await stage.pass(100, 20); // sqlite looks for commits of other processes every 20 ms
+    assert(work.signals[0].reason instanceof CancelledError, "it hears of it before its commit fails");
     work.gate.resolve();
     await stage.pass(5_000);
     assert.deepEqual(await notesOf(first, "ada"), []);
