@@ -117,6 +117,7 @@ function handle(ctx: NodeContext, job: Job, stage: Stage): Answer | Promise<Answ
     throw new TerminalError(`no tag<${tag}>`);
   }
   if (does === "hang") return world.hanging.wait().then(() => finish(ctx, job, stage));
+  if (does === "wait") void ctx.signal; // so that its process looks whether the message was taken back
   if (does === "wait") return sleep(host.clock, more).then(() => finish(ctx, job, stage));
   return finish(ctx, job, stage);
 }

@@ -12,7 +12,8 @@ import type { StoredDeadLetter } from "../../runtime/durable/delivery/message_wr
 import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import type { FaultPlan } from "./fault_plan.ts";
-import { repeated, type Rule, spaceOf, writes } from "./rule.ts";
+import { isCancelled } from "./commit_history.ts";
+import { removes, repeated, type Rule, spaceOf, unchecked, writes } from "./rule.ts";
 import { type Scene, withScene } from "./scenes.ts";
 
 const within = (...scenes: readonly Scene[]) => (faultPlan: FaultPlan): FaultPlan =>
@@ -36,6 +37,13 @@ const keeping = (space: string) => (part: AtomicPart): AtomicPart => ({
   removals: part.removals.filter(({ key }) => spaceOf(key) !== space),
 });
 
+/** The part without what it says of the places of requests. */
+function withoutPlaces(part: AtomicPart): AtomicPart {
+  const isPlace = ({ key, value }: Put) =>
+    spaceOf(key) === "reply" && decodeValue<{ status: string }>(value).head.status === "pending";
+  return { ...part, writes: part.writes.filter((write) => !isPlace(write)) };
+}
+
 function deadlineOf(letter: Uint8Array): number | undefined {
   try {
     return decodeValue<StoredDeadLetter>(letter).head.head.deadlineMs;
@@ -56,6 +64,27 @@ function withDeadline(part: AtomicPart, deadlineMs: number | undefined): AtomicP
 
 /** Rules that only matter in runs with certain scenes. */
 export const sceneRules: readonly Rule[] = [
+  {
+    name: "cancel-check",
+    foundBy: 1,
+    says: "a request is taken back only if its message still waits",
+    faultPlan: within("cancelling"),
+    part: (part) => part.writes.some(isCancelled) ? unchecked("mail")(part) : part,
+  },
+  {
+    name: "cancelled-goes",
+    foundBy: 1,
+    says: "the message of a request leaves its mailbox in the commit that takes it back",
+    faultPlan: within("cancelling"),
+    part: (part) => part.writes.some(isCancelled) ? keeping("mail")(part) : part,
+  },
+  {
+    name: "place-moves",
+    foundBy: 1,
+    says: "a request that steps aside says in its reply where it is now",
+    faultPlan: within("cancelling"),
+    part: (part) => removes(part, "mail") ? withoutPlaces(part) : part,
+  },
   {
     name: "deadline-again",
     foundBy: 2,

@@ -6,6 +6,7 @@ import type { FaultPlan } from "./fault_plan.ts";
 export const sceneNames = [
   "bulky",
   "callers",
+  "cancelling",
   "crowded",
   "deadlines",
   "hours",
@@ -27,6 +28,7 @@ export type Scene = typeof sceneNames[number];
 const shares: Readonly<Record<Scene, number>> = {
   bulky: 0.15,
   callers: 0.2,
+  cancelling: 0.25,
   crowded: 0.02,
   deadlines: 0.2,
   hours: 0.1,
@@ -49,9 +51,11 @@ const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, check
 
 /** Draws the scenes of a run. */
 export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
-  const drawn = sceneNames.filter((name) => random.next() < shares[name]);
-  const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
+  // One that was added later is drawn last, so that the seeds keep their other scenes.
+  const drawn = sceneNames.filter((name) => name !== "cancelling" && random.next() < shares[name]);
   const served = random.next();
+  if (random.next() < shares.cancelling) drawn.push("cancelling");
+  const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
   const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
   return scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });

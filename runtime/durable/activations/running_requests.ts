@@ -42,6 +42,7 @@ export class RunningRequests {
       const mails = await this.#session.connection.read(turns.map(({ mail }) => mail.key!));
       for (const [index, turn] of turns.entries()) {
         if (mails[index] !== undefined || !this.#turns.has(turn)) continue;
+        this.#session.probes?.reach("a running request was taken back elsewhere");
         turn.abort(new CancelledError(`${turn} was cancelled, or another process has handled it`));
       }
     }

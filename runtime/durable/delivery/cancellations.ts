@@ -49,7 +49,7 @@ export class Cancellations {
       if (at?.place === undefined) return await this.#elsewhere(name, id, at, wait);
       const [mail] = await session.connection.read([mailPrefix(at) + at.place]);
       if (mail !== undefined) {
-        if (await this.#remove(name, stored, at, QueuedMessage.of(mail, mailPrefix(at)))) return "cancelled";
+        if (await this.#remove(name, at, QueuedMessage.of(mail, mailPrefix(at)))) return "cancelled";
         session.probes?.reach("a request ended while it was taken back");
       } else if ((await replies.find(name, id)).version === stored.version) {
         return await this.#settled(name, id, wait); // its turn is over, and its reply comes later
@@ -58,7 +58,7 @@ export class Cancellations {
   }
 
   /** Removes a message that waits, and settles its reply. Returns whether it did: a turn may have taken it. */
-  async #remove(name: string, stored: StoredReply, at: RequestPlace, mail: QueuedMessage): Promise<boolean> {
+  async #remove(name: string, at: RequestPlace, mail: QueuedMessage): Promise<boolean> {
     const { session, writer, replies, committedDelivery, takenBack } = this.#parts;
     const { head } = mail;
     const operation = this.#parts.delivery.operationAt({ ...at, operation: head.operation });
@@ -67,7 +67,7 @@ export class Cancellations {
     const writeSet = new WriteSet();
     writeSet.removeIfUnchanged({ key: mail.key!, version: mail.version }, mail.bytes);
     const failure = cancelledFailure(head.id, shown);
-    replies.cancel(writeSet, name, failure, "cancelled", stored.version);
+    replies.cancel(writeSet, name, failure, "cancelled");
     if (head.failTo !== undefined && head.failTo.protocol !== Reply.refuse.protocol) {
       writer.answer(writeSet, head.failTo, failure, head);
     }
