@@ -161,7 +161,7 @@ async function begin(
   const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
-    writer.remote = await remote.beginRows({ session, writer, committedDelivery, deadLettered });
+    writer.remote = await remote.beginRows({ session, writer, committedDelivery, replies, deadLettered });
   }
   const runningRequests = new RunningRequests(session);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
@@ -223,7 +223,7 @@ function besideTurns(
 ): { readonly rows: RowWriter; readonly cancellations: Cancellations } {
   const rows = new RowWriter({ ...writing, replyRetentionMs, timers, random });
   const takenBack = (to: ActorId, place: string) => localActors.takenBack(to, place);
-  return { rows, cancellations: new Cancellations({ ...writing, rows, delivery, ids, takenBack }) };
+  return { rows, cancellations: new Cancellations({ ...writing, rows, delivery, ids, timers, takenBack }) };
 }
 
 /** The membership of this instance among those that share the store, and the actors that are assigned to it. */

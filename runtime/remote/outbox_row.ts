@@ -2,6 +2,7 @@ import type { ActorId } from "../language/address.ts";
 import type { Mode } from "../language/protocol.ts";
 import { readRemoteKey, Remote } from "../messages/remote_address.ts";
 import type { Destination, InboxOperation, Parcel, ReturnChannel } from "../ports/transport.ts";
+import type { SentRequest } from "../durable/delivery/reply_rows.ts";
 import type { MessageHeader } from "../durable/rows/queued_message.ts";
 import { bodyOfText, problemOf } from "./body.ts";
 import { fromText } from "../durable/rows/value_codec.ts";
@@ -23,6 +24,8 @@ export interface RemoteMessage {
   /** The name of its sender on the wire. */
   readonly sender: string;
   readonly expected?: ExpectedReply | undefined;
+  /** The request that it takes back. */
+  readonly cancels?: SentRequest | undefined;
 }
 
 /** The row of a message that waits to be sent, in front of its payload. */
@@ -33,8 +36,9 @@ export interface OutboxHead extends RemoteMessage {
 
 /** Where a message goes. Throws if its receiver cannot be in another service. */
 export function destinationOf(
-  { to: { protocol, key }, message: { operation }, mode }: RemoteMessage,
+  { to: { protocol, key }, message: { operation }, mode, cancels }: RemoteMessage,
 ): Destination {
+  if (cancels !== undefined) return { kind: "inbox", protocol, key };
   if (protocol !== Remote.arrive.protocol) {
     return {
       kind: "inbox",
@@ -72,13 +76,18 @@ export function parcelOf(remote: RemoteMessage, text: string): Parcel {
 }
 
 /** Throws a `PosthornError` (`invalid-headers`) if the headers of a user cannot travel. */
-function headersOf({ message, sender, expected }: RemoteMessage): Record<string, string> {
+function headersOf({ message, sender, expected, cancels }: RemoteMessage): Record<string, string> {
   const { causationId, correlationId, deadlineMs, headers: given } = message;
   const headers = encodeHeaders(given);
   headers[wireHeaders.sender] = sender;
   if (causationId !== undefined) headers[wireHeaders.cause] = encodeURIComponent(causationId);
   if (correlationId !== undefined) headers[wireHeaders.correlation] = encodeURIComponent(correlationId);
   if (deadlineMs !== undefined) headers[wireHeaders.deadline] = String(deadlineMs);
+  if (cancels !== undefined) {
+    headers[wireHeaders.cancel] = cancels.operation;
+    headers[wireHeaders.cancelId] = encodeURIComponent(cancels.id);
+    headers[wireHeaders.cancelBody] = cancels.print;
+  }
   if (expected?.channel.kind === "inbox") {
     headers[wireHeaders.replyProtocol] = expected.channel.protocol;
     headers[wireHeaders.replyKey] = encodeURIComponent(expected.channel.key);

@@ -16,6 +16,13 @@ export const wireHeaders = {
   replyKey: "posthorn-reply-key",
   /** It is a reply: it starts no operation and is no event, wherever the address leads that its asker gave. */
   reply: "posthorn-reply",
+  /**
+   * It takes back a request, and is none: the operation of that request, its id, and a hash of its body. The correlation id
+   * is that of the request, which nobody else knows.
+   */
+  cancel: "posthorn-cancel",
+  cancelId: "posthorn-cancel-id",
+  cancelBody: "posthorn-cancel-body",
   /** Which of the other headers have percent-encoded values, separated by commas. */
   encoded: "posthorn-encoded",
   /** Reserved: never sent, and ignored. */

@@ -2,11 +2,13 @@ import { cancelledFailure, takeBackHere, tellFailTo } from "../../activations/ta
 import type { DeliveryPort } from "../../activations/runtime_services.ts";
 import { ReplyPendingError } from "../../base/errors.ts";
 import type { ActorId } from "../../language/address.ts";
+import type { Failure } from "../../language/failure.ts";
 import type { Cancellation } from "../../language/ticket.ts";
 import { Reply } from "../../messages/builtin_protocols.ts";
 import { Envelope } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { shownName } from "../../messages/shown_name.ts";
+import type { Timers } from "../../scheduling/timers.ts";
 import { commitKnown } from "../commits/commit_one.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { mailPrefix } from "../rows/keys.ts";
@@ -14,6 +16,7 @@ import { QueuedMessage } from "../rows/queued_message.ts";
 import type { WritingServices } from "./message_writer.ts";
 import type { ReplyRows, ReplyWait, RequestPlace, StoredReply } from "./reply_rows.ts";
 import type { RowWriter } from "./row_writer.ts";
+import { SentCancellations } from "./sent_cancellations.ts";
 
 /** What taking back needs of the store of its system. */
 export interface CancellationParts extends WritingServices {
@@ -21,6 +24,7 @@ export interface CancellationParts extends WritingServices {
   readonly rows: RowWriter;
   readonly delivery: DeliveryPort;
   readonly ids: Ids;
+  readonly timers: Timers;
   /** A message of an actor in the store was taken back: its actor, if it is here, must not wait for it. */
   takenBack(to: ActorId, place: string): void;
 }
@@ -31,9 +35,11 @@ export interface CancellationParts extends WritingServices {
  */
 export class Cancellations {
   readonly #parts: CancellationParts;
+  readonly #sent: SentCancellations;
 
   constructor(parts: CancellationParts) {
     this.#parts = parts;
+    this.#sent = new SentCancellations(parts);
   }
 
   /**
@@ -41,60 +47,81 @@ export class Cancellations {
    * over. Rejects as `Ticket.cancel` does.
    */
   async cancel(name: string, id: string, wait: ReplyWait): Promise<Cancellation | undefined> {
-    const { session, replies } = this.#parts;
     for (;;) {
-      const stored = await replies.find(name, id);
+      const stored = await this.#parts.replies.find(name, id);
       const { head: { status, at } } = stored;
       if (status !== "pending") return outcomeOf(stored);
-      if (at?.place === undefined) return await this.#elsewhere(name, id, at, wait);
-      const [mail] = await session.connection.read([mailPrefix(at) + at.place]);
-      if (mail !== undefined) {
-        if (await this.#remove(name, at, QueuedMessage.of(mail, mailPrefix(at)))) return "cancelled";
-        session.probes?.reach("a request ended while it was taken back");
-      } else if ((await replies.find(name, id)).version === stored.version) {
-        return await this.#settled(name, id, wait); // its turn is over, and its reply comes later
-      }
+      const step = at?.sent !== undefined
+        ? await this.#sent.step(name, stored, at.sent, at)
+        : at?.place === undefined
+        ? await this.#inMemory(name, at)
+        : await this.#waiting(name, id, stored, at, at.place);
+      if (step === "again") continue;
+      if (step === "cancelled") return step;
+      const settled = await this.#sent.within(
+        wait,
+        at?.sent?.deadlineMs,
+        (wait) => this.#settled(name, id, wait),
+      );
+      if (settled !== undefined || wait.over) return settled;
     }
+  }
+
+  /** Adds to a commit that a message which waits is taken back. Returns the failure for whoever waits for its reply. */
+  takeOut(writeSet: WriteSet, to: ActorId, mail: QueuedMessage): Failure {
+    const { delivery, takenBack } = this.#parts;
+    const { head, place } = mail;
+    const { protocol, key } = to;
+    const operation = delivery.operationAt({ protocol, key, operation: head.operation });
+    writeSet.removeIfUnchanged({ key: mail.key!, version: mail.version }, mail.bytes);
+    writeSet.after(() => {
+      takenBack(to, place);
+      const route = mail.route(operation, head.attempts ?? 0, undefined);
+      delivery.inspect({ type: "cancelled" }, new Envelope(route, key, head.id, undefined));
+    });
+    return cancelledFailure(head.id, shownName(operation, key));
+  }
+
+  /** Takes back a request whose message waits in the mailbox of an actor. */
+  async #waiting(
+    name: string,
+    id: string,
+    { version }: StoredReply,
+    at: RequestPlace,
+    place: string,
+  ): Promise<"cancelled" | "again" | "elsewhere"> {
+    const { session, replies } = this.#parts;
+    const [mail] = await session.connection.read([mailPrefix(at) + place]);
+    if (mail !== undefined) {
+      if (await this.#remove(name, at, QueuedMessage.of(mail, mailPrefix(at)))) return "cancelled";
+      session.probes?.reach("a request ended while it was taken back");
+      return "again";
+    }
+    return (await replies.find(name, id)).version === version ? "elsewhere" : "again";
   }
 
   /** Removes a message that waits, and settles its reply. Returns whether it did: a turn may have taken it. */
   async #remove(name: string, at: RequestPlace, mail: QueuedMessage): Promise<boolean> {
-    const { session, writer, replies, committedDelivery, takenBack } = this.#parts;
-    const { head } = mail;
-    const operation = this.#parts.delivery.operationAt({ ...at, operation: head.operation });
-    const shown = shownName(operation, at.key);
+    const { session, writer, replies, committedDelivery } = this.#parts;
+    const { failTo, operation } = mail.head;
+    const shown = `${at.protocol}/${at.key} ${operation}`;
     session.committer.requireRoom(shown);
     const writeSet = new WriteSet();
-    writeSet.removeIfUnchanged({ key: mail.key!, version: mail.version }, mail.bytes);
-    const failure = cancelledFailure(head.id, shown);
+    const failure = this.takeOut(writeSet, at, mail);
     replies.cancel(writeSet, name, failure, "cancelled");
-    if (head.failTo !== undefined && head.failTo.protocol !== Reply.refuse.protocol) {
-      writer.answer(writeSet, head.failTo, failure, head);
+    if (failTo !== undefined && failTo.protocol !== Reply.refuse.protocol) {
+      writer.answer(writeSet, failTo, failure, mail.head);
     }
     const version = await commitKnown(session, writeSet, shown);
-    if (version === undefined) return false;
-    takenBack(at, mail.place);
-    const envelope = new Envelope(
-      mail.route(operation, head.attempts ?? 0, undefined),
-      at.key,
-      head.id,
-      undefined,
-    );
-    this.#parts.delivery.inspect({ type: "cancelled" }, envelope);
-    writeSet.land(committedDelivery, version, session.nextReadEpoch());
-    return true;
+    if (version !== undefined) writeSet.land(committedDelivery, version, session.nextReadEpoch());
+    return version !== undefined;
   }
 
   /** Takes back a request that is in the memory of a process, if it is this one. */
-  async #elsewhere(
-    name: string,
-    id: string,
-    at: RequestPlace | undefined,
-    wait: ReplyWait,
-  ): Promise<Cancellation | undefined> {
+  async #inMemory(name: string, at: RequestPlace | undefined): Promise<"cancelled" | "elsewhere"> {
     const { delivery, rows, ids } = this.#parts;
     const envelope = at && takeBackHere(delivery, at, name);
-    if (envelope === undefined) return await this.#settled(name, id, wait);
+    if (envelope === undefined) return "elsewhere";
     const failure = cancelledFailure(ids.text(envelope.id), shownName(envelope.operation, envelope.key));
     tellFailTo(delivery, envelope, failure);
     await rows.cancel(name, failure);
@@ -112,6 +139,8 @@ export class Cancellations {
   }
 }
 
-function outcomeOf({ head: { status, cancellation } }: StoredReply): Cancellation {
-  return status === "done" ? "done" : cancellation ?? "failed";
+function outcomeOf({ head: { status, cancellation, failure } }: StoredReply): Cancellation {
+  if (status === "done") return "done";
+  // Another service tells it as a failure.
+  return cancellation ?? (failure?.code === "cancelled" ? "cancelled" : "failed");
 }

@@ -7,6 +7,7 @@ import type { Failure } from "../../language/failure.ts";
 import type { Cancellation } from "../../language/ticket.ts";
 import { Reply } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
+import type { ReturnChannel } from "../../ports/transport.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
 import type { WriteSet } from "../commits/write_set.ts";
@@ -23,10 +24,29 @@ import type { StoreSession } from "../commits/store_session.ts";
 import { readableHead } from "../rows/readable_head.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
+/** A request that was sent to another service, which decides whether it is taken back. */
+export interface SentRequest {
+  readonly id: string;
+  readonly operation: string;
+  /** The name of its sender on the wire. */
+  readonly sender: string;
+  /** Where its reply comes to, and the name that the reply carries. */
+  readonly channel: ReturnChannel;
+  readonly name: string;
+  /** A hash of its body. */
+  readonly print: string;
+  /** When it is given up if it is to be taken back and nobody has decided; absent if it has no deadline. */
+  readonly deadlineMs?: number | undefined;
+  /** Whether the other service was told to take it back. */
+  readonly told?: boolean | undefined;
+}
+
 /** Where the request of a pending reply is, so that it can be taken back. */
 export interface RequestPlace extends ActorId {
   /** Its position in the mailbox of that actor; absent if the actor is in the memory of a process alone. */
   readonly place?: string | undefined;
+  /** Present if it was sent to another service. */
+  readonly sent?: SentRequest | undefined;
 }
 
 interface ReplyHead {
@@ -79,15 +99,8 @@ export class ReplyRows {
     this.#write(writeSet, name, "", { status: "pending", at });
   }
 
-  /** Adds to a commit how a request ended that was taken back; if a version is given, only if its row still has that. */
-  cancel(
-    writeSet: WriteSet,
-    name: string,
-    failure: Failure,
-    cancellation: Cancellation,
-    version?: string,
-  ): void {
-    if (version !== undefined) writeSet.checks.push({ key: replyRowKey(name), version });
+  /** Adds to a commit how a request ended that was taken back. */
+  cancel(writeSet: WriteSet, name: string, failure: Failure, cancellation: Cancellation): void {
     this.#write(writeSet, name, "", { status: "failed", failure, cancellation });
   }
 
