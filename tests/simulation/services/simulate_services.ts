@@ -9,7 +9,7 @@ import { uncaught } from "../uncaught.ts";
 import { actors, type Job, kinds, partsOf, type Service, services, type State, Worker } from "./messages.ts";
 import { serviceActor, subscribe, workerActor } from "./service_actors.ts";
 import { ServiceClients } from "./service_clients.ts";
-import { ruled, type ServiceRule, serviceRules } from "./service_rules.ts";
+import { overtaking, ruled, type ServiceRule, serviceRules } from "./service_rules.ts";
 import { checkServices, type Died } from "./services_check.ts";
 import { type ServicesPlan, servicesPlanOf } from "./services_plan.ts";
 
@@ -184,7 +184,8 @@ class ServicesRun {
     const { handlerMsMax, windowMs, outbox, capacity, actorsMax } = this.#plan;
     const kind = kinds[service];
     const others = services.filter((other) => other !== service).map((other) => kinds[other]);
-    const transport = host.broker.transport([kind.note, kind.work, kind.add, kind.posted, kind.count]);
+    const direct = host.broker.transport([kind.note, kind.work, kind.add, kind.posted, kind.count]);
+    const transport = this.#plan.overtakes ? overtaking(direct) : direct;
     const probes = { reach: (branch: string) => void this.#marks.add(branch) };
     const pause = () =>
       handlerMsMax === 0 ? Promise.resolve() : pauseOf(host, host.random.next() * handlerMsMax);
@@ -246,7 +247,9 @@ class ServicesRun {
   async #check(): Promise<void> {
     const states = new Map<string, State>();
     const tickets = this.#clients.jobs.filter(({ ticket }) => ticket !== undefined);
-    let open = actors.length + tickets.length;
+    const { cancels } = this.#clients;
+    for (const { outcome } of cancels) this.#marks.add(`a request is ${outcome}`);
+    let open = actors.length + tickets.length + cancels.length;
     for (const name of actors) {
       const { service, key } = partsOf(name);
       this.#in(service, async (system) => {
@@ -262,6 +265,19 @@ class ServicesRun {
         };
         if (reply.tag !== job.tag || reply.from !== to) {
           this.fail(`${job.tag} for ${to} is answered by ${reply.from}`);
+        }
+        open--;
+      });
+    }
+    for (const { service, ticket, entry, outcome } of cancels) {
+      this.#in(service, async (system) => {
+        const again = await system.ticket(ticket!).cancel();
+        const code = await system.ticket(ticket!).reply({ timeoutMs: 0 }).then(
+          () => "done",
+          ({ code }) => code,
+        );
+        if (again !== outcome || code !== outcome) {
+          this.fail(`${entry} was told to be ${outcome}, and is ${again} and ${code}`);
         }
         open--;
       });
