@@ -22,6 +22,9 @@ import type { KeptReply } from "../runtime/in_memory_replies.ts";
 import { errorOfFailure } from "../runtime/ports/dead_letters.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Cancellation, Ticket } from "../runtime/language/ticket.ts";
+import { givenUpFailure } from "../runtime/activations/take_back.ts";
+import type { Failure } from "../runtime/language/failure.ts";
+import type { PendingRequest } from "../runtime/remote/pending_replies.ts";
 import { PendingReply } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";
 import { routeToReply, type SubmitRequest } from "./reply_route.ts";
@@ -149,11 +152,17 @@ class InMemoryTicket extends ReplyTicket {
     const kept = this.runtime.replies.find(this.key) ?? await this.#findLater();
     if (this.runtime.delivery.status === "stopped") throw stoppedCollecting(this.id);
     const decided = cancelInMemory(this.runtime, kept);
-    if (decided !== undefined || timeoutMs === 0) return decided;
+    if (decided !== undefined) return decided;
+    const request = this.runtime.remote?.cancel(this.key);
+    const leftMs = (request?.sent.deadlineMs ?? Infinity) - this.runtime.clock.now();
     const late = Promise.withResolvers<void>();
-    const timer = this.runtime.timers.set(timeoutMs, late.resolve, late.resolve);
+    const waitMs = Math.max(Math.min(timeoutMs, leftMs), 0);
+    const timer = this.runtime.timers.set(waitMs, late.resolve, late.resolve);
     await Promise.race([kept.end, late.promise]);
     timer.cancel();
+    if (kept.cancellation === undefined && request !== undefined && leftMs <= timeoutMs) {
+      this.runtime.replies.cancel(kept, failureOf(request), "given-up");
+    }
     return kept.cancellation;
   }
 
@@ -195,6 +204,10 @@ class InMemoryTicket extends ReplyTicket {
     return replies.expired.has(this.key) ||
       timeOfReplyName(this.id)! + options.replyRetentionMs <= clock.now();
   }
+}
+
+function failureOf({ to: { protocol, key }, sent: { id, operation } }: PendingRequest): Failure {
+  return givenUpFailure(id, `${protocol}/${key} ${operation}`);
 }
 
 /** Waits for the reply of a ticket. */

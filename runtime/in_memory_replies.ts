@@ -58,7 +58,9 @@ export class KeptReply extends Expiring {
   get cancellation(): Cancellation | undefined {
     const { outcome } = this;
     if (outcome === undefined) return undefined;
-    return "reply" in outcome ? "done" : outcome.cancellation ?? "failed";
+    if ("reply" in outcome) return "done";
+    // Another service tells it as a failure.
+    return outcome.cancellation ?? (outcome.failure.code === "cancelled" ? "cancelled" : "failed");
   }
 
   /** Lets one more wait for the reply. Throws a `ReplyPendingError` if as many wait as may. */
@@ -198,8 +200,7 @@ export class InMemoryReplies {
     const reply = this.#replies.get(key);
     const before = reply?.outcome;
     // A failed request may be sent again from the dead letters, and succeed.
-    const late = before !== undefined &&
-      ("reply" in before || "failure" in outcome || before.cancellation !== undefined);
+    const late = before !== undefined && (reply?.cancellation !== "failed" || "failure" in outcome);
     if (reply === undefined || late) {
       const why = `The reply to ${replyNameOf(key)} came when nobody waited for it`;
       throw new TerminalError(why, { code: "late-reply" });

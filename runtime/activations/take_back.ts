@@ -10,6 +10,12 @@ export function cancelledFailure(id: string, name: string): Failure {
   return { id, code: "cancelled", message: `${name} was cancelled` };
 }
 
+/** The failure of a request of which its service did not say before its deadline whether it was taken back. */
+export function givenUpFailure(id: string, name: string): Failure {
+  const why = "its service did not say before its deadline whether it was taken back";
+  return { id, code: "given-up", message: `${name}: ${why}` };
+}
+
 /**
  * Takes back a request whose actor is in the memory of this process alone: it waits no longer, and if it runs its turn takes
  * no effect. Returns it, or nothing if it is not here. Its reply is still to be settled.

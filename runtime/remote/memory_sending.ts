@@ -6,12 +6,13 @@ import { toText } from "../durable/rows/value_codec.ts";
 import { headOf } from "../durable/rows/queued_message.ts";
 import type { Acceptance } from "../durable/delivery/acceptance.ts";
 import type { Publication } from "../messages/builtin_protocols.ts";
+import { failureAddresses } from "../messages/failure_addresses.ts";
 import { isReplyTarget, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
 import { Remote as RemoteProtocol } from "../messages/remote_address.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { MemoryLanes } from "./memory_lanes.ts";
-import { type ExpectedReply, parcelOf, type RemoteMessage } from "./outbox_row.ts";
-import type { Waiter } from "./pending_replies.ts";
+import { cancelOf, type ExpectedReply, parcelOf, type RemoteMessage, requestOf } from "./outbox_row.ts";
+import type { PendingRequest, Waiter } from "./pending_replies.ts";
 import { requireRemote } from "./registry.ts";
 import type { Remote } from "./remote.ts";
 import { scopedSender } from "./wire.ts";
@@ -54,6 +55,20 @@ export class MemorySending {
     await this.#send({ to, route: route.of(RemoteProtocol.publish), mode, payload, expected }, waiter);
   }
 
+  /**
+   * Tells the service of a request to take it back, once. Returns the request; nothing if no reply is waited for under that
+   * key.
+   */
+  cancel(replyKey: string): PendingRequest | undefined {
+    const { parts: { ids, report }, pending } = this.#remote;
+    const request = pending.requestOf(replyKey);
+    if (request === undefined || request.told) return request;
+    request.told = true;
+    const parcel = parcelOf(cancelOf(request.to, request.sent, ids.text(ids.next()), ids.name), "");
+    this.#lanes.send(parcel, {}).catch(report);
+    return request;
+  }
+
   async #send(
     { to, route, mode, payload, expected }: {
       readonly to: ActorId;
@@ -72,6 +87,11 @@ export class MemorySending {
       const sender = scopedSender(service, extras?.scope);
       const remote: RemoteMessage = { to, message, mode, sender, expected };
       const parcel = parcelOf(remote, toText(payload));
+      const request = requestOf(remote, parcel.body);
+      if (request?.sent !== undefined) {
+        const { sent } = request;
+        this.#remote.pending.sent(sent.name, { replyKey: message.replyTo!.key, to, sent, told: false });
+      }
       const expiresAtMs = asker === undefined ? parcel.expiresAtMs : message.deadlineMs ?? parcel.expiresAtMs;
       const sending = asker === undefined ? {} : { once: true, over: () => asker.over };
       await this.#lanes.send(expiresAtMs === undefined ? parcel : { ...parcel, expiresAtMs }, sending);
@@ -99,7 +119,9 @@ export class MemorySending {
       },
       reply: (payload) => delivery.deliverTo(replyTo, payload),
       fail: ({ id = "", code, message }) => {
-        if (failTo !== undefined) delivery.deliverTo(failTo, { id, code, message });
+        for (const address of failureAddresses(replyTo, failTo)) {
+          delivery.deliverTo(address, { id, code, message });
+        }
       },
     });
   }

@@ -19,8 +19,14 @@ import type { TransportTraits } from "../ports/transport.ts";
 import { bodyOf } from "./body.ts";
 import { laneOf, shownDestination } from "./lane.ts";
 import type { OutboxLanes } from "./outbox_lanes.ts";
-import { type ExpectedReply, type OutboxHead, parcelOf, type RemoteMessage } from "./outbox_row.ts";
-import { printOf } from "./message_mark.ts";
+import {
+  cancelOf,
+  type ExpectedReply,
+  type OutboxHead,
+  parcelOf,
+  type RemoteMessage,
+  requestOf,
+} from "./outbox_row.ts";
 import { randomName } from "./pending_replies.ts";
 import { type Registry, requireRemote } from "./registry.ts";
 import { scopedSender, senderName } from "./wire.ts";
@@ -98,23 +104,13 @@ export class Outbox implements RemoteRows {
 
   cancel(writeSet: WriteSet, { protocol, key, sent }: RequestPlace & { readonly sent: SentRequest }): void {
     const { ids, session, lanes } = this.#services;
-    const { sender, channel, name, operation } = sent;
-    const message = { id: ids.text(ids.next()), operation, via: session.instance };
-    const expected = { channel, name };
-    const remote: RemoteMessage = {
-      to: { protocol, key },
-      message,
-      mode: "tell",
-      sender,
-      expected,
-      cancels: sent,
-    };
-    const draft = this.#draft(remote, "");
+    const id = ids.text(ids.next());
+    const draft = this.#draft(cancelOf({ protocol, key }, sent, id, session.instance), "");
     const full = lanes.full(draft.lane, draft.bytes, 0);
     if (full !== undefined) {
       throw new LimitExceededError(
         "outbox-full",
-        `Cannot take back ${protocol}/${key} ${operation}: ${full}`,
+        `Cannot take back ${protocol}/${key} ${sent.operation}: ${full}`,
       );
     }
     draft.write(writeSet);
@@ -246,15 +242,4 @@ export class Outbox implements RemoteRows {
     const { service } = this.#services;
     return from === undefined ? scopedSender(service, scope) : senderName(service, from.protocol, from.key);
   }
-}
-
-/** Where a request is whose reply is kept for a ticket; `undefined` for other messages. */
-function requestOf(
-  { to, message, sender, expected }: RemoteMessage,
-  body: Uint8Array,
-): RequestPlace | undefined {
-  if (expected === undefined || message.replyTo?.protocol !== Reply.open.protocol) return undefined;
-  const { id, operation, deadlineMs } = message;
-  const { channel, name } = expected;
-  return { ...to, sent: { id, operation, sender, channel, name, print: printOf(body), deadlineMs } };
 }

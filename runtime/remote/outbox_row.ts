@@ -2,11 +2,13 @@ import type { ActorId } from "../language/address.ts";
 import type { Mode } from "../language/protocol.ts";
 import { readRemoteKey, Remote } from "../messages/remote_address.ts";
 import type { Destination, InboxOperation, Parcel, ReturnChannel } from "../ports/transport.ts";
-import type { SentRequest } from "../durable/delivery/reply_rows.ts";
+import type { RequestPlace, SentRequest } from "../durable/delivery/reply_rows.ts";
 import type { MessageHeader } from "../durable/rows/queued_message.ts";
 import { bodyOfText, problemOf } from "./body.ts";
 import { fromText } from "../durable/rows/value_codec.ts";
 import type { Failure } from "../language/failure.ts";
+import { Reply } from "../messages/builtin_protocols.ts";
+import { printOf } from "./message_mark.ts";
 import { encodeHeaders, wireHeaders } from "./wire.ts";
 
 /** Where the reply to a message goes, and what it carries. */
@@ -93,4 +95,22 @@ function headersOf({ message, sender, expected, cancels }: RemoteMessage): Recor
     headers[wireHeaders.replyKey] = encodeURIComponent(expected.channel.key);
   }
   return headers;
+}
+
+/** Where a request is whose reply is kept for a ticket; `undefined` for other messages. */
+export function requestOf(
+  { to, message, sender, expected }: RemoteMessage,
+  body: Uint8Array,
+): RequestPlace | undefined {
+  if (expected === undefined || message.replyTo?.protocol !== Reply.open.protocol) return undefined;
+  const { id, operation, deadlineMs } = message;
+  const { channel, name } = expected;
+  return { ...to, sent: { id, operation, sender, channel, name, print: printOf(body), deadlineMs } };
+}
+
+/** The message that tells the service of a request to take it back. */
+export function cancelOf(to: ActorId, sent: SentRequest, id: string, via: string): RemoteMessage {
+  const { sender, channel, name, operation } = sent;
+  const message = { id, operation, via };
+  return { to, message, mode: "tell", sender, expected: { channel, name }, cancels: sent };
 }

@@ -1,3 +1,4 @@
+import { givenUpFailure } from "../../activations/take_back.ts";
 import type { Timers } from "../../scheduling/timers.ts";
 import { commitKnown } from "../commits/commit_one.ts";
 import { WriteSet } from "../commits/write_set.ts";
@@ -72,8 +73,7 @@ export class SentCancellations {
   async #giveUp(writeSet: WriteSet, name: string, sent: SentRequest, at: RequestPlace): Promise<void> {
     const { session, writer, replies } = this.#parts;
     const { id, operation } = sent;
-    const why = "its service did not say before its deadline whether it was taken back";
-    const failure = { id, code: "given-up", message: `${at.protocol}/${at.key} ${operation}: ${why}` };
+    const failure = givenUpFailure(id, `${at.protocol}/${at.key} ${operation}`);
     replies.cancel(writeSet, name, failure, "given-up");
     session.probes?.reach("a request is given up");
     if (sent.name === name) return;

@@ -48,7 +48,7 @@ class World implements AsyncDisposable {
     return await this.services.start("mill", [mill], { store: this.store, expose: [Mill] });
   }
 
-  async boss(): Promise<System> {
+  async boss(stored = true): Promise<System> {
     const boss = actor(Boss, {
       state: () => null,
       on: {
@@ -56,7 +56,8 @@ class World implements AsyncDisposable {
         lost: (_ctx, failure) => void this.lost.push(failure),
       },
     });
-    return await this.services.start("boss", [boss], { store: memoryStore(), remote: [Mill] });
+    const options = { ...stored && { store: memoryStore() }, remote: [Mill] };
+    return await this.services.start("boss", [boss], options);
   }
 
   submit(boss: System, text: string, options = {}) {
@@ -167,4 +168,30 @@ Deno.test("a request to a service that is away is not decided, and is given up a
   );
   assert.equal(await services.during(ticket.cancel()), "given-up", "one outcome, whatever comes later");
   assert.equal(await services.during(endless.cancel()), "cancelled");
+});
+
+Deno.test("a system without a store takes back what it has sent to another service", async () => {
+  await using world = new World();
+  const { services } = world;
+  const mill = await world.mill();
+  const boss = await world.boss(false);
+  const failTo = boss.ref(Boss, "one").at(Boss.lost);
+  const runs = await world.submit(boss, "a", { id: "mine", failTo });
+  const waits = await world.submit(boss, "b");
+  const done = await world.submit(boss, "now");
+  await services.during(boss.ref(Boss, "one").tell(Boss.order, "c"));
+  await services.pass(500);
+  for (const ticket of [waits, runs, boss.ticket(world.ordered[0])]) {
+    assert.equal(await services.during(ticket.cancel()), "cancelled");
+    await assert.rejects(ticket.reply({ timeoutMs: 0 }), CancelledError);
+  }
+  world.gate.resolve();
+  assert.equal(await services.during(done.cancel()), "done");
+  await services.pass(500);
+  assert.deepEqual(world.lost.map(({ id, code }) => [id, code]), [["mine", "cancelled"]]);
+  assert.deepEqual([mill.deadLetters.size, boss.deadLetters.size], [0, 0]);
+  const late = await world.submit(boss, "down", { timeoutMs: 10_000 });
+  await mill.stop();
+  assert.equal(await services.during(late.cancel({ timeoutMs: 15_000 })), "given-up");
+  await assert.rejects(late.reply({ timeoutMs: 0 }), { code: "given-up" });
 });
