@@ -23,7 +23,7 @@ export async function takeBack(
     if (outcome === "cancelled" || outcome === "withdrawn") {
       return context.json({ id, outcome }, 200, headers);
     }
-    const what = `Cannot take back the request of the reply ${id}`;
+    const what = "Cannot take back the request";
     if (outcome === "given-up") {
       throw new PosthornError(outcome, `${what}: the service that handles it could not be reached in time`);
     }
