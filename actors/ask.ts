@@ -21,6 +21,7 @@ import {
 } from "../runtime/base/errors.ts";
 import { requireDuration } from "../runtime/base/require.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
+import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import type { Target } from "../runtime/target.ts";
 import { requireCaller } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -41,11 +42,13 @@ export function ask(
   runtime: Runtime,
   to: Target,
   operation: Operation,
-  payload: unknown,
-  options: (AskOptions & IngressSendOptions) | undefined,
+  first: unknown,
+  second: (AskOptions & IngressSendOptions) | undefined,
   turn?: Turn,
 ): Promise<unknown> {
   try {
+    const payload = payloadIn(operation, first);
+    const options = optionsIn(operation, first, second);
     const named = options?.id !== undefined && turn === undefined && runtime.persistence?.has(to.protocol);
     if (named) return askByName(runtime, { to, operation, payload, options }, options);
     if (turn !== undefined || (options !== undefined && !isPlain(options))) {
@@ -181,7 +184,7 @@ function acceptAsk(runtime: Runtime, to: Target, payload: unknown, route: Route,
   try {
     const accepted = runtime.delivery.accept(to, route.operation, payload, route);
     accepted?.catch((error) => waiter.fail(error));
-    runtime.scheduler.lookSoon();
+    if (waiter.deadline?.begun === false) runtime.scheduler.lookSoon();
   } catch (error) {
     waiter.end();
     throw error;
@@ -220,7 +223,9 @@ export class PendingReply implements ReplyTarget, DeadlineWaiter {
   /** Begins to wait. `onOver` is called when the waiting ends, for whatever reason. */
   wait(runtime: Runtime, timeoutMs: number, onOver?: () => void): Promise<unknown> {
     this.onOver = onOver;
-    this.deadline = runtime.deadlines.add(this, timeoutMs);
+    const { deadlines, remote } = runtime;
+    const isRemote = remote !== undefined && remote.has(this.operation.protocol);
+    this.deadline = isRemote ? deadlines.addNow(this, timeoutMs) : deadlines.add(this, timeoutMs);
     return new Promise((resolve) => this.resolve = resolve);
   }
 

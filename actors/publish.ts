@@ -7,6 +7,7 @@ import { retryWhileUnavailable } from "../runtime/scheduling/retry_while_unavail
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Publication, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
+import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { matchesSubject, parseSubjectPattern } from "../runtime/language/subject.ts";
 import { Listener, type Listening, type LocalListener, openListener } from "./builtin/listener.ts";
@@ -20,10 +21,12 @@ import { acceptOnce } from "./tell.ts";
 export function publish(
   runtime: Runtime,
   event: Operation,
-  payload: unknown,
-  options: (SendOptions & IngressSendOptions) | undefined,
+  first: unknown,
+  second: (SendOptions & IngressSendOptions) | undefined,
 ): Promise<void> {
   try {
+    const payload = payloadIn(event, first);
+    const options = optionsIn(event, first, second);
     runtime.remote?.requirePublishable(event);
     const publication = new Publication(event, payload);
     publication.check();

@@ -10,7 +10,10 @@ import { ask } from "./ask.ts";
 import { submit } from "./submit.ts";
 import { tell } from "./tell.ts";
 
-/** A handle to one actor from outside a turn, with the three modes that send to one actor. */
+/**
+ * A handle to one actor from outside a turn, with the three modes that send to one actor. The arguments behind the
+ * operation are the payload and the options, or the options alone if it has no payload.
+ */
 export class ActorRef implements Target, Handle {
   readonly services: Runtime;
   readonly protocol: string;
@@ -28,20 +31,20 @@ export class ActorRef implements Target, Handle {
     this.target = found;
   }
 
-  tell(operation: Operation, payload?: unknown, options?: SendOptions): Promise<void> {
-    return tell(this.services, this, operation, payload, options);
+  tell(operation: Operation, first?: unknown, second?: SendOptions): Promise<void> {
+    return tell(this.services, this, operation, first, second);
   }
 
-  ask(operation: Operation, payload?: unknown, options?: AskOptions): Promise<unknown> {
-    return ask(this.services, this, operation, payload, options);
+  ask(operation: Operation, first?: unknown, second?: AskOptions): Promise<unknown> {
+    return ask(this.services, this, operation, first, second);
   }
 
   submit(
     operation: Operation,
-    payload?: unknown,
-    options?: SubmitOptions<unknown>,
+    first?: unknown,
+    second?: SubmitOptions<unknown>,
   ): Promise<Ticket<unknown>> {
-    return submit(this.services, this, operation, payload, options);
+    return submit(this.services, this, operation, first, second);
   }
 
   at(operation: Operation): Address {

@@ -5,6 +5,7 @@ import { NotFoundError, type PosthornError, ReplyPendingError } from "../runtime
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
+import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import {
   expiredReply,
   isCaller,
@@ -40,10 +41,12 @@ export function submit(
   runtime: Runtime,
   to: Target,
   operation: Operation,
-  payload: unknown,
-  options: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
+  first: unknown,
+  second: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
 ): Promise<Ticket<unknown>> {
   try {
+    const payload = payloadIn(operation, first);
+    const options = optionsIn(operation, first, second);
     const request = { to, operation, payload, options };
     if (options?.replyTo !== undefined) return submitTo(runtime, request, options.replyTo);
     if (runtime.persistence === undefined) return submitInMemory(runtime, request);

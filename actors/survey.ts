@@ -12,6 +12,7 @@ import {
   topicKey,
 } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
+import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Remembered } from "../runtime/messages/deduplication.ts";
 import type { Turn } from "../runtime/turns/turn.ts";
@@ -30,10 +31,12 @@ export type SurveyEnd = "max" | "deadline";
 export function surveyAll(
   runtime: Runtime,
   operation: Operation,
-  payload: unknown,
-  options: (SurveyOptions & IngressSendOptions) | undefined,
+  first: unknown,
+  second: (SurveyOptions & IngressSendOptions) | undefined,
   turn?: Turn,
 ): AsyncIterableIterator<unknown, SurveyEnd> {
+  const payload = payloadIn(operation, first);
+  const options = optionsIn(operation, first, second);
   const { max = 1_000 } = options ?? {};
   const nowMs = runtime.clock.now();
   const timeoutMs = timeLeftMs(nowMs, options?.timeoutMs ?? 1_000, turn);

@@ -86,7 +86,8 @@ export class System implements AsyncDisposable {
    * Creates a system. Without a store it sets no timer and reads no randomness before its first use, so a program can
    * create it in the global scope of a platform that allows neither there.
    *
-   * Throws a `RangeError` if an option is out of its bounds, and a `TypeError` if two actors have the same protocol; if
+   * Throws a `RangeError` if an option is out of its bounds, and a `TypeError` if an option does not exist; if two actors
+   * have the same protocol; if
    * there is a transport without a name, or `remote` without a transport; if an actor of a protocol in `remote` is hosted
    * here; if a tell, ask or submit is exposed that no actor here handles, or what is exposed or heard is `unchecked`.
    */
@@ -114,7 +115,7 @@ export class System implements AsyncDisposable {
     event: Op,
     ...args: Arguments<InputOf<Op>, SendOptions>
   ): Promise<void> {
-    return publish(this.#runtime, event, args[0], args[1]);
+    return publish(this.#runtime, event, ...args as [unknown?, SendOptions?]);
   }
 
   /**
@@ -179,7 +180,8 @@ export class System implements AsyncDisposable {
     operation: Op,
     ...args: Arguments<InputOf<Op>, SurveyOptions>
   ): AsyncIterableIterator<ReplyOutputOf<Op>, SurveyEnd> {
-    return surveyAll(this.#runtime, operation, args[0], args[1]) as AsyncIterableIterator<
+    const [first, second] = args as [unknown?, SurveyOptions?];
+    return surveyAll(this.#runtime, operation, first, second) as AsyncIterableIterator<
       ReplyOutputOf<Op>,
       SurveyEnd
     >;
@@ -221,6 +223,15 @@ export class System implements AsyncDisposable {
   /** The messages that will not be delivered, with the reasons. */
   get deadLetters(): DeadLetters {
     return this.#runtime.delivery.deadLetters;
+  }
+
+  /**
+   * The reason why neither an actor of this system nor one of another service handles an operation that is sent to an
+   * actor, with a similar name if there is one; `undefined` if one does. For an ingress, which can refuse at its start
+   * what could never be answered.
+   */
+  whyUnhandled(operation: Operation): string | undefined {
+    return this.#runtime.whyUnhandled(operation);
   }
 
   /** Returns counts of messages and actors. */

@@ -1,6 +1,7 @@
 import type { SendOptions } from "../runtime/language/address.ts";
 import { Envelope, isReplyTarget, type Route } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
+import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import type { Target } from "../runtime/target.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Remembered } from "../runtime/messages/deduplication.ts";
@@ -16,10 +17,12 @@ export function tell(
   runtime: Runtime,
   to: Target,
   operation: Operation,
-  payload: unknown,
-  options: SendOptions | undefined,
+  first: unknown,
+  second: SendOptions | undefined,
 ): Promise<void> {
   try {
+    const payload = payloadIn(operation, first);
+    const options = optionsIn(operation, first, second);
     if (options !== undefined) return acceptOnce(runtime, to, runtime.route(operation, { options }), payload);
     const committed = runtime.delivery.accept(to, operation, payload);
     return committed === undefined ? runtime.scheduler.pause ?? accepted : committed.then(nothing);

@@ -20,7 +20,8 @@ import {
 import { payloadOf } from "./messages/builtin_protocols.ts";
 import { failureAddresses } from "./messages/failure_addresses.ts";
 import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
-import { fitsAsItIs, type Operation } from "./language/protocol.ts";
+import { fitsAsItIs } from "./language/fits_as_it_is.ts";
+import type { Operation } from "./language/protocol.ts";
 import { parse } from "./language/parse.ts";
 import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
@@ -284,7 +285,7 @@ export class Delivery implements DeliveryPort {
     else requireHandledBy(actor, operation, key);
   }
 
-  private actorOf(protocol: string): Pick<Actor, "operations"> | undefined {
+  actorOf(protocol: string): Pick<Actor, "operations"> | undefined {
     return this.hosts.get(protocol)?.actor ?? this.persistence?.actor(protocol);
   }
 

@@ -6,7 +6,9 @@ import { Deadlines } from "./scheduling/deadlines.ts";
 import { Delivery } from "./delivery.ts";
 import { deadlineAt, Route } from "./messages/envelope.ts";
 import { messageOf, PosthornError } from "./base/errors.ts";
+import { didYouMean } from "./base/did_you_mean.ts";
 import { requireDuration } from "./base/require.ts";
+import { unhandledBy } from "./require_handled.ts";
 import { givenHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
 import { ActorQuota } from "./activations/actor_registry.ts";
@@ -153,6 +155,26 @@ export class Runtime implements RuntimeServices {
   /** The other services, if there is a transport. */
   get remote(): Remote | undefined {
     return this.delivery.remote;
+  }
+
+  /**
+   * The reason why neither an actor of this system nor one of another service handles an operation; `undefined` if one
+   * does.
+   */
+  whyUnhandled(operation: Operation): string | undefined {
+    const { protocol, name } = operation;
+    const { hosts } = this.delivery;
+    const actor = this.delivery.actorOf(protocol);
+    if (actor !== undefined) return unhandledBy(actor, operation)?.why;
+    if (this.remote?.has(protocol)) {
+      if (this.remote.operation(protocol, name) === operation) return;
+      return `another service hosts ${protocol}, and \`remote\` does not name this operation`;
+    }
+    const hosted = [...hosts.keys(), ...this.persistence?.counts.map(({ actor }) => actor.name) ?? []];
+    const names = [...hosted.filter((known) => !known.startsWith("~")), ...this.remote?.registry.names ?? []];
+    return `this system hosts no actor of ${protocol}, and \`remote\` does not name it${
+      didYouMean(protocol, names)
+    }`;
   }
 
   /** Gives an actor a signal, if there is such an actor. */

@@ -1,5 +1,5 @@
 import type { Actor } from "../runtime/language/actor.ts";
-import type { ActorId, Address } from "../runtime/language/address.ts";
+import type { ActorId, Address, Arguments } from "../runtime/language/address.ts";
 import type { When } from "../runtime/language/context.ts";
 import { isReplyTarget, namedOperation, Route } from "../runtime/messages/envelope.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
@@ -9,7 +9,9 @@ import {
   type SubscriptionRequest,
   Topic,
 } from "../runtime/messages/builtin_protocols.ts";
-import type { Operation } from "../runtime/language/protocol.ts";
+import type { InputOf, Operation, ReplyOutputOf } from "../runtime/language/protocol.ts";
+import type { OptionNames } from "../runtime/base/option_names.ts";
+import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import { parse } from "../runtime/language/parse.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
 import { Turn } from "../runtime/turns/turn.ts";
@@ -56,6 +58,17 @@ export interface TurnOptions<State> {
   /** Replies to the asks of a transient actor. Without it such an ask rejects. */
   readonly ask?: (to: Address, payload: unknown) => unknown;
 }
+
+const optionNames: OptionNames<TurnOptions<unknown>> = {
+  ask: true,
+  attempt: true,
+  causationId: true,
+  id: true,
+  key: true,
+  now: true,
+  state: true,
+  storable: true,
+};
 
 /** A message that a turn sent. */
 export interface SentMessage extends ActorId {
@@ -117,16 +130,22 @@ export interface TurnResult<State, Reply> {
  *
  * @param actor the actor whose handler runs
  * @param operation the operation whose handler runs
- * @param payload the payload: the input of the schema
- * @param options key, state, time and other properties of the turn
+ * @param args the payload (the input of the schema), if the operation has one; then key, state, time and other
+ * properties of the turn
  * @returns the effects of the turn, or its error
  */
-export async function turn<Name extends string, State, I, O, R, S>(
+export async function turn<
+  Name extends string,
+  State,
+  Op extends Operation<"tell" | "ask" | "submit" | "survey", NoInfer<Name>>,
+>(
   actor: Actor<Name, State>,
-  operation: Operation<"tell" | "ask" | "submit" | "survey", NoInfer<Name>, I, O, R, S>,
-  payload: NoInfer<I>,
-  options: TurnOptions<NoInfer<State>> = {},
-): Promise<TurnResult<State, S>> {
+  operation: Op,
+  ...args: Arguments<InputOf<Op>, TurnOptions<NoInfer<State>>>
+): Promise<TurnResult<State, ReplyOutputOf<Op>>> {
+  const [first, second] = args as [unknown?, TurnOptions<State>?];
+  const payload = payloadIn(operation, first);
+  const options = optionsIn(operation, first, second, optionNames) ?? {};
   if (actor.operations[operation.name] !== operation) {
     throw new TypeError(
       `Cannot run ${operation.protocol} ${operation.name}: it is not an operation of ${actor.name}`,
@@ -164,7 +183,7 @@ export async function turn<Name extends string, State, I, O, R, S>(
     return {
       ...outcomeOf(running, host),
       state: running.state as State,
-      reply: reply as S,
+      reply: reply as ReplyOutputOf<Op>,
       error: undefined,
     };
   } catch (error) {
@@ -244,8 +263,9 @@ class LoneHost implements TurnServices {
     this.ids = new Ids(this.clock, seededRandom(0));
     this.modes = {
       // deno-lint-ignore require-await -- a handler awaits it: an error must be a rejection
-      async ask({ protocol, key }, { name }, payload) {
-        if (answer !== undefined) return answer({ protocol, key, operation: name }, payload);
+      async ask({ protocol, key }, operation, first) {
+        const to = { protocol, key, operation: operation.name };
+        if (answer !== undefined) return answer(to, payloadIn(operation, first));
         throw new TypeError(`Cannot ask ${protocol}/${key}: give the turn an ask option`);
       },
       survey({ protocol, name }) {

@@ -35,7 +35,7 @@ interface VirtualTimer {
  *
  * const clock = new VirtualClock();
  * const system = new System({ actors: [sloth], clock });
- * const answer = system.ref(Sloth, "sid").ask(Sloth.hurry, undefined, { timeoutMs: 60_000 });
+ * const answer = system.ref(Sloth, "sid").ask(Sloth.hurry, { timeoutMs: 60_000 });
  * const code = answer.catch((error) => error.code);
  * await clock.advance(60_000);
  * assert(await code === "deadline");

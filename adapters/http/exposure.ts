@@ -1,14 +1,10 @@
-import {
-  type Mode,
-  type NamedProtocol,
-  type Operation,
-  operationsOf,
-} from "../../runtime/language/protocol.ts";
+import { type Listed, listedIn } from "../../runtime/language/listed.ts";
+import type { Mode, Operation } from "../../runtime/language/protocol.ts";
 import { isUnchecked } from "../../runtime/language/schema.ts";
 import { RequestError } from "./problem.ts";
 
 /** An operation to expose, or a protocol to expose all its operations. */
-export type Exposed = Operation | NamedProtocol<string>;
+export type Exposed = Listed;
 
 /** Event names that a stream uses for its own frames (`gap`) or that an `EventSource` dispatches itself. */
 const reservedEvents: ReadonlySet<string> = new Set(["gap", "open", "error"]);
@@ -21,17 +17,19 @@ export class Exposure {
 
   /**
    * Throws a `TypeError` if the payload of an inbound operation would not be validated, if an event has a
-   * reserved name, or if two protocols have the same name.
+   * reserved name, if something else than an event is accepted, or if two protocols have the same name.
    */
   constructor(expose: readonly Exposed[], accept: readonly Operation<"event">[]) {
-    for (const item of expose) {
-      const operations = "~protocol" in item ? Object.values(operationsOf(item)) : [item];
-      for (const operation of operations) {
-        this.#add(operation, operation.mode !== "event");
-        if (operation.mode === "event") this.#addSubscribable(operation);
-      }
+    for (const operation of listedIn("expose", expose)) {
+      this.#add(operation, operation.mode !== "event");
+      if (operation.mode === "event") this.#addSubscribable(operation);
     }
-    for (const event of accept) {
+    for (const event of listedIn("accept", accept)) {
+      if (event.mode !== "event") {
+        throw new TypeError(
+          `Cannot accept ${event.protocol}.${event.name}: it is no event, but of mode ${event.mode}`,
+        );
+      }
       this.#add(event, true);
       this.#publishable.add(event);
     }
@@ -51,6 +49,19 @@ export class Exposure {
     const elsewhere = operation === undefined ? "" : `: its route is ${routeOf(operation)}`;
     const why = `There is no operation ${name} of ${protocol} here${elsewhere}`;
     throw new RequestError(404, "unknown-operation", why);
+  }
+
+  /**
+   * Throws a `TypeError` if nobody handles an operation that is sent to an actor. An event or a survey may be
+   * exposed by who hosts no actor of it.
+   */
+  requireHandled(whyUnhandled: (operation: Operation) => string | undefined): void {
+    for (const operation of [...this.#exposed.values()].flatMap((some) => [...some.values()])) {
+      if (operation.mode === "event" || operation.mode === "survey") continue;
+      const why = whyUnhandled(operation);
+      if (why === undefined) continue;
+      throw new TypeError(`Cannot expose ${operation.protocol}.${operation.name}: ${why}`);
+    }
   }
 
   /** The HTTP methods that the route of an operation supports. */

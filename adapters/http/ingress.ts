@@ -50,14 +50,17 @@ import { actorModes, notStored, Routes } from "./routes.ts";
  * @param system the system that receives the messages
  * @param options what to expose, and bounds
  * @returns a Hono app
- * @throws {TypeError} if the payload of an inbound operation is `unchecked`, or if an exposed event has a
+ * @throws {TypeError} if an option does not exist; if no actor of the system, nor of another service, handles an
+ * exposed tell, ask or submit; if the payload of an inbound operation is `unchecked`; or if an exposed event has a
  * reserved name
  * @throws {RangeError} if an option is out of its bounds
  */
 export function ingress(system: IngressSystem, options: IngressOptions): Hono {
+  const bounds = resolveBounds(options);
   const exposure = new Exposure(options.expose, options.accept ?? []);
+  exposure.requireHandled((operation) => system.whyUnhandled(operation));
   const failures = new Failures(options.onError, system.clock);
-  const routes = new Routes(system, exposure, options.caller, resolveBounds(options), failures);
+  const routes = new Routes(system, exposure, options.caller, bounds, failures);
   const app = new Hono();
   app.onError((error) => failures.answer(error));
   app.notFound(() => problemResponse(unknownRoute()));

@@ -1,4 +1,5 @@
 import type { Context as HonoContext } from "hono";
+import { type OptionNames, requireKnownOptions } from "../../runtime/base/option_names.ts";
 import { requireDuration, requireInteger } from "../../runtime/base/require.ts";
 import type { Operation } from "../../runtime/language/protocol.ts";
 import type { Exposed } from "./exposure.ts";
@@ -103,13 +104,35 @@ export interface IngressOptions {
   readonly retryMs?: number;
 }
 
+const ingressNames: OptionNames<IngressOptions> = {
+  accept: true,
+  bodyBytesMax: true,
+  caller: true,
+  depthMax: true,
+  expose: true,
+  healthReasons: true,
+  keepAliveMs: true,
+  metrics: true,
+  onError: true,
+  replayCharactersMax: true,
+  replayEventsMax: true,
+  retryMs: true,
+  streamsMax: true,
+  surveyRepliesMax: true,
+  timeoutMsMax: true,
+};
+
 /** The bounds with all defaults applied. */
 export type IngressBounds = Required<
   Omit<IngressOptions, "expose" | "accept" | "caller" | "onError" | "metrics" | "healthReasons">
 >;
 
-/** Applies the defaults. Throws a `RangeError` that names the option that is out of its bounds. */
+/**
+ * Applies the defaults. Throws a `TypeError` that names an option that does not exist, and a `RangeError` that names the
+ * option that is out of its bounds.
+ */
 export function resolveBounds(options: IngressOptions): IngressBounds {
+  requireKnownOptions("ingress", options, ingressNames);
   const resolved: IngressBounds = {
     bodyBytesMax: options.bodyBytesMax ?? 1_048_576,
     depthMax: options.depthMax ?? 64,

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { parseSubjectPattern } from "../../runtime/language/subject.ts";
 import { RequestError } from "./problem.ts";
 
 /** The whole number of a query parameter, reduced to `most`; `undefined` if it is absent. */
@@ -20,6 +21,18 @@ export function integerParameter(context: Context, name: string, most: number): 
 export function preferredWaitSeconds(context: Context): number | undefined {
   const wait = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})/i.exec(context.req.header("prefer") ?? "");
   return wait === null ? undefined : Number(wait[1]);
+}
+
+/** The pattern of subjects that `?subject=` gives; `undefined` if it is absent. */
+export function subjectPattern(context: Context): readonly string[] | undefined {
+  const subject = context.req.query("subject");
+  if (subject === undefined) return undefined;
+  try {
+    return parseSubjectPattern(subject);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RequestError(400, "invalid-subject", error.message);
+  }
 }
 
 /**

@@ -43,6 +43,8 @@ export interface IngressSystem {
   eventLog(event: Operation<"event">): EventLog | undefined;
   /** Returns a ticket for a reply, by its id. */
   ticket(id: string, operation?: undefined, options?: { readonly caller?: string }): Ticket<unknown>;
+  /** The reason why nobody handles an operation that is sent to an actor; `undefined` if somebody does. */
+  whyUnhandled(operation: Operation): string | undefined;
   /** The counters of the system. */
   stats(): Stats;
   /** Whether the system accepts messages, and the reason if it does not. */

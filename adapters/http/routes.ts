@@ -5,15 +5,21 @@ import type { Context } from "hono";
 import { PosthornError, ReplyPendingError, StoppedError } from "../../runtime/base/errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../../runtime/language/protocol.ts";
 import { StoreError } from "../../runtime/base/store_errors.ts";
-import { parseSubjectPattern } from "../../runtime/language/subject.ts";
 import { type AnswerHeaders, Answers } from "./answers.ts";
+import { argumentsOf } from "./arguments.ts";
 import { readPayload, wantsSuperjson } from "./body/body.ts";
 import type { Callers } from "./caller.ts";
 import type { Exposure } from "./exposure.ts";
 import type { Failures } from "./failures.ts";
 import type { Feed, FeedReader, FeedStart } from "./streams/feed.ts";
 import type { IngressBounds, IngressOptions } from "./options.ts";
-import { idempotencyKey, integerParameter, pathBefore, preferredWaitSeconds } from "./parameters.ts";
+import {
+  idempotencyKey,
+  integerParameter,
+  pathBefore,
+  preferredWaitSeconds,
+  subjectPattern,
+} from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
 import { takeBack } from "./take_back.ts";
@@ -104,19 +110,23 @@ export class Routes {
         raw: true,
         asker: context.req.raw,
       };
-      return await this.#answers.value(context, await ref.ask(asking, payload, options), headers);
+      const answer = await ref.ask(asking, ...argumentsOf(operation, payload, options));
+      return await this.#answers.value(context, answer, headers);
     }
     const headers: AnswerHeaders = {};
     const options = this.#named(context, id, caller, bytes, headers);
     if (operation.mode === "tell") {
-      await ref.tell(operation as Tell<unknown, unknown, string>, payload, options);
+      await ref.tell(
+        operation as Tell<unknown, unknown, string>,
+        ...argumentsOf(operation, payload, options),
+      );
       return this.#answers.accepted(context, options.id, headers);
     }
     // Parsed before the submit, so that no accepted request gets an error. A mount may have parameters.
     const replies = `${pathBefore(context, 4)}/replies/`;
     const wait = this.#wait(context);
     const submitting = operation as Submit<unknown, unknown, unknown, unknown, string>;
-    const ticket = await ref.submit(submitting, payload, options);
+    const ticket = await ref.submit(submitting, ...argumentsOf(operation, payload, options));
     const location = replies + ticket.id;
     const pending = { id: options.id, headers, location };
     if (wait.applied === undefined) return this.#pending(context, pending);
@@ -154,7 +164,10 @@ export class Routes {
     const id = idempotencyKey(context);
     const headers: AnswerHeaders = {};
     const options = this.#named(context, id, await this.#caller(context, true), bytes, headers);
-    await this.#system.publish(event as Event<unknown, unknown, string>, payload, options);
+    await this.#system.publish(
+      event as Event<unknown, unknown, string>,
+      ...argumentsOf(event, payload, options),
+    );
     return this.#answers.accepted(context, options.id, headers);
   }
 
@@ -201,7 +214,7 @@ export class Routes {
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
       raw: true,
     };
-    const replies = this.#system.survey(surveying, payload, options);
+    const replies = this.#system.survey(surveying, ...argumentsOf(operation, payload, options));
     const onFailure = (error: unknown) => this.#failures.tell(error);
     return context.body(surveyStream(replies, wantsSuperjson(context), onFailure), 200, {
       "content-type": "application/x-ndjson",
@@ -365,17 +378,6 @@ async function textOfCaller(found: Promise<string>): Promise<string> {
   if (typeof caller === "string") return caller;
   const got = caller === null ? "null" : typeof caller;
   throw new TypeError(`The option caller of an ingress must return text: it returned ${got}`);
-}
-
-function subjectPattern(context: Context): readonly string[] | undefined {
-  const subject = context.req.query("subject");
-  if (subject === undefined) return undefined;
-  try {
-    return parseSubjectPattern(subject);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new RequestError(400, "invalid-subject", error.message);
-  }
 }
 
 type FeedParts = readonly [

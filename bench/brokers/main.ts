@@ -30,7 +30,7 @@ const { values } = parseArgs({
     broker: { type: "string" },
     runs: { type: "string", default: "3" },
     tells: { type: "string", default: "30000" },
-    asks: { type: "string", default: "2000" },
+    asks: { type: "string", default: "10000" },
     date: { type: "string", default: new Date().toISOString().slice(0, 10) },
     print: { type: "boolean", default: false },
     help: { type: "boolean", default: false },

@@ -62,7 +62,7 @@ export class Carts implements AsyncDisposable {
 
   /** The count of one cart. */
   total(index: number): Promise<number> {
-    return this.#system.ref(Cart, String(index)).ask(Cart.total, undefined, { timeoutMs: 60_000 });
+    return this.#system.ref(Cart, String(index)).ask(Cart.total, { timeoutMs: 60_000 });
   }
 
   /** The sum of all counts. */

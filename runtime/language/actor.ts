@@ -1,4 +1,6 @@
 import type { ContextOf } from "./context.ts";
+import { didYouMean } from "../base/did_you_mean.ts";
+import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
 import { requireDuration, requireInteger, requireOneOf } from "../base/require.ts";
 import type { Frozen } from "./frozen.ts";
 import {
@@ -11,6 +13,7 @@ import {
   type Survey,
   type Tell,
 } from "./protocol.ts";
+import type { TypedState } from "./typed_state.ts";
 
 /**
  * The overflow policy of a mailbox: what happens if a message from outside arrives while the mailbox is full.
@@ -193,6 +196,38 @@ export interface ActorOptions<Name extends string, Ops, State, Transient extends
   readonly migrate?: (state: unknown, fromVersion: number) => State;
 }
 
+const actorNames: OptionNames<ActorOptions<string, unknown, unknown>> = {
+  idleMs: true,
+  limit: true,
+  mailbox: true,
+  migrate: true,
+  on: true,
+  onFailure: true,
+  onIdle: true,
+  retry: true,
+  state: true,
+  stateVersion: true,
+  transient: true,
+};
+
+const mailboxNames: OptionNames<MailboxOptions> = {
+  bytes: true,
+  capacity: true,
+  overflow: true,
+};
+
+const retryNames: OptionNames<RetryOptions> = {
+  attempts: true,
+  baseMs: true,
+  maxMs: true,
+  order: true,
+};
+
+const limitNames: OptionNames<RestartLimit> = {
+  restarts: true,
+  windowMs: true,
+};
+
 /** A handler as the runtime calls it, without its types. */
 export type Handler = (context: unknown, payload: unknown) => unknown;
 
@@ -254,7 +289,7 @@ export interface Actor<Name extends string = string, State = unknown> {
  * @param protocol the operations that the actor handles
  * @param options initial state, handlers, and settings of mailbox, retries, supervision and passivation
  * @returns a definition for the `actors` of a {@linkcode System}
- * @throws {TypeError} if a handler is missing
+ * @throws {TypeError} if a handler is missing, or an option or a handler is given that does not exist
  * @throws {RangeError} if an option is out of its bounds
  */
 export function actor<
@@ -264,10 +299,15 @@ export function actor<
   Transient extends boolean = false,
 >(
   protocol: NamedProtocol<Name, Ops>,
-  options: ActorOptions<NoInfer<Name>, NoInfer<Ops>, State, Transient>,
+  options: ActorOptions<NoInfer<Name>, NoInfer<Ops>, State, Transient> & TypedState<State>,
 ): Actor<Name, State> {
   const { name } = protocol["~protocol"];
   const operations = operationsOf(protocol);
+  requireKnownOptions(name, options, actorNames);
+  requireKnownOptions(name, options.mailbox, mailboxNames, "mailbox");
+  requireKnownOptions(name, options.retry, retryNames, "retry");
+  requireKnownOptions(name, options.limit, limitNames, "limit");
+  requireKnownHandlers(name, operations, options.on);
   const transient: boolean = options.transient ?? false;
   const { capacity = 1_000, bytes = 16_777_216, overflow = "reject" } = options.mailbox ?? {};
   const { attempts = 8, baseMs = 500, maxMs = 60_000, order = "hold" } = options.retry ?? {};
@@ -302,6 +342,21 @@ export function actor<
     stateVersion,
     migrate,
   });
+}
+
+/** Throws a `TypeError` if there is a handler for something else than an operation of the protocol. */
+function requireKnownHandlers(
+  protocol: string,
+  operations: Readonly<Record<string, Operation>>,
+  handlers: object,
+): void {
+  const handled = Object.values(operations).filter(({ mode }) => mode !== "event").map(({ name }) => name);
+  const unknown = Object.keys(handlers).find((name) => !handled.includes(name));
+  if (unknown === undefined) return;
+  const why = operations[unknown]?.mode === "event"
+    ? `${unknown} is an event, which is published and not handled`
+    : `it has a handler for ${unknown}, which is no operation of it${didYouMean(unknown, handled)}`;
+  throw new TypeError(`Cannot make an actor of ${protocol}: ${why}`);
 }
 
 function handlerOf(operation: Operation, handlers: object): Handler | undefined {

@@ -1,6 +1,7 @@
 import { PosthornError } from "../base/errors.ts";
 import type { Frozen } from "./frozen.ts";
 import type { InputOf, Operation, ReplyOf, ReplyOutputOf } from "./protocol.ts";
+import type { IsNothing } from "./something.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** The identity of an actor: the name of its protocol and its key. */
@@ -33,10 +34,20 @@ export interface Address<in Input = never, out Reply = unknown> extends ActorId 
 /** The payload type that an address accepts. */
 export type AcceptedBy<To> = To extends Address<infer I, infer _R> ? I : never;
 
-/** The arguments of a send after the operation: the payload if the operation has one, then the options. */
-export type Arguments<Input, Options> = undefined extends Input
-  ? [payload?: Input | Frozen<Input>, options?: Options]
+/**
+ * The arguments of a send after the operation: the payload, if the operation has one, then the options.
+ * Without a payload the options come first.
+ */
+export type Arguments<Input, Options> = 0 extends 1 & Input ? [payload?: Input, options?: Options]
+  : true extends IsNothing<Input> ? [options?: Options]
+  : undefined extends Input ? [payload?: Input | Frozen<Input>, options?: Options]
   : [payload: Input | Frozen<Input>, options?: Options];
+
+/** A payload and nothing behind it: an address does not know its operation. */
+export type Payload<Input> = 0 extends 1 & Input ? [payload?: Input]
+  : true extends IsNothing<Input> ? []
+  : undefined extends Input ? [payload?: Input | Frozen<Input>]
+  : [payload: Input | Frozen<Input>];
 
 /** Options of every send. */
 export interface SendOptions {
@@ -82,7 +93,9 @@ export interface AskOptions extends SendOptions {
  * A typed handle to one actor. It is cheap to create and never becomes stale, and the actor need not exist:
  * the first message activates it.
  *
- * Await every send: an unhandled rejection ends the process.
+ * Await every send: an unhandled rejection ends the process. Options are the last argument of a send, and the only one
+ * behind an operation without a payload: `ref.ask(Order.total, { timeoutMs: 500 })`. A send rejects with a `TypeError`
+ * if something stands in front of them there.
  *
  * @example
  * ```ts

@@ -4,12 +4,14 @@ import type {
   Address,
   Arguments,
   AskOptions,
+  Payload,
   Ref,
   SendOptions,
   SubmitOptions,
 } from "./address.ts";
 import type { Frozen } from "./frozen.ts";
 import type { InputOf, NamedProtocol, Operation, ReplyOf, ReplyOutputOf } from "./protocol.ts";
+import type { Refused } from "./refused.ts";
 
 /**
  * When a scheduled message is due: once after a delay (at least 0 ms), once at a time (at once if that has
@@ -74,8 +76,8 @@ export interface SurveyOptions extends SendOptions {
 
 /**
  * A handle to another actor within a turn. Messages leave with the turn's commit, in the order of sending. A
- * send cannot fail here: a message that cannot be delivered becomes a dead letter. It has no `ask`: only an
- * actor with `transient: true` can ask.
+ * send cannot fail here: a message that cannot be delivered becomes a dead letter. It cannot ask: only an
+ * actor with `transient: true` can.
  */
 export interface TurnRef<in out Name extends string> extends ActorId {
   /** The name of its protocol. */
@@ -93,6 +95,10 @@ export interface TurnRef<in out Name extends string> extends ActorId {
   ): string;
   /** The address of one operation of that actor. */
   at<I, O, R, S>(operation: Operation<"tell" | "ask" | "submit" | "survey", Name, I, O, R, S>): Address<I, R>;
+  /** Only a {@linkcode TransientTurnRef} can ask. The compiler says what to do instead. */
+  readonly ask: Refused<
+    "an actor that is stored cannot ask in its turn: submit with replyTo, or make it transient: true"
+  >;
 }
 
 /** A {@linkcode TurnRef} with `ask`, for transient actors. */
@@ -208,7 +214,7 @@ export interface Context<Name extends string, State> {
     name: string,
     when: When,
     to: To,
-    ...payload: Arguments<AcceptedBy<To>, never>
+    ...payload: Payload<AcceptedBy<To>>
   ): void;
   /** Cancels the schedule of that name when the turn commits. */
   cancel(name: string): void;
@@ -222,6 +228,8 @@ export interface Context<Name extends string, State> {
    * activates it with its initial state.
    */
   erase(): void;
+  /** Only a {@linkcode TransientContext} can survey. The compiler says what to do instead. */
+  readonly survey: Refused<"an actor that is stored cannot survey in its turn: make it transient: true">;
 }
 
 /** The {@linkcode Context} of a transient actor, which can also ask and survey within its turn. */

@@ -1,4 +1,5 @@
 import { isUnchecked, type Schema } from "./schema.ts";
+import type { Something, Untested } from "./something.ts";
 
 /** The messaging mode of an operation: how many actors it addresses, and if and when they reply. */
 export type Mode = "tell" | "ask" | "submit" | "event" | "survey";
@@ -244,9 +245,12 @@ function operation<M extends Mode>(
  * the reply's.
  */
 function payloadAndReply(
-  first: Schema<unknown>,
+  first: Schema<unknown> | undefined,
   second: Schema<unknown> | undefined,
 ): [payload: Schema<unknown> | undefined, reply: Schema<unknown>] {
+  if (first === undefined) {
+    throw new TypeError("Cannot declare an operation that replies without a schema of its reply");
+  }
   return second === undefined ? [undefined, first] : [first, second];
 }
 
@@ -266,7 +270,9 @@ function payloadAndReply(
  */
 export function tell(): Tell<void>;
 /** Declares a notification with a payload. */
-export function tell<I, O>(payload: Schema<I, O>): Tell<I, O>;
+export function tell<I, O>(payload: Schema<I, O> & Something<I>): Tell<I, O>;
+/** Is no operation: give a schema, or `unchecked<T>()`. */
+export function tell<_T>(): Untested;
 export function tell(payload?: Schema<unknown>): Operation<"tell", ""> {
   return operation("tell", payload);
 }
@@ -289,8 +295,10 @@ export function tell(payload?: Schema<unknown>): Operation<"tell", ""> {
  */
 export function ask<R, S>(reply: Schema<R, S>): Ask<void, R, void, S>;
 /** Declares a request with a payload and a synchronous response. */
-export function ask<I, O, R, S>(payload: Schema<I, O>, reply: Schema<R, S>): Ask<I, R, O, S>;
-export function ask(first: Schema<unknown>, second?: Schema<unknown>): Operation<"ask", ""> {
+export function ask<I, O, R, S>(payload: Schema<I, O> & Something<I>, reply: Schema<R, S>): Ask<I, R, O, S>;
+/** Is no operation: give schemas, or `unchecked<T>()`. */
+export function ask<_I, _R = unknown>(): Untested;
+export function ask(first?: Schema<unknown>, second?: Schema<unknown>): Operation<"ask", ""> {
   return operation("ask", ...payloadAndReply(first, second));
 }
 
@@ -313,8 +321,13 @@ export function ask(first: Schema<unknown>, second?: Schema<unknown>): Operation
  */
 export function submit<R, S>(reply: Schema<R, S>): Submit<void, R, void, S>;
 /** Declares a request with a payload and an asynchronous response. */
-export function submit<I, O, R, S>(payload: Schema<I, O>, reply: Schema<R, S>): Submit<I, R, O, S>;
-export function submit(first: Schema<unknown>, second?: Schema<unknown>): Operation<"submit", ""> {
+export function submit<I, O, R, S>(
+  payload: Schema<I, O> & Something<I>,
+  reply: Schema<R, S>,
+): Submit<I, R, O, S>;
+/** Is no operation: give schemas, or `unchecked<T>()`. */
+export function submit<_I, _R = unknown>(): Untested;
+export function submit(first?: Schema<unknown>, second?: Schema<unknown>): Operation<"submit", ""> {
   return operation("submit", ...payloadAndReply(first, second));
 }
 
@@ -347,7 +360,12 @@ export interface EventOptions<Output> {
  */
 export function event(): Event<void>;
 /** Declares an event with a payload. */
-export function event<I, O>(payload: Schema<I, O>, options?: EventOptions<O>): Event<I, O>;
+export function event<I, O>(
+  payload: Schema<I, O> & Something<I>,
+  options?: EventOptions<O>,
+): Event<I, O>;
+/** Is no operation: give a schema, or `unchecked<T>()`. */
+export function event<_T>(): Untested;
 export function event<O>(payload?: Schema<unknown>, options?: EventOptions<O>): Operation<"event", ""> {
   return { ...operation("event", payload), subject: options?.subject };
 }
@@ -371,15 +389,12 @@ export function event<O>(payload?: Schema<unknown>, options?: EventOptions<O>): 
  */
 export function survey<R, S>(reply: Schema<R, S>): Survey<void, R, void, S>;
 /** Declares a published request with a payload. */
-export function survey<I, O, R, S>(payload: Schema<I, O>, reply: Schema<R, S>): Survey<I, R, O, S>;
-export function survey(first: Schema<unknown>, second?: Schema<unknown>): Operation<"survey", ""> {
+export function survey<I, O, R, S>(
+  payload: Schema<I, O> & Something<I>,
+  reply: Schema<R, S>,
+): Survey<I, R, O, S>;
+/** Is no operation: give schemas, or `unchecked<T>()`. */
+export function survey<_I, _R = unknown>(): Untested;
+export function survey(first?: Schema<unknown>, second?: Schema<unknown>): Operation<"survey", ""> {
   return operation("survey", ...payloadAndReply(first, second));
-}
-
-/**
- * Whether the payload needs no validation: its schema is unchecked, or there is neither a schema nor a
- * payload.
- */
-export function fitsAsItIs(operation: Operation, payload: unknown): boolean {
-  return operation.unchecked === true || (payload === undefined && operation.payload === undefined);
 }

@@ -1,5 +1,6 @@
 import type { Actor } from "../language/actor.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
 import { requireDelay, requireDuration, requireInteger } from "../base/require.ts";
 import { type Log, writeLine } from "./failure_log.ts";
 import { type Random, systemRandom } from "../base/random.ts";
@@ -179,6 +180,42 @@ export interface SystemOptions {
   readonly random?: Random;
 }
 
+const systemNames: OptionNames<SystemOptions> = {
+  actors: true,
+  askTimeoutMs: true,
+  clock: true,
+  deduplicationWindowMs: true,
+  drainMs: true,
+  limits: true,
+  log: true,
+  name: true,
+  random: true,
+  remote: true,
+  replyRetentionMs: true,
+  scheduler: true,
+  store: true,
+  transport: true,
+};
+
+const limitNames: OptionNames<Limits> = {
+  actors: true,
+  answerBytes: true,
+  deadLetterBytes: true,
+  deadLetters: true,
+  events: true,
+  ids: true,
+  outbox: true,
+  outboxBytes: true,
+  replies: true,
+  replyBytes: true,
+};
+
+const schedulerNames: OptionNames<SchedulerOptions> = {
+  mailboxMs: true,
+  sliceMs: true,
+  throughput: true,
+};
+
 /** The options with all defaults applied. */
 export interface ResolvedOptions extends
   Required<
@@ -188,8 +225,14 @@ export interface ResolvedOptions extends
   readonly scheduler: Required<SchedulerOptions>;
 }
 
-/** Applies the defaults. Throws a `RangeError` that names the option that is out of its bounds. */
+/**
+ * Applies the defaults. Throws a `TypeError` that names an option that does not exist, and a `RangeError` that names the
+ * option that is out of its bounds.
+ */
 export function resolveOptions(options: SystemOptions): ResolvedOptions {
+  requireKnownOptions("System", options, systemNames);
+  requireKnownOptions("System", options.limits, limitNames, "limits");
+  requireKnownOptions("System", options.scheduler, schedulerNames, "scheduler");
   const {
     actors = 1_000_000,
     answerBytes = 16_777_216,

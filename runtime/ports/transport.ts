@@ -265,6 +265,12 @@ export interface TransportConnection {
    */
   send(batch: readonly Parcel[]): Promise<readonly (Refusal | undefined)[]>;
   /**
+   * Sends a parcel that may be lost, an ask or the reply to one, without an order among others and without waiting. Returns
+   * `false` if it did not: then `send` sends it, or says why it cannot. `failed` is called at most once, and later: with the
+   * refusal of the broker, or with `undefined` if nobody knows whether the broker has it. Absent if `send` is as fast.
+   */
+  sendNow?(parcel: Parcel, failed: (refusal: Refusal | undefined) => void): boolean;
+  /**
    * Reads a channel until it is disposed or the connection is drained. Declares in the broker what it reads, so that
    * messages wait for this service from then on; `ready` resolves when that is done for the first time. It rejects if it
    * will never be, for example because another service has the inbox. Throws after `drain` and `close`.

@@ -183,8 +183,9 @@ export class Border {
     const { clock } = options;
     const sendNow = (parcel: Parcel) => {
       const untilMs = clock.monotonicMs() + answerMs;
-      const over = () => clock.monotonicMs() >= untilMs;
-      void this.#memoryLanes.send(parcel, { over }).catch(report);
+      const options = { over: () => clock.monotonicMs() >= untilMs };
+      const lanes = this.#memoryLanes;
+      if (!lanes.sendNow(parcel, options, report)) void lanes.send(parcel, options).catch(report);
     };
     const store = this.#store;
     const intake = intakeOf({

@@ -60,19 +60,18 @@ export function intakeOf(intake: IntakeServices): Intake {
   const meanings = new Meanings({ service, registry, clock, askTimeoutMs });
   const runs = new TransientRuns(delivery);
   const asks = new RemoteAsks({
-    service,
     nextId: () => ids.text(ids.next()),
     accept: (to, operation, payload, route) => intake.accept(to, operation, payload, route),
     sendNow: (parcel) => intake.sendNow(parcel),
   });
   const stopping = new AbortController();
+  const freshId = () => ids.ulid();
   const receiverOf = (channel: Channel): Receiver => {
     const reading = {
-      read: (one: Delivery, tenure: Tenure): ReceivedMessage =>
-        receivedMessage(one, tenure, () => ids.ulid()),
+      read: (one: Delivery, tenure: Tenure): ReceivedMessage => receivedMessage(one, tenure, freshId),
       meaningOf: (message: ReceivedMessage): Meaning => meanings.of(message, channel),
     };
-    if (channel.kind === "process") return new ProcessReceiver({ ...reading, pending });
+    if (channel.kind === "process") return new ProcessReceiver(pending);
     const parts = { ...reading, clock, runs, asks, stopping: stopping.signal };
     if (store === undefined || durable === undefined) return new TransientIntake({ ...parts, delivery });
     const askRespondents = ({ route, payload }: Meaning & { readonly kind: "message" }) => {

@@ -8,7 +8,7 @@ import type { Operation } from "../language/protocol.ts";
 import { Publication, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { deadlineAt, namedOperation, nameOf, Route } from "../messages/envelope.ts";
 import { remoteAddress, type ReplyAddress } from "../messages/remote_address.ts";
-import type { Channel } from "../ports/transport.ts";
+import type { Channel, Delivery } from "../ports/transport.ts";
 import { failureOf, keptBody, keptBytesMax, payloadOf } from "./decode_body.ts";
 import type { Outcome } from "./pending_replies.ts";
 import type { Registry } from "./registry.ts";
@@ -83,7 +83,7 @@ export class Meanings {
     if (channel.kind === "inbox" && isCancel(message)) return cancelOf(message, channel);
     const { operation, correlationId } = message.delivery;
     const replies = channel.kind !== "inbox" || (operation === undefined && correlationId !== undefined);
-    return replies ? replyOf(message) : this.#request(message, channel.protocol);
+    return replies ? replyOf(message.delivery, message.id) : this.#request(message, channel.protocol);
   }
 
   #request(message: ReceivedMessage, protocol: string): Meaning {
@@ -201,7 +201,8 @@ function checked(operation: Operation, about: string, payload: unknown): unknown
   }
 }
 
-function replyOf({ delivery, id }: ReceivedMessage): Meaning {
+/** The reply that a delivery is; `id` names it if it is a failure that names no message. */
+export function replyOf(delivery: Delivery, id = delivery.id ?? ""): Meaning & { readonly kind: "reply" } {
   const name = (delivery.correlationId ?? "").slice(0, replyNameUnitsMax);
   const failure = failureOf(delivery, id);
   if (failure !== undefined) return { kind: "reply", name, outcome: { failure } };

@@ -92,6 +92,20 @@ export class MemoryLanes {
     });
   }
 
+  /**
+   * Sends a parcel that may be lost, unless others to the same destination wait. Returns `false` if it did not: then it
+   * is a matter of `send`. `failed` is called later if the broker will not have it.
+   */
+  sendNow(parcel: Parcel, options: ParcelOptions, failed: (error: PosthornError) => void): boolean {
+    const { connection } = this.#pump;
+    if (connection?.sendNow === undefined || this.#ended !== undefined) return false;
+    if (this.#lanes.size > 0 && this.#lanes.has(laneOf(parcel.to))) return false;
+    return connection.sendNow(parcel, (refusal) => {
+      if (refusal !== undefined) failed(errorOfRefusal(refusal, parcel));
+      else if (options.once !== true) this.send(parcel, options).catch(failed);
+    });
+  }
+
   /** The broker is back. */
   goOn(): void {
     for (const lane of this.#lanes.values()) lane.pump.goOn();

@@ -19,6 +19,7 @@ import { scopedSender } from "./wire.ts";
 
 /** It is with the broker, and in no store. */
 const accepted: Acceptance = { repeated: false, ticket: undefined, place: undefined };
+const acceptedNow = Promise.resolve(accepted);
 
 /** Sends from memory: asks and surveys, and everything if there is no store. */
 export class MemorySending {
@@ -31,7 +32,16 @@ export class MemorySending {
   }
 
   /** Sends a message. Resolves when the broker has it; rejects if it will not have it. */
-  async accept(to: ActorId, route: Route, payload: unknown): Promise<Acceptance> {
+  accept(to: ActorId, route: Route, payload: unknown): Promise<Acceptance> {
+    try {
+      const sending = this.#accept(to, route, payload);
+      return sending === undefined ? acceptedNow : sending.then(() => accepted);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #accept(to: ActorId, route: Route, payload: unknown): Promise<void> | undefined {
     const { extras, replyTo } = route;
     const own = to.protocol === RemoteProtocol.arrive.protocol;
     const operation = own
@@ -43,8 +53,7 @@ export class MemorySending {
       : this.#expect(askWaiter(asker, operation, to));
     const input = extras?.input;
     const sent = input === undefined ? payload : input.payload;
-    await this.#send({ to, route, mode: operation.mode, payload: sent, expected }, asker);
-    return accepted;
+    return this.#send({ to, route, mode: operation.mode, payload: sent, expected }, asker);
   }
 
   /** Publishes; the replies to a survey go to its waiter. */
@@ -69,7 +78,8 @@ export class MemorySending {
     return request;
   }
 
-  async #send(
+  /** Sends a message. Returns a promise if it waits for the broker. */
+  #send(
     { to, route, mode, payload, expected }: {
       readonly to: ActorId;
       readonly route: Route;
@@ -78,26 +88,32 @@ export class MemorySending {
       readonly expected: ExpectedReply | undefined;
     },
     asker: { readonly over: boolean } | undefined,
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     const { parts: { service, ids }, pending } = this.#remote;
     const { extras } = route;
+    const forgetting = (error: unknown): never => {
+      if (expected !== undefined) pending.forget(expected.name);
+      throw error;
+    };
     try {
       const id = ids.text(extras?.id ?? ids.next());
       const message = headOf(route, id, ids.name, ids);
       const sender = scopedSender(service, extras?.scope);
       const remote: RemoteMessage = { to, message, mode, sender, expected };
-      const parcel = parcelOf(remote, toText(payload));
+      const parcel = parcelOf(remote, toText(payload), asker && message.deadlineMs);
       const request = requestOf(remote, parcel.body);
       if (request?.sent !== undefined) {
         const { sent } = request;
         this.#remote.pending.sent(sent.name, { replyKey: message.replyTo!.key, to, sent, told: false });
       }
-      const expiresAtMs = asker === undefined ? parcel.expiresAtMs : message.deadlineMs ?? parcel.expiresAtMs;
       const sending = asker === undefined ? {} : { once: true, over: () => asker.over };
-      await this.#lanes.send(expiresAtMs === undefined ? parcel : { ...parcel, expiresAtMs }, sending);
+      const failed = (error: PosthornError) => {
+        if (expected !== undefined) pending.fail(expected.name, error);
+      };
+      if (asker !== undefined && this.#lanes.sendNow(parcel, sending, failed)) return;
+      return this.#lanes.send(parcel, sending).catch(forgetting);
     } catch (error) {
-      if (expected !== undefined) pending.forget(expected.name);
-      throw error;
+      return forgetting(error);
     }
   }
 

@@ -58,22 +58,24 @@ export function destinationOf(
   return { kind: "inbox", protocol: address.protocol, key: address.key };
 }
 
-/** The parcel of a message whose payload the store has as this text. */
-export function parcelOf(remote: RemoteMessage, text: string): Parcel {
+/** The parcel of a message whose payload the store has as this text. `expiresAtMs` is when nobody waits for its reply any more. */
+export function parcelOf(remote: RemoteMessage, text: string, expiresAtMs?: number): Parcel {
   const { to, message, expected } = remote;
   const refuses = to.protocol === Remote.refuse.protocol && message.operation === Remote.refuse.name;
   const { body, contentType } = refuses ? problemOf(fromText(text) as Failure) : bodyOfText(text);
   const reply = to.protocol === Remote.arrive.protocol ? readRemoteKey(to.key) : undefined;
   const isReply = reply !== undefined && !("event" in reply);
+  const headers = headersOf(remote);
+  if (isReply) headers[wireHeaders.reply] = "true";
   return {
     to: destinationOf(remote),
     id: message.id,
     body,
     contentType,
-    headers: { ...headersOf(remote), ...isReply && { [wireHeaders.reply]: "true" } },
+    headers,
     replyTo: expected?.channel,
     correlationId: isReply ? reply.correlationId : expected?.name,
-    expiresAtMs: isReply ? reply.untilMs : undefined,
+    expiresAtMs: isReply ? reply.untilMs : expiresAtMs,
   };
 }
 

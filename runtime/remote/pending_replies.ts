@@ -73,7 +73,7 @@ export class PendingReplies {
       const why = `${this.#waiters.size} of ${waitersMax} replies of other services are waited for`;
       throw new LimitExceededError("too-many-replies", `Cannot wait for a reply: ${why}`);
     }
-    const name = randomName(this.#random, this.#clock.now());
+    const name = this.#random.ulid(this.#clock.now()).slice(timeUnits); // 80 random bits: it lives no longer than this process
     this.#waiters.set(name, waiter);
     return name;
   }
@@ -93,6 +93,13 @@ export class PendingReplies {
   forget(name: string): void {
     this.#waiters.delete(name);
     this.#known.delete(name);
+  }
+
+  /** Tells whoever waits under that name that there will be no reply. */
+  fail(name: string, error: PosthornError): void {
+    const waiter = this.#waiters.get(name);
+    this.forget(name);
+    if (waiter?.over === false) waiter.fail(error);
   }
 
   /**

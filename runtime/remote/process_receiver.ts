@@ -1,24 +1,19 @@
 import type { Delivery, Receiver, Rejection, Tenure } from "../ports/transport.ts";
-import type { Meaning } from "./meaning.ts";
+import { replyOf } from "./meaning.ts";
 import type { PendingReplies } from "./pending_replies.ts";
-import type { ReceivedMessage } from "./received_message.ts";
+import { givenIdOf } from "./received_message.ts";
 
-/** What a process receiver needs. */
-export interface ProcessReceiverParts {
-  readonly pending: PendingReplies;
-  read(delivery: Delivery, tenure: Tenure): ReceivedMessage;
-  meaningOf(message: ReceivedMessage): Meaning;
-}
+const nothing: Promise<readonly Rejection[]> = Promise.resolve([]);
 
 /**
  * Gives replies to the asks and surveys of this process that wait for them. One for which nobody waits is dropped: its
  * asker's time was up, or its asker has answered.
  */
 export class ProcessReceiver implements Receiver {
-  readonly #parts: ProcessReceiverParts;
+  readonly #pending: PendingReplies;
 
-  constructor(parts: ProcessReceiverParts) {
-    this.#parts = parts;
+  constructor(pending: PendingReplies) {
+    this.#pending = pending;
   }
 
   begin(): Promise<undefined> {
@@ -26,12 +21,10 @@ export class ProcessReceiver implements Receiver {
   }
 
   take(batch: readonly Delivery[], tenure: Tenure): Promise<readonly Rejection[]> {
-    const { pending, read, meaningOf } = this.#parts;
     for (const delivery of batch) {
-      const message = read(delivery, tenure);
-      const meaning = meaningOf(message);
-      if (meaning.kind === "reply") pending.settle(meaning.name, meaning.outcome, message.givenId);
+      const { name, outcome } = replyOf(delivery);
+      this.#pending.settle(name, outcome, givenIdOf(delivery, tenure));
     }
-    return Promise.resolve([]);
+    return nothing;
   }
 }

@@ -27,7 +27,7 @@ export interface LaneSource {
 /** What a pump needs. */
 export interface PumpServices {
   /** The connection; absent until the transport is open. */
-  readonly connection: Pick<TransportConnection, "send" | "state"> | undefined;
+  readonly connection: Pick<TransportConnection, "send" | "sendNow" | "state"> | undefined;
   readonly timers: Timers;
   readonly random: Random;
   /** Reports a failure that no call can report. */

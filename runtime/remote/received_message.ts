@@ -54,18 +54,17 @@ const idUnitsMax = 255;
  */
 export function receivedMessage(
   delivery: Delivery,
-  { shard, epoch = "" }: Tenure,
+  tenure: Tenure,
   fresh: () => string,
 ): ReceivedMessage {
-  const { id, position, headers } = delivery;
+  const { id, headers } = delivery;
   const sender = shorten(headers[wireHeaders.sender] ?? "", senderUnitsMax);
-  const own = id === undefined || id === "" ? undefined : id;
-  const place = position === undefined ? undefined : `${shard}:${position}`;
+  const named = id || placeOf(delivery, tenure);
   const user = userHeaders(headers);
   return {
     delivery,
-    id: own === undefined ? place === undefined ? fresh() : validId(place) : validId(own),
-    givenId: own === undefined ? place && `at ${epoch} ${place}` : `id ${own}`,
+    id: named === undefined ? fresh() : validId(named),
+    givenId: givenIdOf(delivery, tenure),
     sender,
     service: decoded(sender.split("/")[0]),
     causationId: chainId(headers[wireHeaders.cause]),
@@ -75,6 +74,17 @@ export function receivedMessage(
     returnTo: returnAddress(delivery),
     fault: "code" in user ? user : undefined,
   };
+}
+
+/** The id of a delivery as its sender or the log gave it, and which of the two it was; absent if nobody did. */
+export function givenIdOf(delivery: Delivery, tenure: Tenure): string | undefined {
+  if (delivery.id) return `id ${delivery.id}`;
+  const place = placeOf(delivery, tenure);
+  return place && `at ${tenure.epoch ?? ""} ${place}`;
+}
+
+function placeOf({ position }: Delivery, { shard }: Tenure): string | undefined {
+  return position === undefined ? undefined : `${shard}:${position}`;
 }
 
 /** An id as this system takes it: that of a stranger may have any characters. */
@@ -95,15 +105,15 @@ function chainId(id: string | undefined): string | undefined {
 function userHeaders(
   headers: Delivery["headers"],
 ): { readonly headers: Readonly<Record<string, string>> | undefined } | Fault {
-  const list = headers[wireHeaders.encoded];
-  const encoded = list === undefined ? undefined : new Set(list.split(","));
-  const kept: [string, string][] = [];
+  let kept: [string, string][] | undefined;
+  let encoded: Set<string> | undefined;
   for (const name in headers) {
     const given = givenName(name); // those travel with all messages that the turn sends
     if (given === undefined) continue;
-    kept.push([given, encoded?.has(name) ? decoded(headers[name]) : headers[name]]);
+    encoded ??= new Set(headers[wireHeaders.encoded]?.split(","));
+    (kept ??= []).push([given, encoded.has(name) ? decoded(headers[name]) : headers[name]]);
   }
-  if (kept.length === 0) return none;
+  if (kept === undefined) return none;
   try {
     return { headers: givenHeaders(Object.fromEntries(kept)) };
   } catch (error) {

@@ -1,11 +1,10 @@
 import { NotFoundError } from "../base/errors.ts";
 import type { Actor } from "../language/actor.ts";
-import { type NamedProtocol, type Operation, operationsOf } from "../language/protocol.ts";
+import { didYouMean } from "../base/did_you_mean.ts";
+import { type Listed, listedIn } from "../language/listed.ts";
+import type { Operation } from "../language/protocol.ts";
 import { isUnchecked } from "../language/schema.ts";
 import type { Channel, InboxOperation } from "../ports/transport.ts";
-
-/** A protocol with all its operations, or one operation. */
-export type Listed = NamedProtocol<string> | Operation;
 
 /** What a registry is made from. */
 export interface RegistryParts {
@@ -116,7 +115,10 @@ export class Registry {
     if (operation.mode === "survey") requireChecked(operation, what); // others ask it here
     if (isBroadcast(operation)) return add(this.#exposed, operation, what);
     const actor = this.#actors.get(protocol);
-    if (actor === undefined) throw new TypeError(`${what}: this system hosts no actor of ${protocol}`);
+    if (actor === undefined) {
+      const near = didYouMean(protocol, [...this.#actors.keys()]);
+      throw new TypeError(`${what}: this system hosts no actor of ${protocol}${near}`);
+    }
     if (actor.operations[name] !== operation) {
       throw new TypeError(
         `${what}: the ${protocol} that this system hosts has another operation of that name`,
@@ -154,23 +156,6 @@ function requireChecked({ payload }: Operation, what: string): void {
 /** Whether an operation has many receivers. */
 function isBroadcast({ mode }: Operation): boolean {
   return mode === "event" || mode === "survey";
-}
-
-/** The operations that a list of a user names. Throws a `TypeError` if it has something else: a misspelt one is `undefined`. */
-function listedIn(list: string, given: readonly Listed[]): Operation[] {
-  if (!Array.isArray(given)) {
-    throw new TypeError(`Cannot use ${list}: it must be a list of protocols and operations`);
-  }
-  return given.flatMap((listed: Partial<Operation> | null | undefined, index) => {
-    const why = `its entry ${index} is neither a protocol nor an operation of one`;
-    if (typeof listed !== "object" || listed === null) throw new TypeError(`Cannot use ${list}: ${why}`);
-    if ("~protocol" in listed) return Object.values(operationsOf(listed as NamedProtocol<string>));
-    const { protocol, name, mode } = listed;
-    if ([protocol, name, mode].some((part) => typeof part !== "string")) {
-      throw new TypeError(`Cannot use ${list}: ${why}`);
-    }
-    return [listed as Operation];
-  });
 }
 
 function broadcasts(operations: Operations): Operation[] {

@@ -22,7 +22,8 @@ import type { Border } from "./border.ts";
 import { PendingReplies, type PendingRequest, type Waiter } from "./pending_replies.ts";
 import { didYouMean } from "../base/did_you_mean.ts";
 import type { StoreBorder } from "./store_border.ts";
-import { type Listed, Registry, requirePublishable, requireRemote } from "./registry.ts";
+import type { Listed } from "../language/listed.ts";
+import { Registry, requirePublishable, requireRemote } from "./registry.ts";
 
 /** What the part for other services needs of its system. */
 export interface RemoteParts {
@@ -255,7 +256,7 @@ export class Remote implements RemotePart {
 
   #whenOpen<Result>(act: (border: Border) => Promise<Result>, bytes?: number): Promise<Result> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const now = async () => await act(this.#border!);
-    return this.#border === undefined ? this.#startup.ask(now, bytes) : now();
+    if (this.#border !== undefined) return act(this.#border);
+    return this.#startup.ask(async () => await act(this.#border!), bytes);
   }
 }

@@ -41,13 +41,15 @@ export class TransientIntake implements Receiver {
 
   async take(batch: readonly Delivery[], tenure: Tenure): Promise<readonly Rejection[]> {
     const { clock, stopping, read, meaningOf, runs } = this.#parts;
-    const patience = new Patience(clock, tenure, stopping);
+    let patience: Patience | undefined;
     const rejections: Rejection[] = [];
     const ends: Promise<void>[] = [];
-    for (const [index, delivery] of batch.entries()) {
+    for (let index = 0; index < batch.length; index++) {
+      const delivery = batch[index];
       const message = read(delivery, tenure);
       const meaning = meaningOf(message);
       if (meaning.kind === "message") {
+        patience ??= new Patience(clock, tenure, stopping);
         await this.#room(meaning, patience);
         ends.push(runs.run(meaning));
       } else {
@@ -55,7 +57,7 @@ export class TransientIntake implements Receiver {
         if (reason !== undefined) rejections.push({ index, reason });
       }
     }
-    if (ends.length > 0) await patience.turns(Promise.all(ends));
+    await patience?.turns(Promise.all(ends));
     return rejections;
   }
 

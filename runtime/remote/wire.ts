@@ -87,6 +87,7 @@ export function givenName(name: string): string | undefined {
     const given = name.slice(movedPrefix.length);
     return moved.test(given) ? given : undefined;
   }
+  if (name.startsWith(ownPrefix)) return undefined;
   return plainName.test(name) && !described.test(name) ? name : undefined;
 }
 

@@ -31,6 +31,11 @@ export class SharedDeadline implements Deadline {
     this.clock = clock;
   }
 
+  /** Whether its time has begun. */
+  get begun(): boolean {
+    return this.dueMs !== Infinity;
+  }
+
   get atMs(): number {
     return this.dueMs === Infinity ? this.clock.now() + this.timeoutMs : this.dueMs;
   }
@@ -78,21 +83,32 @@ export class Deadlines {
     return shared;
   }
 
+  /** As `add`, but its time begins at once: for who reads the clock anyway. */
+  addNow(waiting: DeadlineWaiter, timeoutMs: number): SharedDeadline {
+    const deadline = new SharedDeadline(timeoutMs, this.clock);
+    deadline.add(waiting);
+    this.count(deadline, this.clock.now());
+    return deadline;
+  }
+
   /** The clock has been looked at: what began before counts from now on. */
   begin(): void {
     if (this.latest === undefined) return;
     const { nowMs } = this.scheduler;
-    for (const shared of this.open.values()) {
-      shared.dueMs = nowMs + shared.timeoutMs;
-      if (shared.first === undefined) continue;
-      shared.timer = this.timers.set(
-        shared.timeoutMs,
-        () => each(shared, (waiting) => waiting.expire()),
-        () => each(shared, (waiting) => waiting.stopped()),
-      );
-    }
+    for (const shared of this.open.values()) this.count(shared, nowMs);
     this.open.clear();
     this.latest = undefined;
+  }
+
+  /** The time of a deadline begins. */
+  private count(shared: SharedDeadline, nowMs: number): void {
+    shared.dueMs = nowMs + shared.timeoutMs;
+    if (shared.first === undefined) return;
+    shared.timer = this.timers.set(
+      shared.timeoutMs,
+      () => each(shared, (waiting) => waiting.expire()),
+      () => each(shared, (waiting) => waiting.stopped()),
+    );
   }
 
   /** Whether somebody's time does not count yet. */

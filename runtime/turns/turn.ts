@@ -12,6 +12,7 @@ import { givenAddress } from "../language/given_address.ts";
 import { Publication, Reply, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { type MessageSink, Outbox, type Outgoing } from "../messages/outbox.ts";
 import type { NamedProtocol, Operation } from "../language/protocol.ts";
+import { optionsIn, payloadIn } from "../language/sent_options.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
@@ -116,10 +117,11 @@ export class Turn {
     return this.refTo(name, key, this.findNamed(name, key));
   }
 
-  publish(event: Operation, payload?: unknown, options?: SendOptions): void {
+  publish(event: Operation, first?: unknown, second?: SendOptions): void {
     this.actor.services.delivery.requirePublishable(event);
+    const options = optionsIn(event, first, second);
     const topic = { protocol: Topic.publish.protocol, key: topicKey(event) };
-    this.send(topic, Topic.publish, new Publication(event, payload), options && { options });
+    this.send(topic, Topic.publish, new Publication(event, payloadIn(event, first)), options && { options });
   }
 
   subscribe(event: Operation, to: Address, options?: SubscribeOptions): void {
@@ -156,16 +158,16 @@ export class Turn {
     this.ensureExtras.ending = "erase";
   }
 
-  survey(operation: Operation, payload?: unknown, options?: SurveyOptions): AsyncIterableIterator<unknown> {
+  survey(operation: Operation, first?: unknown, second?: SurveyOptions): AsyncIterableIterator<unknown> {
     this.requireTransient("survey");
-    return this.actor.services.modes.survey(operation, payload, options, this);
+    return this.actor.services.modes.survey(operation, first, second, this);
   }
 
   /** Sends an ask now, after what this turn has sent to the same actor. For a {@linkcode TurnActorRef}. */
-  ask(operation: Operation, key: string, payload: unknown, options?: AskOptions): Promise<unknown> {
+  ask(operation: Operation, key: string, first: unknown, second?: AskOptions): Promise<unknown> {
     this.requireTransient("ask");
     const to = { protocol: operation.protocol, key };
-    return this.actor.services.modes.ask(to, operation, payload, options, this);
+    return this.actor.services.modes.ask(to, operation, first, second, this);
   }
 
   /** Keeps a message until the commit. */

@@ -2,6 +2,7 @@ import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from ".
 import { givenAddress } from "../language/given_address.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
 import type { Operation } from "../language/protocol.ts";
+import { optionsIn, payloadIn } from "../language/sent_options.ts";
 import { replyName } from "../messages/reply_name.ts";
 import type { Turn } from "./turn.ts";
 import type { CachedTarget, Handle, TurnServices } from "./turn_services.ts";
@@ -29,11 +30,14 @@ export class TurnActorRef implements Handle {
     this.target = found;
   }
 
-  tell(operation: Operation, payload?: unknown, options?: SendOptions): void {
-    this.turn.send(this.receiver, operation, payload, options && { options });
+  tell(operation: Operation, first?: unknown, second?: SendOptions): void {
+    const options = optionsIn(operation, first, second);
+    this.turn.send(this.receiver, operation, payloadIn(operation, first), options && { options });
   }
 
-  submit(operation: Operation, payload?: unknown, options?: SubmitOptions<unknown>): string {
+  submit(operation: Operation, first?: unknown, second?: SubmitOptions<unknown>): string {
+    const payload = payloadIn(operation, first);
+    const options = optionsIn(operation, first, second);
     const given = options?.id;
     const replyTo = options?.replyTo === undefined ? undefined : givenAddress(options.replyTo);
     const failTo = options?.failTo === undefined ? undefined : givenAddress(options.failTo);
@@ -44,8 +48,8 @@ export class TurnActorRef implements Handle {
       return id;
     }
     // A repeat of the same message is not sent again: its reply is that of the first.
-    const first = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
-    const reply = { protocol: Reply.open.protocol, key: first?.key ?? replyName(this.services.ids.ulid()) };
+    const before = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
+    const reply = { protocol: Reply.open.protocol, key: before?.key ?? replyName(this.services.ids.ulid()) };
     const route = this.turn.routeOf(operation, { // before the reply is opened, because an option may be invalid
       options,
       id,
@@ -53,13 +57,13 @@ export class TurnActorRef implements Handle {
       failTo: failTo ?? { ...reply, operation: Reply.refuse.name },
     });
     const { protocol, key } = to;
-    if (first === undefined) this.turn.send(reply, Reply.open, { protocol, key });
+    if (before === undefined) this.turn.send(reply, Reply.open, { protocol, key });
     this.turn.post(to, route, payload);
     return reply.key;
   }
 
-  ask(operation: Operation, payload?: unknown, options?: AskOptions): Promise<unknown> {
-    return this.turn.ask(operation, this.key, payload, options);
+  ask(operation: Operation, first?: unknown, second?: AskOptions): Promise<unknown> {
+    return this.turn.ask(operation, this.key, first, second);
   }
 
   at(operation: Operation): Address {

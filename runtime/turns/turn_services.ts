@@ -23,19 +23,22 @@ export interface TurnDelivery {
   callbackFailed(callback: Callback, error: unknown): void;
 }
 
-/** What a turn of a transient actor can wait for. The modes bring it: the runtime itself knows no mode. */
+/**
+ * What a turn of a transient actor can wait for. The modes bring it: the runtime itself knows no mode. `first` and
+ * `second` are the arguments behind the operation: the payload and the options, or the options alone if it has no payload.
+ */
 export interface TurnModes {
   ask(
     to: ActorId,
     operation: Operation,
-    payload: unknown,
-    options: AskOptions | undefined,
+    first: unknown,
+    second: AskOptions | undefined,
     turn: Turn,
   ): Promise<unknown>;
   survey(
     operation: Operation,
-    payload: unknown,
-    options: SurveyOptions | undefined,
+    first: unknown,
+    second: SurveyOptions | undefined,
     turn: Turn,
   ): AsyncIterableIterator<unknown>;
 }

@@ -39,6 +39,9 @@ interface ProcessParts {
   readonly ended: (how: "crashed" | "stopped") => void;
 }
 
+/** What of a process is no option of a system: `start` may spread the process into the options. */
+const hidden = ["broker", "alive", "stopping"];
+
 /** One process of a simulation. */
 export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
   readonly name: string;
@@ -60,6 +63,7 @@ export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
     this.broker = broker;
     this.#stops = stops;
     this.#ended = ended;
+    for (const name of hidden) Object.defineProperty(this, name, { enumerable: false });
   }
 
   get system(): System {

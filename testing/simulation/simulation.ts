@@ -15,7 +15,10 @@ export interface Simulated {
   stop(): Promise<unknown>;
 }
 
-/** The environment of one process in a simulation, from which `start` creates a system. */
+/**
+ * The environment of one process in a simulation, from which `start` creates a system. If it is spread into the options
+ * of a system, it gives the name, the clock, the randomness and the store.
+ */
 export interface SimulatedHost {
   /**
    * The name: a letter for its slot, and the number of processes started there, behind that of the service if it has one.

@@ -222,8 +222,8 @@ Deno.test("a respondent does not start if the survey is over", async () => {
     await promise;
     return 1;
   });
-  const first = watch(collect(world.system.survey(Carrier.any, undefined, { timeoutMs: 100 })));
-  const second = watch(collect(world.system.survey(Carrier.any, undefined, { timeoutMs: 100 })));
+  const first = watch(collect(world.system.survey(Carrier.any, { timeoutMs: 100 })));
+  const second = watch(collect(world.system.survey(Carrier.any, { timeoutMs: 100 })));
   await world.clock.advance(100);
   assert.deepEqual([first.value?.end, second.value?.end], ["deadline", "deadline"]);
   resolve();

@@ -246,7 +246,7 @@ Deno.test("an inspector is called for each event until it is disposed of", async
 Deno.test("a resent dead letter is removed from the list", async () => {
   await using world = new World([worker()]);
   const { system } = world;
-  await system.ref(Worker, "a").tell(Worker.fail, undefined, { id: "7" });
+  await system.ref(Worker, "a").tell(Worker.fail, { id: "7" });
   await world.clock.settle();
   const [letter] = system.deadLetters.list();
   assert.deepEqual([letter.id, letter.reason, letter.atMs], ["7", "failed", world.clock.now()]);

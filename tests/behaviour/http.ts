@@ -1,13 +1,13 @@
 import { ingress } from "@posthorn/posthorn/http";
 import type { Scenario } from "./scenario.ts";
-import { Nobody, One, type World } from "./world.ts";
+import { One, type World } from "./world.ts";
 
 /**
  * Sends a request to a world over HTTP, and records the response; returns the location of the reply if there
  * is one.
  */
 function client(world: World) {
-  const expose = [One.note, One.job, One.half, Nobody.job, Nobody.note];
+  const expose = [One.note, One.job, One.half];
   const { fetch } = ingress(world.system, { expose, onError: () => {} });
   return async (
     what: string,
@@ -63,15 +63,6 @@ export const http: readonly Scenario[] = [
         await world.settle();
       }
       await say("another payload", "POST", "/actors/one/a/job", "note 3", key);
-    },
-  },
-  {
-    name: "over HTTP actors that are not hosted are named as the caller named them",
-    async run(world) {
-      const say = client(world);
-      await say("tell", "POST", "/actors/nobody/x/note", "1");
-      await say("submit", "POST", "/actors/nobody/x/job", "1");
-      await say("submit by name", "POST", "/actors/nobody/x/job", "1", { "idempotency-key": "k" });
     },
   },
 ];

@@ -122,7 +122,7 @@ export class Clients {
     let before = 0;
     const outcome = await this.call((system) => {
       before = history.written(actor);
-      return system.ref(kind, key).ask(kind.read, undefined, { timeoutMs: 4_000 });
+      return system.ref(kind, key).ask(kind.read, { timeoutMs: 4_000 });
     });
     if (!("value" in outcome)) return;
     const after = history.written(actor);

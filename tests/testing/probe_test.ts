@@ -63,6 +63,6 @@ Deno.test("a probe shows of a reply which request it answers", async () => {
   const ledger = probe(Ledger);
   await using system = new System({ actors: [bank.actor, ledger.actor], clock: new VirtualClock() });
   const replyTo = system.ref(Ledger, "main").at(Ledger.record);
-  const ticket = await system.ref(Bank, "a").submit(Bank.charge, undefined, { replyTo });
+  const ticket = await system.ref(Bank, "a").submit(Bank.charge, { replyTo });
   assert.equal((await ledger.next()).causationId, ticket.id);
 });

@@ -78,7 +78,7 @@ Deno.test("a turn gives the state after it, from the state before it or the init
 });
 
 Deno.test("a turn gives what an asker gets", async () => {
-  assert.equal((await turn(order, Order.date, undefined, { now: 0 })).reply, "1970-01-01T00:00:00.000Z");
+  assert.equal((await turn(order, Order.date, { now: 0 })).reply, "1970-01-01T00:00:00.000Z");
   assert.deepEqual((await turn(order, Order.settle, 5)).reply, { cents: 5 });
   assert.equal((await turn(order, Order.quote, true, { state: { cents: 5 } })).reply, 5);
   const { reply, error } = await turn(order, Order.quote, false);
@@ -86,7 +86,7 @@ Deno.test("a turn gives what an asker gets", async () => {
 });
 
 Deno.test("a turn gives all that was sent, published and scheduled, in order", async () => {
-  const { sent, published, scheduled, ending } = await turn(order, Order.all, undefined, { key: "ada" });
+  const { sent, published, scheduled, ending } = await turn(order, Order.all, { key: "ada" });
   const self = { protocol: "order", key: "ada" };
   const bank = { protocol: "bank", key: "main", operation: "charge" };
   const addresses = { replyTo: { ...self, operation: "paid" }, failTo: { ...self, operation: "refused" } };
@@ -106,7 +106,7 @@ Deno.test("a turn gives all that was sent, published and scheduled, in order", a
 });
 
 Deno.test("a turn runs in the circumstances that it is given", async () => {
-  const { reply } = await turn(order, Order.who, undefined, {
+  const { reply } = await turn(order, Order.who, {
     key: "ada",
     id: "7",
     causationId: "6",
@@ -137,7 +137,7 @@ Deno.test("a turn that fails has an error and nothing else", async () => {
 
 Deno.test("a payload or a reply that does not fit is the turn's error", async () => {
   for (
-    const result of [await turn(order, Order.add, 5 as never), await turn(order, Order.misfit, undefined)]
+    const result of [await turn(order, Order.add, 5 as never), await turn(order, Order.misfit)]
   ) {
     assert.ok(result.error instanceof InvalidPayloadError);
   }
@@ -158,7 +158,7 @@ Deno.test("the test answers the asks of a transient actor, and only a system can
     },
   });
   const asked: unknown[] = [];
-  const answered = await turn(teller, Teller.limit, undefined, {
+  const answered = await turn(teller, Teller.limit, {
     ask: (to, payload) => {
       asked.push(to, payload);
       return 21;
@@ -166,7 +166,7 @@ Deno.test("the test answers the asks of a transient actor, and only a system can
   });
   assert.equal(answered.reply, 42);
   assert.deepEqual(asked, [{ protocol: "bank", key: "main", operation: "limit" }, undefined]);
-  const alone = await turn(teller, Teller.limit, undefined);
+  const alone = await turn(teller, Teller.limit);
   assert.equal((alone.error as Error).message, "Cannot ask bank/main: give the turn an ask option");
   const surveyed = await turn(teller, Teller.quotes, undefined);
   assert.match((surveyed.error as DeadLetterError).message, /^Cannot survey order quote in a lone turn/);

@@ -5,12 +5,13 @@ import assert from "node:assert/strict";
 const config = new URL("../../deno.json", import.meta.url).pathname;
 
 const head = `
-import { actor, ask, type Context, event, protocol, type Ref, submit, type System, tell } from "@posthorn/posthorn";
+import { actor, ask, type Context, event, protocol, type Ref, submit, survey, System, tell, unchecked } from "@posthorn/posthorn";
 import * as z from "zod";
 
 const Line = z.object({ sku: z.string(), cents: z.number() });
 export const Order = protocol("order", { add: tell(Line), count: ask(z.number()), settle: submit(z.object({ cents: z.number() })) });
 export const Other = protocol("other", { add: tell(Line), note: tell(z.string()), done: event(Line) });
+export const Carrier = protocol("carrier", { quote: survey(z.object({ grams: z.number() }), z.number()) });
 `;
 
 /** Each on its own line, with the text that its error must contain. */
@@ -29,10 +30,10 @@ const misuses: readonly (readonly [line: string, words: RegExp])[] = [
   ],
   [
     `export const d = (ada: Ref<"order">) => ada.ask(Order.count, 5);`,
-    /Argument of type 'number' is not assignable to parameter of type 'void'/,
+    /Type '5' has no properties in common with type 'AskOptions'/,
   ],
   [
-    `export const e = (ada: Ref<"order">, other: Ref<"other">) => ada.submit(Order.settle, undefined, { replyTo: other.at(Other.note) });`,
+    `export const e = (ada: Ref<"order">, other: Ref<"other">) => ada.submit(Order.settle, { replyTo: other.at(Other.note) });`,
     /Type 'Address<string, void>' is not assignable to type 'Address<\{ cents: number; \}, unknown>'/,
   ],
   [
@@ -45,7 +46,7 @@ const misuses: readonly (readonly [line: string, words: RegExp])[] = [
   ],
   [
     `export const h = (ctx: Context<"order", null>) => ctx.ref(Order, "ada").ask(Order.count);`,
-    /Property 'ask' does not exist on type 'TurnRef<"order">'/,
+    /Type 'Refused<"an actor that is stored cannot ask in its turn: submit with replyTo, or make it transient: true">' has no call signatures/,
   ],
   [
     `export const i = (system: System, ada: Ref<"order">) => system.subscribe(Other.done, ada);`,
@@ -62,6 +63,42 @@ const misuses: readonly (readonly [line: string, words: RegExp])[] = [
   [
     `export const l = (ctx: Context<"order", null>) => ctx.ref(Other);`,
     /is not assignable to parameter of type 'Ref<string> \| TurnRef<string>'/,
+  ],
+  [
+    `export const m = (ada: Ref<"order">) => ada.ask(Order.count, undefined, { timeoutMs: 5 });`,
+    /Expected 1-2 arguments, but got 3/,
+  ],
+  [
+    `export const n = (ada: Ref<"order">) => ada.ask(Order.count, { sku: "tea" });`,
+    /'sku' does not exist in type 'AskOptions'/,
+  ],
+  [
+    `export const o = (ctx: Context<"order", null>) => ctx.survey(Carrier.quote, { grams: 1 });`,
+    /Type 'Refused<"an actor that is stored cannot survey in its turn: make it transient: true">' has no call signatures/,
+  ],
+  [
+    `export const p = protocol("p", { add: tell<{ cents: number }>() });`,
+    /Type 'Refused<"a type checks nothing at run time: give a schema, or unchecked<T>\(\)">' is missing/,
+  ],
+  [
+    `export const q = protocol("q", { add: ask<string, number>() });`,
+    /Type 'Refused<"a type checks nothing at run time: give a schema, or unchecked<T>\(\)">' is missing/,
+  ],
+  [
+    `export const r = protocol("r", { add: tell(z.void()) });`,
+    /Wrong<"an operation without a payload takes no schema for it">/,
+  ],
+  [
+    `export const s = protocol("s", { add: ask(unchecked<void>(), z.number()) });`,
+    /Wrong<"an operation without a payload takes no schema for it">/,
+  ],
+  [
+    `export const t = actor(Carrier, { state: () => ({ seen: [], n: 1 }), on: { quote: (ctx, { grams }) => ctx.state.n + grams } });`,
+    /Wrong<"the type of seen is not known here: write state: \(\): State => \(…\)">/,
+  ],
+  [
+    `export const u = new System({ actors: [], stor: undefined });`,
+    /'stor' does not exist in type 'SystemOptions'/,
   ],
 ];
 

@@ -15,12 +15,13 @@ import {
   type Ref,
   submit,
   survey,
-  type System,
+  System,
   type Tell,
   tell,
   type TransientContext,
   unchecked,
 } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
 import * as z from "zod";
 
 interface Line {
@@ -167,8 +168,20 @@ const sending: Cases = {
     return ada.ask(Order.count, 5);
   },
   "options in the place of the payload": (ada: Order) => {
-    // @ts-expect-error: options come after the payload, and there is none
-    return ada.ask(Order.count, { timeoutMs: 5 });
+    // @ts-expect-error: no line
+    return ada.tell(Order.add, { timeoutMs: 5 });
+  },
+  "undefined in the place of options": (ada: Order) => {
+    // @ts-expect-error: count takes nothing, so options come first
+    return ada.ask(Order.count, undefined, { timeoutMs: 5 });
+  },
+  "an object as payload where there is none": (ada: Order) => {
+    // @ts-expect-error: clear takes nothing
+    return ada.tell(Order.clear, { sku: "tea" });
+  },
+  "a payload in front of options where there is none": (ada: Order) => {
+    // @ts-expect-error: clear takes nothing
+    return ada.tell(Order.clear, { sku: "tea" }, { timeoutMs: 5 });
   },
   "use an answer as something else": async (ada: Order) => {
     // @ts-expect-error: a count is a number
@@ -197,23 +210,23 @@ const sending: Cases = {
   },
   "options of a survey on an ask": (ada: Order) => {
     // @ts-expect-error: one actor answers an ask
-    return ada.ask(Order.count, undefined, { max: 3 });
+    return ada.ask(Order.count, { max: 3 });
   },
   "options of an ask on a tell": (ada: Order) => {
     // @ts-expect-error: a tell waits for nothing
-    return ada.tell(Order.clear, undefined, { signal: AbortSignal.abort() });
+    return ada.tell(Order.clear, { signal: AbortSignal.abort() });
   },
   "options of an ingress on a tell": (ada: Order) => {
     // @ts-expect-error: a program speaks for itself
-    return ada.tell(Order.clear, undefined, { caller: "bob" });
+    return ada.tell(Order.clear, { caller: "bob" });
   },
   "options of a submit on an ask": (ada: Order, books: Ledger) => {
     // @ts-expect-error: the reply of an ask comes back
-    return ada.ask(Order.count, undefined, { replyTo: books.at(Ledger.note) });
+    return ada.ask(Order.count, { replyTo: books.at(Ledger.note) });
   },
   "an option that does not exist": (ada: Order) => {
     // @ts-expect-error: it is timeoutMs
-    return ada.ask(Order.count, undefined, { timeout: 5 });
+    return ada.ask(Order.count, { timeout: 5 });
   },
 };
 
@@ -602,12 +615,97 @@ const turns: Cases = {
   },
   "ask with options of a survey in a transient turn": (ctx: TransientContext<"order", null>) => {
     // @ts-expect-error: one actor answers an ask
-    return ctx.self.ask(Order.count, undefined, { max: 3 });
+    return ctx.self.ask(Order.count, { max: 3 });
+  },
+};
+
+const words: Cases = {
+  // @ts-expect-error: a schema, or unchecked
+  "a type for a schema": () => protocol("x", { add: tell<{ cents: number }>() }),
+  // @ts-expect-error: schemas, or unchecked
+  "two types for the schemas of an ask": () => protocol("x", { add: ask<string, number>() }),
+  // @ts-expect-error: schemas, or unchecked
+  "a type for the schema of a submit": () => protocol("x", { add: submit<string>() }),
+  // @ts-expect-error: a schema, or unchecked
+  "a type for the schema of an event": () => protocol("x", { add: event<string>() }),
+  // @ts-expect-error: schemas, or unchecked
+  "types for the schemas of a survey": () => protocol("x", { add: survey<string, number>() }),
+  // @ts-expect-error: tell()
+  "a schema of nothing": () => protocol("x", { add: tell(z.void()) }),
+  // @ts-expect-error: tell()
+  "unchecked nothing": () => protocol("x", { add: tell(unchecked<void>()) }),
+  // @ts-expect-error: ask(z.number())
+  "an ask with a schema of nothing": () => protocol("x", { add: ask(unchecked<void>(), z.number()) }),
+  // @ts-expect-error: submit(z.number())
+  "a submit with a schema of nothing": () => protocol("x", { add: submit(z.void(), z.number()) }),
+  // @ts-expect-error: event()
+  "an event with a schema of nothing": () => protocol("x", { add: event(z.void()) }),
+  // @ts-expect-error: survey(z.number())
+  "a survey with a schema of nothing": () => protocol("x", { add: survey(z.void(), z.number()) }),
+  // @ts-expect-error: nothing or undefined is nothing
+  "a schema of nothing or undefined": () => protocol("x", { add: tell(unchecked<void | undefined>()) }),
+  "an empty list without a type": () =>
+    actor(Carrier, {
+      // @ts-expect-error: state: (): State => …
+      state: () => ({ seen: [], n: 1 }),
+      on: { quote: (ctx, { grams }) => ({ cents: ctx.state.n + grams }) },
+    }),
+  "a null without a type": () =>
+    // @ts-expect-error: state: (): State => …
+    actor(Carrier, { state: () => ({ last: null }), on: { quote: () => undefined } }),
+  "undefined without a type": () =>
+    // @ts-expect-error: state: (): State => …
+    actor(Carrier, { state: () => ({ last: undefined }), on: { quote: () => undefined } }),
+  "a list as the state, without a type": () =>
+    // @ts-expect-error: state: (): State => …
+    actor(Carrier, { state: () => [], on: { quote: () => undefined } }),
+  "a misspelt option of a system": () =>
+    // @ts-expect-error: drainMs
+    new System({ actors: [], drainMS: 5 }),
+  "an operation in the place of an actor": () =>
+    // @ts-expect-error: an actor
+    new System({ actors: [Order.add] }),
+  "a misspelt option of an ingress": (system: System) =>
+    // @ts-expect-error: metrics
+    ingress(system, { expose: [], metric: true }),
+  "an ingress that exposes a name": (system: System) =>
+    // @ts-expect-error: expose lists operations
+    ingress(system, { expose: ["order"] }),
+  "an ingress that exposes an actor": (system: System) =>
+    // @ts-expect-error: expose lists operations
+    ingress(system, { expose: [actor(Carrier, { state: () => null, on: { quote: () => undefined } })] }),
+  "accept of a tell": (system: System) =>
+    // @ts-expect-error: only events
+    ingress(system, { expose: [], accept: [Order.add] }),
+  "a schedule with options behind its payload": (ctx: Context<"order", null>) => {
+    // @ts-expect-error: an address has a payload and nothing else
+    ctx.schedule("clear", { afterMs: 5 }, ctx.self.at(Order.clear), { id: "1" });
+  },
+  "a schedule with options behind the payload that it has": (ctx: Context<"ledger", null>) => {
+    // @ts-expect-error: an address has a payload and nothing else
+    ctx.schedule("note", { afterMs: 5 }, ctx.self.at(Ledger.note), "x", { id: "1" });
+  },
+  "publish a payload in front of options where there is none": (system: System) => {
+    // @ts-expect-error: closed takes nothing
+    return system.publish(Order.closed, undefined, { id: "1" });
+  },
+  "publish in a turn with a payload where there is none": (ctx: Context<"order", null>) => {
+    // @ts-expect-error: closed takes nothing
+    ctx.publish(Order.closed, undefined, { id: "1" });
+  },
+  "tell in a turn with a payload where there is none": (ctx: Context<"order", null>) => {
+    // @ts-expect-error: clear takes nothing
+    ctx.self.tell(Order.clear, undefined, { id: "1" });
+  },
+  "a transient helper in a stored turn": (ctx: Context<"order", null>) => {
+    const helper = (_ctx: TransientContext<"order", null>) => {};
+    // @ts-expect-error: it would ask
+    helper(ctx);
   },
 };
 
 Deno.test("misuse does not compile: see the cases of this file", () => {
-  const groups = [sending, addresses, many, handlers, state, turns];
+  const groups = [sending, addresses, many, handlers, state, turns, words];
   const cases = groups.flatMap((group) => Object.values(group));
   assert.ok(cases.every((misuse) => typeof misuse === "function"));
 });

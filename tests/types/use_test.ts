@@ -6,6 +6,7 @@ import {
   type Address,
   type Ask,
   ask,
+  type AskOptions,
   type Context,
   type Event,
   event,
@@ -14,6 +15,7 @@ import {
   type Protocol,
   protocol,
   type Ref,
+  type Schema,
   type SendOptions,
   type Submit,
   submit,
@@ -24,6 +26,7 @@ import {
   tell,
   type Ticket,
   type TransientContext,
+  type TurnRef,
   unchecked,
 } from "@posthorn/posthorn";
 import type { Arguments, Handlers } from "@posthorn/posthorn/protocol";
@@ -68,6 +71,74 @@ const Ledger = protocol("ledger", {
 });
 const Poll = protocol("poll", { vote: survey(z.string(), z.number()), count: survey(z.number()) });
 type Books = Ref<"ledger">;
+
+const generic: Cases = {
+  "a function that makes a protocol of a schema": <T>(schema: Schema<T>) => {
+    const Things = protocol("things", {
+      put: tell(schema),
+      swap: ask(schema, schema),
+      file: submit(schema, schema),
+      put2: event(schema),
+      guess: survey(schema, schema),
+    });
+    return (things: Ref<"things">, put: Tell<string, string, "things">) => {
+      void things.ask(Things.swap, ...([] as unknown as Arguments<T, AskOptions>));
+      return things.tell(put, "x");
+    };
+  },
+  "a function that makes a protocol of a schema of objects": <T extends object>(schema: Schema<T>) =>
+    protocol("things", { put: tell(schema), get: ask(schema, schema) }),
+  "functions that make a protocol of a schema of some kind": () => {
+    const texts = <T extends string>(schema: Schema<T>) => protocol("things", { put: tell(schema) });
+    const lists = <T extends unknown[]>(schema: Schema<T>) => protocol("things", { put: tell(schema) });
+    const optional = <T>(schema: Schema<T | undefined>) => protocol("things", { put: tell(schema) });
+    const wrapped = <T>(schema: Schema<{ value: T }>) => protocol("things", { put: tell(schema) });
+    const parsed = <T extends z.ZodObject>(schema: T) => protocol("things", { put: tell(schema) });
+    return [texts, lists, optional, wrapped, parsed];
+  },
+  "a function that makes an actor of a state": <State extends { n: number }>(state: () => State) =>
+    actor(Poll, { state, on: { vote: (ctx) => ctx.state.n, count: (ctx) => ctx.state.n } }),
+  "functions that make an actor of a state of some kind": () => {
+    const on = { vote: () => 1, count: () => 1 };
+    const objects = <State extends object>(state: () => State) => actor(Poll, { state, on });
+    const lists = <State extends unknown[]>(state: () => State) => actor(Poll, { state, on });
+    const texts = <Item>(items: Item[]) => actor(Poll, { state: () => ({ items }), on });
+    const bare = <Item>(items: Item[]) => actor(Poll, { state: () => items, on });
+    const pair = <A, B extends A[]>(a: A, b: B) =>
+      actor(Poll, { state: () => ({ a, b, list: [a], none: 5 }), on });
+    const maybe = <State>(state: State | null) => actor(Poll, { state: () => ({ state }), on });
+    return [objects, lists, texts, bare, pair, maybe];
+  },
+  "a function that makes an actor of any state": <State>(state: () => State) =>
+    actor(Poll, { state, on: { vote: () => 1, count: () => 1 } }),
+  "a function that uses the context of actors of both kinds": (
+    stored: Context<"shop", Cart>,
+    transient: TransientContext<"shop", Cart>,
+  ) => {
+    const open = (ctx: Context<"shop", Cart>) => ctx.self.tell(Shop.open, { timeoutMs: 5 });
+    open(stored);
+    open(transient);
+    const ref: TurnRef<"shop"> = transient.self;
+    ref.tell(Shop.open);
+    return transient.self.ask(Shop.items, { timeoutMs: 5 });
+  },
+};
+
+const states: Cases = {
+  "states whose lists have a type": () => {
+    const on = { vote: () => 1, count: () => 1 };
+    actor(Poll, { state: () => null, on });
+    actor(Poll, { state: () => ({}), on });
+    actor(Poll, { state: () => 0, on });
+    actor(Poll, { state: (): { seen: string[]; last: string | null } => ({ seen: [], last: null }), on });
+    actor(Poll, { state: (): string[] => [], on });
+    actor(Poll, { state: (): [] => [], on });
+    actor(Poll, { state: (): { none: [] } => ({ none: [] }), on });
+    actor(Poll, { state: () => ({ seen: ["a"], map: new Map<string, never[]>() }), on });
+    actor(Poll, { state: (): unknown => ({ seen: [] }), on });
+    return actor(Poll, { state: () => ({ deep: { seen: [] as string[] } }), on });
+  },
+};
 
 const frozen: Cases = {
   "a piece of the frozen state as a reply": () =>
@@ -131,10 +202,15 @@ const frozen: Cases = {
 const payloads: Cases = {
   "no payload": (shop: Ref<"shop">, ctx: Context<"shop", null>, system: System) => {
     void shop.tell(Shop.open);
-    void shop.tell(Shop.open, undefined, { id: "1" });
-    void shop.submit(Shop.close, undefined, { timeoutMs: 5 });
+    void shop.tell(Shop.open, { id: "1" });
+    void shop.ask(Shop.items, { timeoutMs: 5, signal: AbortSignal.timeout(5) });
+    void system.publish(Shop.closed, { id: "1" });
+    ctx.self.tell(Shop.open, { headers: { a: "b" } });
+    ctx.self.submit(Shop.close, { id: "1" });
+    ctx.publish(Shop.closed, { timeoutMs: 5 });
+    void shop.submit(Shop.close, { timeoutMs: 5 });
     void system.publish(Shop.closed);
-    void system.survey(Poll.count, undefined, { max: 3 });
+    void system.survey(Poll.count, { max: 3 });
     ctx.self.tell(Shop.open);
     ctx.publish(Shop.closed);
     ctx.schedule("open", { afterMs: 5 }, ctx.self.at(Shop.open));
@@ -398,7 +474,7 @@ const declarations: Cases = {
       on: {
         async vote(ctx) {
           same<typeof ctx, TransientContext<"poll", { n: number }>>();
-          const items = await ctx.ref(Shop, "tea").ask(Shop.items, undefined, { timeoutMs: 5 });
+          const items = await ctx.ref(Shop, "tea").ask(Shop.items, { timeoutMs: 5 });
           for await (const count of ctx.survey(Poll.count)) ctx.state = { n: ctx.state.n + count };
           return items.length + ctx.state.n;
         },
@@ -428,6 +504,8 @@ const declarations: Cases = {
 };
 
 Deno.test("all modes, schemas and helpers compile: see the cases of this file", () => {
-  const cases = [frozen, payloads, unions, transforms, declarations].flatMap((group) => Object.values(group));
+  const cases = [generic, states, frozen, payloads, unions, transforms, declarations].flatMap((group) =>
+    Object.values(group)
+  );
   assert.ok(cases.every((use) => typeof use === "function"));
 });

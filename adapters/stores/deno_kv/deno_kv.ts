@@ -1,4 +1,5 @@
 import { messageOf } from "../../../runtime/base/errors.ts";
+import { type OptionNames, requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import { storeEngine } from "../../../runtime/durable/engine.ts";
 import { type Random, systemRandom } from "../../../runtime/base/random.ts";
 import type {
@@ -65,6 +66,13 @@ export interface DenoKvOptions {
   readonly random?: Random;
 }
 
+const optionNames: OptionNames<DenoKvOptions> = {
+  checksMax: true,
+  prefix: true,
+  random: true,
+  remote: true,
+};
+
 /**
  * Creates a store in Deno KV: on Deno Deploy the database assigned to the app; elsewhere a file, or a
  * database at a KV Connect URL. It needs `--unstable-kv`, or `"unstable": ["kv"]` in `deno.json`, except on
@@ -108,6 +116,7 @@ export interface DenoKvOptions {
  * @throws {RangeError} if `prefix` or `checksMax` is out of its bounds
  */
 export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}): Store {
+  requireKnownOptions("denoKv", options, optionNames);
   const { prefix = "posthorn", random = systemRandom() } = options;
   if (!/^[!-~]{1,32}$/.test(prefix)) {
     throw new RangeError(

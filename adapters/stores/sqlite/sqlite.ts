@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../../../runtime/base/clock.ts";
+import { requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { endOf } from "../../../runtime/base/key_order.ts";
 import { storeEngine } from "../../../runtime/durable/engine.ts";
@@ -34,27 +35,10 @@ import {
 import { SqliteExpiry } from "./expiry.ts";
 import { isLocked, whileLocked } from "./lock.ts";
 import { fileOf } from "./path.ts";
+import { optionNames, type SqliteOptions } from "./options.ts";
 import { SqlitePresence } from "./presence.ts";
 
-/** Options of {@linkcode sqlite}. */
-export interface SqliteOptions {
-  /**
-   * When a commit is durable. `full`: after the disk has flushed it, so it survives a loss of power.
-   * `normal`: after the operating system has it, which is several times as fast; it survives any end of the
-   * process, but a loss of power may lose the last commits. Earlier commits then remain, complete and in
-   * order.
-   *
-   * @default {"full"}
-   */
-  readonly synchronous?: "full" | "normal";
-  /**
-   * The maximum size of the file in bytes; the log takes additional space. A commit that would exceed it
-   * rejects with `store-full` and applies nothing. Removals make room again.
-   *
-   * @default {Infinity}
-   */
-  readonly bytesMax?: number;
-}
+export type { SqliteOptions } from "./options.ts";
 
 const limits: StoreLimits = {
   keyBytes: Infinity,
@@ -108,6 +92,7 @@ const limits: StoreLimits = {
  * `bytesMax` is not above 0
  */
 export function sqlite(path: string, options: SqliteOptions = {}): Store {
+  requireKnownOptions("sqlite", options, optionNames);
   const { synchronous = "full", bytesMax = Infinity } = options;
   if (!(bytesMax > 0)) {
     throw new RangeError(`Cannot use bytesMax of ${path}: it must be above 0: current value is ${bytesMax}`);

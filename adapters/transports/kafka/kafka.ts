@@ -1,5 +1,6 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
-import { type NamedProtocol, type Operation, operationsOf } from "../../../runtime/language/protocol.ts";
+import { listedIn } from "../../../runtime/language/listed.ts";
+import type { NamedProtocol, Operation } from "../../../runtime/language/protocol.ts";
 import type { Transport, TransportServices } from "../../../runtime/ports/transport.ts";
 import { transportEngine } from "../../../runtime/remote/engine.ts";
 import { KafkaConnection } from "./connection.ts";
@@ -48,8 +49,7 @@ export function kafka(options: KafkaOptions): KafkaTransport {
   const settings = settingsOf(options);
   const connections = new Set<KafkaConnection>();
   const expose = [...options.expose ?? []];
-  const operations = expose.flatMap((one) => "~protocol" in one ? Object.values(operationsOf(one)) : [one]);
-  for (const { mode, protocol, name } of operations) {
+  for (const { mode, protocol, name } of listedIn("expose", expose)) {
     if (mode === "event" || mode === "survey") eventTopic("", protocol, name); // throws if the name is taken
   }
   return {

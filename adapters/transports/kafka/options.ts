@@ -1,3 +1,4 @@
+import { type OptionNames, requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import { requireWithin } from "../../../runtime/base/require.ts";
 import type { NamedProtocol, Operation } from "../../../runtime/language/protocol.ts";
 
@@ -62,6 +63,33 @@ export interface KafkaOptions {
   readonly rebalanceTimeoutMs?: number;
 }
 
+const optionNames: OptionNames<KafkaOptions> = {
+  brokers: true,
+  expose: true,
+  messageBytes: true,
+  namespace: true,
+  partitions: true,
+  rebalanceTimeoutMs: true,
+  replicas: true,
+  sasl: true,
+  sessionTimeoutMs: true,
+  ssl: true,
+};
+
+const tlsNames: OptionNames<KafkaTls> = {
+  ca: true,
+  cert: true,
+  key: true,
+  passphrase: true,
+  servername: true,
+};
+
+const saslNames: OptionNames<KafkaSasl> = {
+  mechanism: true,
+  password: true,
+  username: true,
+};
+
 /** The options with what was left out. */
 export interface KafkaSettings {
   readonly brokers: readonly string[];
@@ -79,6 +107,7 @@ export interface KafkaSettings {
 
 /** Checks the options and adds what was left out. No message contains the user or the password. */
 export function settingsOf(options: KafkaOptions): KafkaSettings {
+  requireKnownOptions("kafka", options, optionNames);
   const { brokers, ssl = false, sasl, namespace } = options;
   if (!Array.isArray(brokers) || brokers.length < 1 || brokers.length > 100) {
     throw new TypeError("Cannot use Kafka: `brokers` must be a list of 1 to 100 of `host:port`");
@@ -96,12 +125,14 @@ export function settingsOf(options: KafkaOptions): KafkaSettings {
   if (typeof ssl !== "boolean" && (typeof ssl !== "object" || ssl === null)) {
     throw new TypeError("Cannot use Kafka: `ssl` must be true, false or certificates");
   }
+  if (typeof ssl === "object") requireKnownOptions("kafka", ssl, tlsNames, "ssl");
   if (namespace !== undefined && !/^[a-z][a-z0-9-]{0,31}$/.test(namespace)) {
     throw new RangeError(
       "Cannot use Kafka: `namespace` must have 1 to 32 characters of [a-z0-9-] and begin with a letter",
     );
   }
   checkSasl(sasl);
+  requireKnownOptions("kafka", sasl, saslNames, "sasl");
   const {
     partitions = 4,
     replicas,

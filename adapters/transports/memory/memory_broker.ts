@@ -1,5 +1,6 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
 import { guarded } from "../../../runtime/base/guarded.ts";
+import { type OptionNames, requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import { requireInteger, requireOneOf } from "../../../runtime/base/require.ts";
 import type {
   Channel,
@@ -44,6 +45,13 @@ export interface MemoryBrokerOptions {
    */
   readonly messageBytes?: number;
 }
+
+const optionNames: OptionNames<MemoryBrokerOptions> = {
+  messageBytes: true,
+  messages: true,
+  reads: true,
+  shards: true,
+};
 
 /** A delivery that a service has rejected. */
 export interface MemoryDeadLetter {
@@ -101,6 +109,7 @@ const bytesMax = 64 * 1_024 * 1_024;
  * @returns a broker without queues: each service declares what it reads
  */
 export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
+  requireKnownOptions("memoryBroker", options, optionNames);
   const { reads = "queue", shards = 1, messages = 100_000, messageBytes = 1_048_576 } = options;
   requireOneOf("reads", reads, ["queue", "log"]);
   for (const [name, value] of Object.entries({ shards, messages, messageBytes })) {

@@ -1,3 +1,4 @@
+import { type OptionNames, requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import type { Transport } from "../../../runtime/ports/transport.ts";
 import { transportEngine } from "../../../runtime/remote/engine.ts";
 import type { MemoryBroker } from "./memory_broker.ts";
@@ -13,6 +14,11 @@ export interface MemoryTransportOptions {
    */
   readonly expose?: Transport["expose"];
 }
+
+const optionNames: OptionNames<MemoryTransportOptions> = {
+  broker: true,
+  expose: true,
+};
 
 /**
  * Connects a system with other systems of this process over a broker in memory.
@@ -31,7 +37,9 @@ export interface MemoryTransportOptions {
  * @param options the broker, and what is exposed
  * @returns a description of the connection, for one system
  */
-export function memoryTransport({ broker, expose = [] }: MemoryTransportOptions): Transport {
+export function memoryTransport(options: MemoryTransportOptions): Transport {
+  requireKnownOptions("memoryTransport", options, optionNames);
+  const { broker, expose = [] } = options;
   return {
     engine: transportEngine,
     traits: broker.traits,

@@ -12,10 +12,10 @@ import type {
 import { type Client, loadClient } from "./client.ts";
 import { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
-import { routeOf } from "./outgoing.ts";
+import { routeOf, type Sending } from "./outgoing.ts";
 import { Reading } from "./reading.ts";
 import { denied, noReceiver, Sender } from "./sender.ts";
-import type { Outgoing, Session } from "./session.ts";
+import type { Answer, Outgoing, Session } from "./session.ts";
 import { Streams } from "./streams.ts";
 
 /** A message, and its place in the batch. */
@@ -79,15 +79,7 @@ export class NatsTransportConnection implements TransportConnection {
     const stored: Routed[] = [];
     const posted: Routed[] = [];
     const captured = new Map<string, boolean>();
-    const { service } = this.#services;
-    const { messageBytes, names } = this.#settings;
-    const sending = {
-      service,
-      names,
-      messageBytes,
-      inbox: this.#link.inbox,
-      payloadBytes: session.payloadBytes,
-    };
+    const sending = this.#sendingIn(session);
     for (const [index, parcel] of batch.entries()) {
       const route = routeOf(parcel, sending);
       if ("code" in route) answers[index] = route;
@@ -111,6 +103,15 @@ export class NatsTransportConnection implements TransportConnection {
     }
     if (stored.length > 0) this.#link.blocked(undefined);
     return answers;
+  }
+
+  sendNow(parcel: Parcel, failed: (refusal: Refusal | undefined) => void): boolean {
+    const { session } = this.#link;
+    if (session === undefined || session.ended.aborted || this.#closed !== undefined) return false;
+    const route = routeOf(parcel, this.#sendingIn(session), true);
+    if ("code" in route || route.by !== "core") return false;
+    const { outgoing } = route;
+    return session.postNow(outgoing, (answer) => failed(answer && refusalOf(answer, outgoing)));
   }
 
   receive(channel: Channel, receiver: Receiver): Disposable & { readonly ready: Promise<void> } {
@@ -150,6 +151,12 @@ export class NatsTransportConnection implements TransportConnection {
     await ended;
   }
 
+  #sendingIn({ inbox, payloadBytes }: Session): Sending {
+    const { service } = this.#services;
+    const { messageBytes, names } = this.#settings;
+    return { service, names, messageBytes, inbox, payloadBytes };
+  }
+
   #requireSession(): Session {
     const { session, state: { status, reason } } = this.#link;
     if (session !== undefined && !session.ended.aborted) return session;
@@ -186,11 +193,17 @@ export class NatsTransportConnection implements TransportConnection {
   async #post(session: Session, routed: readonly Routed[], answers: (Refusal | undefined)[]): Promise<void> {
     if (routed.length === 0) return;
     const results = await session.post(routed.map(({ message }) => message));
-    for (const [at, { index, message: { subject } }] of routed.entries()) {
-      if (results[at] === "unheard") answers[index] = noReceiver(subject);
-      else if (results[at] === "denied") answers[index] = denied(subject);
+    for (const [at, { index, message }] of routed.entries()) {
+      const answer = results[at];
+      if (answer !== undefined) answers[index] = refusalOf(answer, message);
     }
   }
+}
+
+/** What the server has against a message, if anything: a reply says nothing against it. */
+function refusalOf(answer: Answer, { subject }: Outgoing): Refusal | undefined {
+  if (answer === "unheard") return noReceiver(subject);
+  return answer === "denied" ? denied(subject) : undefined;
 }
 
 function closed(what: string): PosthornError {

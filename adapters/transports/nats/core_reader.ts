@@ -31,6 +31,7 @@ export class CoreReader {
   #isFull = false;
   #isDraining = false;
   #wake: (() => void) | undefined;
+  #abandon: (() => void) | undefined;
   #leave: (() => void) | undefined;
 
   constructor(options: CoreReaderOptions) {
@@ -72,7 +73,7 @@ export class CoreReader {
   /** Hands over until the tenure ends, or a batch is refused: it is lost, because nobody keeps it. */
   async #take(tenure: Tenure): Promise<void> {
     const { receiver, channel, streams: { names: { depth } } } = this.#options;
-    tenure.signal.addEventListener("abort", () => this.#wake?.());
+    tenure.signal.addEventListener("abort", () => this.#end());
     while (!tenure.signal.aborted) {
       if (this.#held.length === 0) {
         if (this.#isDraining) return;
@@ -84,8 +85,23 @@ export class CoreReader {
       for (const message of batch) this.#bytes -= bytesOf(message);
       this.#isFull = false;
       const deliveries = batch.map((message) => deliveryOf(message, channel, undefined, depth));
-      if (await settled(receiver.take(deliveries, tenure), tenure.signal) === undefined) return;
+      if (!await this.#isTaken(receiver.take(deliveries, tenure), tenure)) return;
     }
+  }
+
+  /** Whether a batch is taken before its tenure ends. Whoever rejects it has said why. */
+  #isTaken(taking: Promise<unknown>, { signal }: Tenure): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#abandon = () => resolve(false);
+      taking.then(() => resolve(!signal.aborted), () => resolve(false));
+      if (signal.aborted) resolve(false);
+    });
+  }
+
+  /** The tenure has ended. */
+  #end(): void {
+    this.#abandon?.();
+    this.#wake?.();
   }
 
   #hear(message: Msg): void {

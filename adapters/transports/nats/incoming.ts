@@ -25,10 +25,14 @@ export function deliveryOf(
   position: number | undefined,
   depth: number,
 ): Delivery {
-  const all = headersOf(message);
+  if (channel.kind === "process" && message.headers === undefined) return bareReply(message);
+  const all: Record<string, string> = {};
   const headers: Record<string, string> = {};
-  for (const name in all) {
-    if (!known.has(name) && !name.startsWith("nats-")) headers[name] = all[name];
+  for (const [given, values] of message.headers ?? []) {
+    const name = given.toLowerCase();
+    const value = values.length === 1 ? values[0] : values.join(", ");
+    all[name] = value;
+    if (!known.has(name) && !name.startsWith("nats-")) headers[name] = value;
   }
   const { key, operation, correlation } = placeOf(message.subject.split(".").slice(depth), channel);
   return {
@@ -45,6 +49,14 @@ export function deliveryOf(
     again: false,
   };
 }
+
+/** A reply to an ask of this process that says nothing besides. */
+function bareReply({ subject, data }: Msg): Delivery {
+  const correlationId = textOf(subject.slice(subject.lastIndexOf(".") + 1));
+  return { key: "", body: data, headers: none, correlationId, again: false };
+}
+
+const none: Delivery["headers"] = {};
 
 /** About how many bytes a message takes in memory. */
 export function bytesOf({ data }: Msg): number {
@@ -68,12 +80,6 @@ function placeOf(tokens: readonly string[], channel: Channel): Place {
     return { key: tokens.slice(4).map(textOf).join("."), operation: channel.event };
   }
   return { key: "", correlation: textOf(tokens.at(-1)!) };
-}
-
-function headersOf({ headers }: Msg): Record<string, string> {
-  const all: Record<string, string> = {};
-  for (const [name, values] of headers ?? []) all[name.toLowerCase()] = values.join(", ");
-  return all;
 }
 
 function decoded(value: string | undefined): string | undefined {

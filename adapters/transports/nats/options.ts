@@ -1,4 +1,5 @@
 import { guarded } from "../../../runtime/base/guarded.ts";
+import { type OptionNames, requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import { requireWithin } from "../../../runtime/base/require.ts";
 import type { Transport } from "../../../runtime/ports/transport.ts";
 import { Names } from "./names.ts";
@@ -66,6 +67,23 @@ export interface NatsOptions {
   readonly replicas?: number;
 }
 
+const optionNames: OptionNames<NatsOptions> = {
+  credentials: true,
+  expose: true,
+  messageBytes: true,
+  namespace: true,
+  replicas: true,
+  retentionMs: true,
+  tls: true,
+  url: true,
+};
+
+const tlsNames: OptionNames<NatsTls> = {
+  ca: true,
+  cert: true,
+  key: true,
+};
+
 /** A server. */
 export interface Server {
   /** What the client is given: without user and password. */
@@ -92,6 +110,8 @@ const serversMax = 16;
 
 /** Checks the options. Its errors contain no URL, because that has a password. */
 export function settingsOf(options: NatsOptions): Settings {
+  requireKnownOptions("nats", options, optionNames);
+  requireKnownOptions("nats", options.tls, tlsNames, "tls");
   const {
     url,
     tls,

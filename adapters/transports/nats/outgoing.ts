@@ -23,8 +23,8 @@ export interface Route {
 /** The maximum length of a subject: the server cuts connections that send a line of more than 4,096 bytes. */
 const subjectBytesMax = 3_000;
 
-/** Returns how a parcel goes, or why it cannot. */
-export function routeOf(parcel: Parcel, sending: Sending): Route | Refusal {
+/** Returns how a parcel goes, or why it cannot. One that is sent `once` needs no headers by which it is recognised. */
+export function routeOf(parcel: Parcel, sending: Sending, once = false): Route | Refusal {
   const { to, id, body } = parcel;
   const { messageBytes, payloadBytes } = sending;
   const [by, subject] = pathOf(to, parcel.correlationId, sending.names);
@@ -43,7 +43,9 @@ export function routeOf(parcel: Parcel, sending: Sending): Route | Refusal {
     return refuse("too-large", `its body has ${body.length} of ${messageBytes} bytes`);
   }
   const address = addressOf(parcel, sending);
-  const headers = headersOf(parcel, by === "core" ? undefined : address, sending.service);
+  const headers = once && by === "core"
+    ? fewHeadersOf(parcel)
+    : headersOf(parcel, by === "core" ? undefined : address, sending.service);
   const size = body.length + sizeOf(headers);
   if (size > payloadBytes) {
     return refuse("too-large", `it has ${size} of ${payloadBytes} bytes with its headers`);
@@ -54,8 +56,8 @@ export function routeOf(parcel: Parcel, sending: Sending): Route | Refusal {
 function pathOf(to: Destination, correlationId = "", names: Names): [Route["by"], string] {
   if (to.kind === "event") return ["stream", names.event(to.protocol, to.event, to.subject)];
   if (to.kind === "reply") {
-    if (isStreamAddress(to.address)) return ["stream", to.address];
-    return [to.address.startsWith("_INBOX.") ? "core" : "address", to.address];
+    if (to.address.startsWith("_INBOX.")) return ["core", to.address];
+    return [isStreamAddress(to.address) ? "stream" : "address", to.address];
   }
   const { protocol, key, operation } = to;
   if (operation === undefined) return ["stream", names.reply(protocol, key, correlationId)];
@@ -70,6 +72,22 @@ function addressOf(
   if (replyTo.kind === "replies") return names.serviceReply(service, correlationId);
   if (replyTo.kind === "process") return `${inbox}.r.${tokenOf(correlationId)}`;
   return names.reply(replyTo.protocol, replyTo.key, correlationId);
+}
+
+/**
+ * The headers of an ask, or of the reply to one, that is sent once. Its subject says to what it is a reply, and nobody
+ * listens there to anything else; no repeat has to be recognised. A body without a type is JSON.
+ */
+function fewHeadersOf(
+  { to, id, contentType, correlationId, headers: given }: Parcel,
+): Record<string, string> {
+  const isReply = to.kind === "reply";
+  const headers: Record<string, string> = {};
+  for (const name in given) if (!isReply || name !== "posthorn-reply") headers[name] = given[name];
+  if (!isReply) headers["message-id"] = id;
+  if (contentType !== undefined && contentType !== "application/json") headers["content-type"] = contentType;
+  if (isReply && correlationId !== undefined) headers["correlation-id"] = correlationId;
+  return headers;
 }
 
 function headersOf(parcel: Parcel, address: string | undefined, service: string): Record<string, string> {

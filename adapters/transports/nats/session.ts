@@ -2,6 +2,7 @@ import type { Msg, MsgHdrs, NatsConnection, PermissionViolationError } from "@na
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
 import { PosthornError } from "../../../runtime/base/errors.ts";
 import { guarded } from "../../../runtime/base/guarded.ts";
+import { type Failed, UnprovenMessages } from "./unproven.ts";
 
 /** A message to be published. */
 export interface Outgoing {
@@ -55,6 +56,9 @@ const answerMs = 10_000;
 /** How long a reply is given to come before the server is asked whether it has a message, and how long it may take else. */
 const replyMs = 1;
 const postMs = 10;
+/** When the server is asked whether it has what was published without waiting: after so long, or so many messages. */
+const provenMs = 50;
+const provenCount = 500;
 const encoder = new TextEncoder();
 const none = new Uint8Array();
 
@@ -71,6 +75,7 @@ export class Session {
   readonly #ended = new AbortController();
   readonly #exchanges = new Map<string, Exchange>();
   readonly #posts = new Set<Post>();
+  readonly #unproven = new UnprovenMessages();
   /** When the server is asked about the posts; absent if it will not be asked. */
   #asking: { readonly atMs: number; readonly cancel: Cancel } | undefined;
   #named = 0;
@@ -161,6 +166,19 @@ export class Session {
     return messages.map(({ subject, reply = "" }) => failed.get(reply) ?? failed.get(subject));
   }
 
+  /**
+   * Publishes a message without waiting. Returns `false` if it did not, because too much is on its way. `failed` is called
+   * later if it comes to nobody, or if the session ends before the server has shown that it has it.
+   */
+  postNow(message: Outgoing, failed: (answer: Failed) => void): boolean {
+    if (!this.#unproven.hasRoom(message)) return false;
+    this.#publish(message, message.reply);
+    this.#unproven.add(message, failed);
+    if (this.#asking === undefined) this.#askIn(provenMs);
+    else if (this.#unproven.size % provenCount === 0) this.#ask();
+    return true;
+  }
+
   #askIn(ms: number): void {
     const atMs = this.clock.monotonicMs() + ms;
     if (this.#asking !== undefined && this.#asking.atMs <= atMs) return;
@@ -170,9 +188,10 @@ export class Session {
 
   /** Asks the server about the posts that no reply has settled. */
   #ask(): void {
+    this.#asking?.cancel();
     this.#asking = undefined;
     const posts = [...this.#posts];
-    if (posts.length === 0) return;
+    if (posts.length === 0 && this.#unproven.size === 0) return;
     const settle = (error?: PosthornError) => posts.forEach((post) => post.settle(error));
     this.flush().then(() => settle(), settle);
   }
@@ -180,6 +199,7 @@ export class Session {
   /** Resolves when the server has done all that it was sent before. */
   async flush(): Promise<void> {
     this.#requireOpen();
+    const { total } = this.#unproven;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const end = () => reject(reasonOf(this.ended));
     const cancel = this.clock.setTimer(answerMs, () => reject(silent("a ping")));
@@ -187,6 +207,7 @@ export class Session {
     this.#connection.flush().then(resolve, end);
     try {
       await promise;
+      this.#unproven.prove(total);
     } finally {
       cancel();
       this.ended.removeEventListener("abort", end);
@@ -200,7 +221,7 @@ export class Session {
     if (answer === "denied") {
       throw new PosthornError("transport-refused", `Cannot use ${name} of NATS: this program may not`);
     }
-    const result = answer === "unheard" ? undefined : jsonOf<Result & Failed>(answer);
+    const result = answer === "unheard" ? undefined : jsonOf<Result & FailedCall>(answer);
     if (result === undefined) {
       throw new ApiError(name, 10_039, "JetStream is not enabled, or does not answer");
     }
@@ -243,6 +264,7 @@ export class Session {
     );
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(reasonOf(this.ended));
     for (const post of [...this.#posts]) post.settle(reasonOf(this.ended));
+    this.#unproven.fail(undefined, () => true);
     this.#asking?.cancel();
   }
 
@@ -266,8 +288,9 @@ export class Session {
       return this.#exchanges.get(name)?.answer(Number(index), isUnheard ? "unheard" : message);
     }
     if (kind !== "r") return;
-    this.#replied(message.subject, isUnheard);
-    if (!isUnheard) this.onReply?.(message);
+    if (this.#posts.size > 0) this.#replied(message.subject, isUnheard);
+    if (!isUnheard) return this.onReply?.(message);
+    this.#unproven.fail("unheard", ({ reply }) => reply === message.subject);
   }
 
   /**
@@ -312,6 +335,7 @@ export class Session {
         continue;
       }
       for (const { failed } of this.#posts) failed.set(subject, "denied");
+      this.#unproven.fail("denied", (message) => message.subject === subject);
       for (const exchange of [...this.#exchanges.values()]) {
         for (const [index, message] of exchange.messages.entries()) {
           if (message.subject === subject) exchange.answer(index, "denied");
@@ -321,7 +345,7 @@ export class Session {
   }
 }
 
-interface Failed {
+interface FailedCall {
   readonly error?: { readonly err_code: number; readonly description: string };
 }
 

@@ -1,3 +1,4 @@
+import { type OptionNames, requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import { requireWithin } from "../../../runtime/base/require.ts";
 import type { Transport } from "../../../runtime/ports/transport.ts";
 
@@ -68,6 +69,23 @@ export interface RabbitmqOptions {
   readonly messageBytes?: number;
 }
 
+const optionNames: OptionNames<RabbitmqOptions> = {
+  expose: true,
+  heartbeatSeconds: true,
+  messageBytes: true,
+  namespace: true,
+  prefetch: true,
+  tls: true,
+  url: true,
+};
+
+const tlsNames: OptionNames<RabbitmqTls> = {
+  ca: true,
+  cert: true,
+  key: true,
+  serverName: true,
+};
+
 /** A node of the broker. */
 export interface Node {
   readonly hostname: string;
@@ -92,6 +110,8 @@ const nodesMax = 16;
 
 /** Checks the options. Its errors contain no URL, because that has a password. */
 export function settingsOf(options: RabbitmqOptions): Settings {
+  requireKnownOptions("rabbitmq", options, optionNames);
+  requireKnownOptions("rabbitmq", options.tls, tlsNames, "tls");
   const { url, namespace, tls = {}, prefetch = 500, heartbeatSeconds = 10, messageBytes = 16_777_216 } =
     options;
   requireWithin("prefetch", prefetch, 1, 10_000);

@@ -1,4 +1,9 @@
-import type { InboxOperation, Parcel, ReturnChannel } from "../../../runtime/ports/transport.ts";
+import type {
+  InboxOperation,
+  Parcel,
+  ReturnChannel,
+  TransportConnection,
+} from "../../../runtime/ports/transport.ts";
 import { expect, expectEqual } from "../expectations.ts";
 import { add, type TransportBench } from "./bench.ts";
 import { Collector } from "./collector.ts";
@@ -93,6 +98,44 @@ export const modeCases: Readonly<Record<string, (bench: TransportBench) => Promi
     await bench.send(server.connection, replies);
     await bench.read("a", { kind: "replies" }, { collector: client.collector });
     await bench.collectedInOrder(client.collector, replies);
+  },
+
+  async "what may be lost goes without waiting if the connection can do that, or it is a matter of send"(
+    bench,
+  ) {
+    const question: InboxOperation = { name: "total", mode: "ask" };
+    const inbox = bench.inbox("b", [question]);
+    const server = await bench.read("b", inbox);
+    const client = await bench.read("a", { kind: "process" });
+    const failures: unknown[] = [];
+    const sendNow = (connection: TransportConnection, parcel: Parcel) =>
+      connection.sendNow?.(parcel, (refusal) => failures.push(refusal)) === true;
+    const send = async (connection: TransportConnection, parcel: Parcel) => {
+      if (!sendNow(connection, parcel)) await bench.send(connection, [parcel]);
+    };
+    const asks = Array.from(
+      { length: 20 },
+      (_, index) =>
+        bench.parcel(bench.to(inbox, "k", question), {
+          replyTo: { kind: "process" },
+          correlationId: `c${index}`,
+        }),
+    );
+    for (const parcel of asks) await send(client.connection, parcel);
+    await bench.collected(server.collector, asks.length);
+    for (const { replyTo, correlationId, body } of server.collector.taken) {
+      expect(replyTo !== undefined, "A delivery says where its reply goes");
+      await send(
+        server.connection,
+        bench.parcel({ kind: "reply", address: replyTo }, { correlationId, body }),
+      );
+    }
+    await bench.collected(client.collector, asks.length);
+    const correlations = client.collector.taken.map(({ correlationId }) => correlationId ?? "");
+    expectEqual(new Set(correlations).size, asks.length, "the number of replies that belong to asks");
+    expectEqual(failures, [], "what became of those that arrived");
+    await bench.close(client.connection);
+    expect(!sendNow(client.connection, asks[0]), "A connection that is closed sends nothing");
   },
 
   async "a reply to a process that is gone does not fail, and does not wait"(bench) {

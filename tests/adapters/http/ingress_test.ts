@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
-import { event, protocol, tell, unchecked } from "@posthorn/posthorn";
+import { ask, event, protocol, submit, survey, tell, unchecked } from "@posthorn/posthorn";
 import { ingress } from "@posthorn/posthorn/http";
+import * as z from "zod";
 import { assertProblem, Carrier, Desk, Order, PieceReader, problemOf, superjsonType, Vault } from "./desk.ts";
 
 const line = { sku: "tea", cents: 450 };
@@ -66,10 +67,67 @@ for (
   });
 }
 
-Deno.test("a protocol that is exposed and that the system does not host is 404", async () => {
-  const Absent = protocol("absent", { note: tell() });
-  await using desk = new Desk({ expose: [Absent] });
-  await assertProblem(await desk.post("/actors/absent/main/note"), 404, "unknown-protocol");
+Deno.test("what is exposed and nobody handles is refused at start, with the name that was meant", async () => {
+  await using desk = new Desk();
+  const Ordr = protocol("ordr", { note: tell(), count: ask(z.number()), file: submit(z.number()) });
+  for (const exposed of [Ordr, Ordr.note, Ordr.count, Ordr.file]) {
+    assert.throws(() => ingress(desk.system, { expose: [exposed] }), {
+      name: "TypeError",
+      message: /^Cannot expose ordr\.\w+: this system hosts no actor of ordr, .+\. Did you mean order\?$/,
+    });
+  }
+  const Copy = protocol("order", { add: tell(z.number()), unknown: tell() });
+  for (const exposed of [Copy.add, Copy.unknown]) {
+    assert.throws(() => ingress(desk.system, { expose: [exposed] }), {
+      name: "TypeError",
+      message: /^Cannot expose/,
+    });
+  }
+});
+
+Deno.test("an event or a survey may be exposed where no actor of it is hosted", async () => {
+  await using desk = new Desk();
+  const Absent = protocol("absent", {
+    said: event(z.string()),
+    heard: event(z.string()),
+    asked: survey(z.number()),
+  });
+  ingress(desk.system, { expose: [Absent.said, Absent.asked], accept: [Absent.heard] });
+});
+
+Deno.test("expose and accept are lists of protocols and operations, whatever else they contain", async () => {
+  await using desk = new Desk();
+  const lists: unknown[] = [undefined, "order", ["order"], [undefined], [null], [{}], [
+    desk.system.ref(Order, "a"),
+  ]];
+  for (const list of lists) {
+    const message = /^Cannot use expose: /;
+    assert.throws(() => ingress(desk.system, { expose: list } as never), { name: "TypeError", message });
+  }
+  const message = /^Cannot use accept: its entry 0 is neither/;
+  assert.throws(() => ingress(desk.system, { expose: [], accept: [undefined] } as never), {
+    name: "TypeError",
+    message,
+  });
+});
+
+Deno.test("only events can be accepted for publication", async () => {
+  await using desk = new Desk();
+  for (const accepted of [Order.add, Order]) {
+    assert.throws(() => ingress(desk.system, { expose: [], accept: [accepted] } as never), {
+      name: "TypeError",
+      message: /^Cannot accept order\.add: it is no event/,
+    });
+  }
+});
+
+Deno.test("a misspelt option of an ingress is refused at start", async () => {
+  await using desk = new Desk();
+  const spread = { metric: true };
+  assert.throws(() => ingress(desk.system, { expose: [], ...spread }), {
+    name: "TypeError",
+    message: "Cannot use metric of ingress: there is no such option. Did you mean metrics?",
+  });
 });
 
 Deno.test("exposing a payload that is unchecked throws at start", async () => {
@@ -463,4 +521,14 @@ Deno.test("a body over the limit is 413 on a real server, with a length and with
       await assertProblem(response, 413, "too-large");
     }
   });
+});
+
+Deno.test("a body for an operation that takes none is refused, and is not taken for options", async () => {
+  await using desk = new Desk();
+  for (const body of [5, null, [], { sku: "tea" }, { id: "1" }, { timeoutMs: 5 }]) {
+    for (const path of ["/actors/order/ada/clear", "/actors/order/ada/count"]) {
+      await assertProblem(await desk.post(path, body), 400, "invalid-payload");
+    }
+  }
+  assert.equal(desk.system.stats().accepted, 0);
 });

@@ -45,7 +45,7 @@ await system.stop();
 /** Says what the actors of the service have received and sent. */
 async function report(): Promise<void> {
   for (const key of [...keys, ...ears]) {
-    const { received, sent } = await system.ref(own, key).ask(own.state, undefined, { timeoutMs: 30_000 });
+    const { received, sent } = await system.ref(own, key).ask(own.state, { timeoutMs: 30_000 });
     for (const [stream, runs] of Object.entries(received)) say({ is: "received", stream, runs });
     for (const [stream, count] of Object.entries(sent)) {
       if (stream.endsWith(">news")) {

@@ -138,7 +138,7 @@ Deno.test("an actor in memory that has a state, a schedule or something to do is
   await using it = crowd([notesOf(One, {}, gate.promise), notesOf(Other, { transient: true })], 4);
   await it.system.ref(One, "state").tell(One.note, "kept");
   await it.system.ref(One, "schedule").tell(One.remind, 60_000);
-  const waiting = it.system.ref(One, "busy").ask(One.wait, undefined, { timeoutMs: 100_000 });
+  const waiting = it.system.ref(One, "busy").ask(One.wait, { timeoutMs: 100_000 });
   await it.system.ref(Other, "transient").tell(Other.note, "kept");
   for (const its of [One, Other]) {
     await assert.rejects(it.system.ref(its, "late").tell((its as typeof One).note, ""), {

@@ -34,7 +34,7 @@ import {
   type WorkerContext,
 } from "./durable_stage.ts";
 
-const Other = protocol("other", { idle: tell(unchecked<void>()) });
+const Other = protocol("other", { idle: tell() });
 /** The actors of the asking instance: none of the respondents. */
 const other = actor(Other, { state: () => null, on: { idle() {} } });
 

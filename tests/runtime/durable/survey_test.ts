@@ -72,7 +72,7 @@ inMemory("a survey with an id is answered as the first was", async (stage) => {
 const Clerk = protocol("clerk", {
   check: ask(unchecked<string>(), unchecked<unknown>()),
   gather: ask(unchecked<readonly string[]>()),
-  count: tell(unchecked<void>()),
+  count: tell(),
   counted: ask(unchecked<number>()),
 });
 const clerk = actor(Clerk, {
@@ -125,7 +125,7 @@ onEach(
 );
 
 onEach(kinds, "a survey is answered by actors that only another instance hosts", async (stage) => {
-  const Other = protocol("other", { idle: tell(unchecked<void>()) });
+  const Other = protocol("other", { idle: tell() });
   const other = actor(Other, { state: () => null, on: { idle() {} } });
   const hosts = await stage.start([respond]);
   hosts.subscribe(Worker.quote, ref(hosts, "ada").at(Worker.quote));

@@ -63,7 +63,7 @@ class Crowd {
 
   async totalOf(key: string): Promise<unknown> {
     let total: unknown = undefined;
-    void this.simulation.running[0].system.ref(Slow, key).ask(Slow.total, undefined, { timeoutMs: 60_000 })
+    void this.simulation.running[0].system.ref(Slow, key).ask(Slow.total, { timeoutMs: 60_000 })
       .then((n) => total = n, (error) => total = error);
     await this.simulation.advance(60_000, () => total !== undefined);
     return total;

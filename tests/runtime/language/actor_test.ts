@@ -91,3 +91,40 @@ Deno.test("a missing handler is a TypeError, and an inherited one is missing", (
   const inherited = Object.assign(Object.create({ count: on.count }), { open: on.open, quote: on.quote });
   assert.throws(() => actor(Shop, { state, on: inherited }), { name: "TypeError", message });
 });
+
+Deno.test("an option that does not exist is refused, wherever it is nested, with the one that was meant", () => {
+  const cases: readonly (readonly [options: object, message: string])[] = [
+    [{ idle: 5 }, "Cannot use idle of shop: there is no such option. Did you mean idleMs?"],
+    [{ idleMS: 5 }, "Cannot use idleMS of shop: there is no such option. Did you mean idleMs?"],
+    [
+      { mailbox: { capcity: 5 } },
+      "Cannot use mailbox.capcity of shop: there is no such option. Did you mean capacity?",
+    ],
+    [
+      { retry: { attempt: 5 } },
+      "Cannot use retry.attempt of shop: there is no such option. Did you mean attempts?",
+    ],
+    [
+      { limit: { windowsMs: 5 } },
+      "Cannot use limit.windowsMs of shop: there is no such option. Did you mean windowMs?",
+    ],
+    [{ mailbox: 5 }, "Cannot use mailbox of shop: it must be an object"],
+  ];
+  for (const [options, message] of cases) {
+    assert.throws(() => actor(Shop, { state, on, ...options }), { name: "TypeError", message });
+  }
+});
+
+Deno.test("a handler of what is no operation is refused, and so is one of an event", () => {
+  const misspelt = { ...on, opne() {} };
+  assert.throws(() => actor(Shop, { state, on: misspelt }), {
+    name: "TypeError",
+    message:
+      "Cannot make an actor of shop: it has a handler for opne, which is no operation of it. Did you mean open?",
+  });
+  const hearing = { ...on, opened() {} };
+  assert.throws(() => actor(Shop, { state, on: hearing }), {
+    name: "TypeError",
+    message: "Cannot make an actor of shop: opened is an event, which is published and not handled",
+  });
+});

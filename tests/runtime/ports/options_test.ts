@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { SystemOptions } from "@posthorn/posthorn";
+import { System, type SystemOptions } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { resolveOptions } from "../../../runtime/ports/options.ts";
 
@@ -66,4 +66,26 @@ Deno.test("resolveOptions names the option that is out of its bounds", () => {
       return true;
     });
   }
+});
+
+Deno.test("a system refuses an option that does not exist, also in limits and scheduler, and names the right one", () => {
+  const cases: readonly (readonly [options: object, message: RegExp])[] = [
+    [{ stor: undefined }, /^Cannot use stor of System: there is no such option\. Did you mean store\?$/],
+    [
+      { limits: { actor: 5 } },
+      /^Cannot use limits\.actor of System: there is no such option\. Did you mean actors\?$/,
+    ],
+    [{ scheduler: { sliceMS: 5 } }, /^Cannot use scheduler\.sliceMS of System: .+\. Did you mean sliceMs\?$/],
+    [{ something: 5 }, /^Cannot use something of System: there is no such option$/],
+    [{ limits: 5 }, /^Cannot use limits of System: it must be an object$/],
+  ];
+  for (const [options, message] of cases) {
+    const given = { actors: [], ...options } as SystemOptions;
+    assert.throws(() => resolveOptions(given), { name: "TypeError", message });
+    assert.throws(() => new System(given), { name: "TypeError", message });
+  }
+  assert.throws(() => new System(undefined as never), {
+    name: "TypeError",
+    message: /^Cannot use the options/,
+  });
 });

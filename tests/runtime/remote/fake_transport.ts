@@ -36,6 +36,8 @@ export class FakeTransport implements Transport {
   readonly services: TransportServices[] = [];
   /** Answers a batch; without it the broker takes all of it. */
   answer: ((batch: readonly Parcel[]) => Answers | Promise<Answers>) | undefined;
+  /** Sends without waiting; without it the connection cannot do that. */
+  sendNow: TransportConnection["sendNow"];
   /** Whether `open` rejects, and with what. */
   openFails: unknown;
   /** Resolves when the broker has what is received. */
@@ -77,6 +79,7 @@ export class FakeTransport implements Transport {
     if (this.openFails !== undefined) return Promise.reject(this.openFails);
     const state = () => this.#state;
     return Promise.resolve({
+      ...(this.sendNow !== undefined && { sendNow: this.sendNow }),
       send: async (batch) => {
         this.batches.push(batch);
         if (this.answer !== undefined) return await this.answer(batch);

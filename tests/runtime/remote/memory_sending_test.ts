@@ -13,7 +13,7 @@ import {
   tell,
 } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
-import type { Delivery, Parcel } from "@posthorn/posthorn/transport";
+import type { Delivery, Parcel, Refusal } from "@posthorn/posthorn/transport";
 import * as z from "zod";
 import { FakeTransport } from "./fake_transport.ts";
 
@@ -116,6 +116,87 @@ Deno.test("an ask rejects with the failure that comes, and if its reply does not
   const [one, two] = await results;
   assert.equal(one.status === "rejected" && one.reason.code, "broke");
   assert.equal(two.status === "rejected" && two.reason.code, "invalid-payload");
+});
+
+/** A transport that sends without waiting, as long as `ready`, and lets a test tell what failed. */
+function immediate() {
+  const transport = new FakeTransport([Shop.look]);
+  const sent: { parcel: Parcel; failed: (refusal?: Refusal) => void }[] = [];
+  const gate = { ready: true };
+  transport.sendNow = (parcel, failed) => {
+    if (gate.ready) sent.push({ parcel, failed });
+    return gate.ready;
+  };
+  return { transport, sent, gate };
+}
+
+Deno.test("an ask goes without waiting if the connection can do that, and rejects if the broker will not have it", async () => {
+  const { transport, sent, gate } = immediate();
+  await using world = await new World(transport).ready();
+  const main = world.system.ref(Ledger, "main");
+  const refused = assert.rejects(main.ask(Ledger.read, "a"), { code: "no-receiver" });
+  const unknown = main.ask(Ledger.read, "b"); // nobody knows whether the broker has it, and it is not sent again
+  assert.equal(sent.length, 2);
+  sent[0].failed({ code: "no-receiver", message: "nobody reads it" });
+  sent[1].failed();
+  await refused;
+  await world.clock.settle();
+  assert.deepEqual(transport.batches, []);
+  await world.reply(sent[1].parcel, 5);
+  assert.equal(await unknown, 5);
+  gate.ready = false;
+  const late = main.ask(Ledger.read, "c");
+  await world.clock.settle();
+  await world.reply(transport.taken[0], 6);
+  assert.equal(await late, 6);
+});
+
+Deno.test("an ask does not go past those to the same destination that wait", async () => {
+  const { transport, sent, gate } = immediate();
+  await using world = await new World(transport).ready();
+  const main = world.system.ref(Ledger, "main");
+  const release = Promise.withResolvers<void>();
+  transport.answer = async (batch) => {
+    await release.promise;
+    transport.take(batch);
+    return batch.map(() => undefined);
+  };
+  gate.ready = false;
+  const first = main.ask(Ledger.read, "a");
+  await world.clock.settle();
+  gate.ready = true;
+  const second = main.ask(Ledger.read, "b");
+  assert.equal(sent.length, 0);
+  release.resolve();
+  await world.clock.settle();
+  assert.deepEqual(transport.bodies, ['"a"', '"b"']);
+  for (const parcel of transport.taken) await world.reply(parcel, 1);
+  assert.deepEqual(await Promise.all([first, second]), [1, 1]);
+});
+
+Deno.test("a reply goes without waiting, and again in the usual way if nobody knows whether the broker has it", async () => {
+  const { transport, sent } = immediate();
+  await using world = await new World(transport).ready();
+  const ask = {
+    id: "t",
+    key: "main",
+    operation: "look",
+    body: new TextEncoder().encode('"a"'),
+    headers: {},
+    replyTo: "q",
+    again: false,
+  };
+  const tenure = { shard: "0", signal: new AbortController().signal };
+  await transport.receivers.get("inbox shop")!.take([ask], tenure);
+  await world.clock.settle();
+  await world.reply(sent[0].parcel, 5); // the shop has asked the ledger
+  await world.clock.settle();
+  const reply = sent[1];
+  assert.deepEqual(reply.parcel.to, { kind: "reply", address: "q" });
+  assert.deepEqual(transport.batches, []);
+  reply.failed();
+  await world.clock.settle();
+  assert.deepEqual(transport.taken, [reply.parcel]);
 });
 
 Deno.test("what only hinders another service for a while is no failure after which nobody tries again", async () => {

@@ -69,7 +69,7 @@ Deno.test("a turn that fails for good is over, and a retry is waited for", async
       if (text === "b" && ++attempts < 3) throw new Error("not yet");
       if (text === "c") throw new Error("never");
     },
-  }, { retry: { attempts: 3, backoffMs: 1_000 } });
+  }, { retry: { attempts: 3, baseMs: 1_000 } });
   const receiving = world.receiver();
   const tenure = tenureOf();
   await receiving.begin(tenure);

@@ -93,3 +93,43 @@ Deno.test("nobody knows what became of messages about which a closed session has
   await rejected;
   await assert.rejects(session.post([message("b")]), { code: "transport-unavailable" });
 });
+
+Deno.test("of messages that do not wait a session tells those that failed, and asks the server once about many", async () => {
+  const { clock, session, pings, reply } = stage();
+  const told: string[] = [];
+  const send = (name: string) =>
+    session.postNow(message(name, name), (answer) => told.push(`${name} ${answer}`));
+  for (let index = 0; index < 100; index++) assert.equal(send(`${index}`), true);
+  reply(`${inbox}.r.3`);
+  reply(`${inbox}.r.4`, 503);
+  reply(`${inbox}.r.4`, 503);
+  assert.deepEqual(told, ["4 unheard"]);
+  await clock.advance(49);
+  assert.equal(pings(), 0);
+  await clock.advance(1);
+  assert.equal(pings(), 1);
+  send("last");
+  await session.close();
+  assert.deepEqual(told, ["4 unheard", "last undefined"]);
+  await clock.advance(1_000);
+});
+
+Deno.test("a session takes no more messages that do not wait than the server has shown to have", async () => {
+  const { clock, session, pings } = stage();
+  const failures: unknown[] = [];
+  const sendAll = (large: number) => {
+    const body = new Uint8Array(large);
+    let sent = 0;
+    while (session.postNow({ ...message("a", `${sent}`), body }, (answer) => failures.push(answer))) sent++;
+    return sent;
+  };
+  assert.equal(sendAll(0), 10_000);
+  assert.equal(pings(), 20, "one for each 500");
+  await clock.settle();
+  assert.equal(sendAll(1_048_576), 16);
+  await clock.advance(50);
+  assert.equal(sendAll(1_048_576), 16);
+  await clock.advance(50);
+  assert.deepEqual(failures, []);
+  await session.close();
+});
