@@ -205,11 +205,9 @@ export class Delivery implements DeliveryPort {
     this.deadLettered(letter, error);
     const { replyTo, extras } = envelope.route;
     if (isReplyTarget(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
-    const told = failureAddresses(replyTo, extras?.failTo);
-    if (told.length === 0) return;
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the handler's own words
     const failure = { id: letter.id, code: reason, message: shorten(words, wordsMax) };
-    for (const address of told) this.deliverTo(address, failure, envelope);
+    for (const to of failureAddresses(replyTo, extras?.failTo)) this.deliverTo(to, failure, envelope);
   }
 
   /** Counts a new dead letter, and reports it to observers and to the log. */
