@@ -154,12 +154,15 @@ async function askByName(
   const timeoutMs = options.timeoutMs ?? runtime.options.askTimeoutMs;
   requireDuration("timeoutMs", timeoutMs);
   options.signal?.throwIfAborted();
-  const { ticket, repeated } = await submitDurably(runtime, request);
   const name = nameOf(request.operation, request.to.key);
-  const asker = options.asker?.signal ?? options.signal;
-  const gone = () => runtime.persistence!.askerGone(request.to, ticket.key);
-  if (!repeated) asker?.addEventListener("abort", gone);
+  const asker = options.asker ?? options;
+  let key = "";
+  let repeated = false;
   try {
+    const { ticket, ...accepted } = await submitDurably(runtime, request, (own) => {
+      runtime.askers.set(key = own, asker);
+    });
+    repeated = accepted.repeated;
     const reply = await ticket.collect(repeated ? 0 : timeoutMs, options.signal);
     return options.raw ? reply : ticket.parsed(reply);
   } catch (error) {
@@ -168,7 +171,7 @@ async function askByName(
     if (repeated) throw new StillRunningError(`Cannot ask ${name}: the first of this id is still running`);
     throw new DeadlineExceededError(`Cannot ask ${name}: no answer in ${timeoutMs} ms`);
   } finally {
-    asker?.removeEventListener("abort", gone);
+    runtime.askers.delete(key);
   }
 }
 

@@ -7,14 +7,17 @@ import { ReplyTicket } from "./reply_ticket.ts";
 
 /**
  * Request / asynchronous response with a store: the message and its pending reply are committed together. It is
- * `repeated` if it had been accepted before.
+ * `repeated` if it had been accepted before. `named` gets the key of its reply before that: its turn may begin before its
+ * acceptance is known.
  */
 export async function submitDurably(
   runtime: Runtime,
   request: SubmitRequest,
+  named: (key: string) => void = () => {},
 ): Promise<{ readonly ticket: DurableTicket; readonly repeated: boolean }> {
   const { to, operation, payload, options } = request;
   const { route, key } = routeToReply(runtime, request, options?.id ?? runtime.ids.ulid());
+  named(key);
   // A repeat has the ticket of the first one.
   const { ticket = key, repeated } = await runtime.delivery.acceptDurably(to, payload, route, key);
   return { ticket: new DurableTicket(runtime, replyNameOf(ticket), ticket, operation.reply), repeated };

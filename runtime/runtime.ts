@@ -4,7 +4,7 @@ import { BrokenActors } from "./ports/broken_actors.ts";
 import type { Clock } from "./base/clock.ts";
 import { Deadlines } from "./scheduling/deadlines.ts";
 import { Delivery } from "./delivery.ts";
-import { deadlineAt, Route } from "./messages/envelope.ts";
+import { type Asker, deadlineAt, Route } from "./messages/envelope.ts";
 import { messageOf, PosthornError } from "./base/errors.ts";
 import { didYouMean } from "./base/did_you_mean.ts";
 import { requireDuration } from "./base/require.ts";
@@ -58,6 +58,7 @@ export class Runtime implements RuntimeServices {
   /** How many replies came to surveys that were over. */
   lateReplies = 0;
   readonly broken = new BrokenActors();
+  readonly askers: Map<string, Asker> = new Map();
   readonly modes: ModeSet;
   private readonly close: (failure: unknown) => void;
   private failure: unknown;

@@ -256,6 +256,7 @@ class LoneHost implements TurnServices {
   };
 
   readonly modes: TurnModes;
+  readonly askers: ReadonlyMap<string, never> = new Map();
 
   constructor(nowMs: number, answer: TurnOptions<unknown>["ask"]) {
     this.clock = new VirtualClock({ nowMs });

@@ -226,11 +226,6 @@ export class Persistence {
       : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
   }
 
-  /** Whoever asked under the name of a reply has gone: the signal of the turn aborts, if it runs here. */
-  askerGone({ protocol, key }: ActorId, name: string): void {
-    this.hosts.get(protocol)?.askerGone(key, name);
-  }
-
   /** Registers a reply that is to come under that name, from an actor in memory. Rejects if the store does not commit it. */
   openReply(name: string, to: ActorId): Promise<void> {
     return this.#whenOpen(({ rows }) => rows.open(name, to));

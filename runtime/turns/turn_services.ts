@@ -2,7 +2,7 @@ import type { IngressSendOptions } from "../language/ingress_options.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ActorId, Address, AskOptions, SendOptions } from "../language/address.ts";
 import type { SurveyOptions } from "../language/context.ts";
-import type { Deadline, Envelope, ReplyTarget, Route } from "../messages/envelope.ts";
+import type { Asker, Deadline, Envelope, ReplyTarget, Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { Callback } from "../ports/inspection.ts";
 import type { Timers } from "../scheduling/timers.ts";
@@ -50,6 +50,8 @@ export interface TurnServices {
   readonly ids: Ids;
   readonly delivery: TurnDelivery;
   readonly modes: TurnModes;
+  /** Who asks with an id, which a store answers as a submit, by the key of the reply. */
+  readonly askers: ReadonlyMap<string, Asker>;
   /** The route of a message that is more than its payload. */
   route(operation: Operation, parts: RouteParts): Route;
 }

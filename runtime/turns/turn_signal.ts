@@ -29,7 +29,8 @@ export function signalOf(
   const timer = deadline === undefined
     ? undefined
     : services.timers.set(Math.max(deadline.atMs - services.clock.now(), 0), late);
-  const asker = isReplyTarget(replyTo) ? guarded(() => replyTo.asker?.signal, undefined) : undefined;
+  const asked = isReplyTarget(replyTo) ? replyTo.asker : replyTo && services.askers.get(replyTo.key);
+  const asker = guarded(() => asked?.signal, undefined);
   const gone = () => turn.abort(askerGone(turn));
   if (asker?.aborted) controller.abort(askerGone(turn));
   else asker?.addEventListener("abort", gone);
@@ -42,7 +43,6 @@ export function signalOf(
   };
 }
 
-/** The reason if whoever asked has gone. */
-export function askerGone(turn: Turn): PosthornError {
+function askerGone(turn: Turn): PosthornError {
   return new PosthornError("asker-gone", `${turn}: whoever asked has gone`);
 }

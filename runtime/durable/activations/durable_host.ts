@@ -3,8 +3,6 @@ import type { ActorId } from "../../language/address.ts";
 import { type ActorQuota, ActorRegistry } from "../../activations/actor_registry.ts";
 import type { Operation } from "../../language/protocol.ts";
 import type { RuntimeServices } from "../../activations/runtime_services.ts";
-import { repliesTo } from "../../messages/failure_addresses.ts";
-import { askerGone } from "../../turns/turn_signal.ts";
 import { takeBack } from "./take_back.ts";
 import { DurableActivation } from "./durable_activation.ts";
 import type { DurableServices } from "./durable_services.ts";
@@ -68,12 +66,6 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
   takeBack(key: string, place: string): void {
     const found = this.find(key);
     if (found === undefined || !takeBack(found, place)) this.cancelled++;
-  }
-
-  /** Whoever asked under the name of a reply has gone: the signal of the turn aborts, if it runs. */
-  askerGone(key: string, replyKey: string): void {
-    const turn = this.find(key)?.turn;
-    if (turn !== undefined && repliesTo(turn.route.replyTo, replyKey)) turn.abort(askerGone(turn));
   }
 
   protected make(key: string): DurableActivation {
