@@ -60,6 +60,7 @@ export function intakeOf(intake: IntakeServices): Intake {
   const meanings = new Meanings({ service, registry, clock, askTimeoutMs });
   const runs = new TransientRuns(delivery);
   const asks = new RemoteAsks({
+    service,
     nextId: () => ids.text(ids.next()),
     accept: (to, operation, payload, route) => intake.accept(to, operation, payload, route),
     sendNow: (parcel) => intake.sendNow(parcel),

@@ -94,7 +94,8 @@ export class MemoryLanes {
 
   /**
    * Sends a parcel that may be lost, unless others to the same destination wait. Returns `false` if it did not: then it
-   * is a matter of `send`. `failed` is called later if the broker will not have it.
+   * is a matter of `send`. `failed` is called later if the broker will not have it, or, unless it is sent `once`, if the
+   * system has stopped and nobody knows whether the broker has it.
    */
   sendNow(parcel: Parcel, options: ParcelOptions, failed: (error: PosthornError) => void): boolean {
     const { connection } = this.#pump;
@@ -102,7 +103,9 @@ export class MemoryLanes {
     if (this.#lanes.size > 0 && this.#lanes.has(laneOf(parcel.to))) return false;
     return connection.sendNow(parcel, (refusal) => {
       if (refusal !== undefined) failed(errorOfRefusal(refusal, parcel));
-      else if (options.once !== true) this.send(parcel, options).catch(failed);
+      else if (options.once === true) return;
+      else if (this.#ended !== undefined) failed(unknownOutcome(parcel, this.#ended));
+      else this.send(parcel, options).catch(failed);
     });
   }
 
@@ -215,8 +218,7 @@ class MemoryLane implements LaneSource {
   async end(cause: unknown): Promise<void> {
     await this.pump.end();
     for (const [index, { parcel, reject }] of this.#queue.splice(0).entries()) {
-      const why = `Cannot tell whether ${shownDestination(parcel.to)} got a message`;
-      reject(index < this.#sent ? new OutcomeUnknownError(why, { cause }) : cause);
+      reject(index < this.#sent ? unknownOutcome(parcel, cause) : cause);
     }
     this.#onEmpty();
   }
@@ -265,6 +267,11 @@ class MemoryLane implements LaneSource {
 function fullness(size: Size, bytes: number, most: Size): string | undefined {
   if (size.parcels >= most.parcels) return `${size.parcels} of ${most.parcels} messages`;
   return size.bytes + bytes > most.bytes ? `${size.bytes} of ${most.bytes} bytes` : undefined;
+}
+
+/** The error of a send of which nobody knows, because nothing is sent any more. */
+function unknownOutcome({ to }: Parcel, cause: unknown): OutcomeUnknownError {
+  return new OutcomeUnknownError(`Cannot tell whether ${shownDestination(to)} got a message`, { cause });
 }
 
 /** The error of a send that the broker refused. */

@@ -8,10 +8,11 @@ import type { Destination, Parcel } from "../ports/transport.ts";
 import { type Body, bodyOf, problemOf } from "./body.ts";
 import { callerOf, type Meaning } from "./meaning.ts";
 import type { Fault, ReceivedMessage } from "./received_message.ts";
-import { encodeHeaders, wireHeaders } from "./wire.ts";
+import { encodeHeaders, senderName, wireHeaders } from "./wire.ts";
 
 /** What asks of other services need. */
 export interface RemoteAsksParts {
+  readonly service: string;
   /** Makes a new id. */
   nextId(): string;
   /** Puts a message into its mailbox, as one from outside a turn. */
@@ -36,8 +37,8 @@ export class RemoteAsks {
     const { to, operation, payload, deadlineMs } = ask;
     const { id, causationId, correlationId, headers, delivery: { body } } = message;
     const reply = new RemoteReply(
-      (value) => this.#reply(message, value),
-      (error) => this.refuse(message, { code: codeOf(error, "failed"), message: messageOf(error) }),
+      (value) => this.#reply(message, to, value),
+      (error) => this.refuse(message, { code: codeOf(error, "failed"), message: messageOf(error) }, to),
     );
     const extras = { id, headers, caller: callerOf(message), bytes: body.length };
     const route = new Route(operation, causationId, correlationId, reply, deadlineAt(deadlineMs), extras);
@@ -49,25 +50,25 @@ export class RemoteAsks {
   }
 
   /** Tells the caller that it gets no reply. */
-  refuse(message: ReceivedMessage, { code, message: words }: Fault): void {
+  refuse(message: ReceivedMessage, { code, message: words }: Fault, from?: ActorId): void {
     const failure: Failure = { id: message.id, code, message: words };
-    this.#send(message, problemOf(failure));
+    this.#send(message, from, problemOf(failure));
   }
 
-  #reply(message: ReceivedMessage, value: unknown): void {
+  #reply(message: ReceivedMessage, from: ActorId, value: unknown): void {
     let body: Body;
     try {
       body = bodyOf(value);
     } catch (error) { // it is no data, which only this process could have handed over
-      return this.refuse(message, { code: codeOf(error, "failed"), message: messageOf(error) });
+      return this.refuse(message, { code: codeOf(error, "failed"), message: messageOf(error) }, from);
     }
-    this.#send(message, body);
+    this.#send(message, from, body);
   }
 
-  #send(message: ReceivedMessage, { body, contentType }: Body): void {
-    const { returnTo, deadlineMs } = message;
+  #send(message: ReceivedMessage, from: ActorId | undefined, { body, contentType }: Body): void {
+    const { returnTo, id, correlationId = id, deadlineMs } = message;
     if (returnTo === undefined) return;
-    const { nextId, sendNow } = this.#parts;
+    const { service, nextId, sendNow } = this.#parts;
     const to: Destination = "address" in returnTo
       ? { kind: "reply", address: returnTo.address }
       : { kind: "inbox", protocol: returnTo.protocol, key: returnTo.key };
@@ -76,7 +77,13 @@ export class RemoteAsks {
       id: nextId(),
       body,
       contentType,
-      headers: { ...encodeHeaders(message.headers), [wireHeaders.reply]: "true" }, // the asker knows whom it asked what
+      headers: {
+        ...encodeHeaders(message.headers),
+        [wireHeaders.reply]: "true",
+        [wireHeaders.sender]: senderName(service, from?.protocol, from?.key),
+        [wireHeaders.cause]: encodeURIComponent(id), // a turn may take the reply, of the same chain
+        [wireHeaders.correlation]: encodeURIComponent(correlationId),
+      },
       correlationId: returnTo.correlationId,
       expiresAtMs: deadlineMs,
     });

@@ -16,6 +16,7 @@ export interface LinkOptions {
   began(session: Session): void;
 }
 
+const away: TransportState = { status: "connecting", reason: "The connection to NATS has ended" };
 const awayMs = { from: 100, to: 5_000 };
 const refusedMs = { from: 5_000, to: 60_000 };
 
@@ -46,7 +47,7 @@ export class Link {
   }
 
   get state(): TransportState {
-    return this.#state;
+    return this.session?.ended.aborted === true ? away : this.#state; // before anybody else is told
   }
 
   /** Calls back when the state has changed. */

@@ -74,6 +74,9 @@ function addressOf(
   return names.reply(replyTo.protocol, replyTo.key, correlationId);
 }
 
+/** Headers that a reply to a process need not have: no turn takes it, and its asker knows whom it asked what. */
+const ofTurns = new Set(["posthorn-reply", "posthorn-sender", "posthorn-cause", "posthorn-correlation"]);
+
 /**
  * The headers of an ask, or of the reply to one, that is sent once. Its subject says to what it is a reply, and nobody
  * listens there to anything else; no repeat has to be recognised. A body without a type is JSON.
@@ -83,7 +86,7 @@ function fewHeadersOf(
 ): Record<string, string> {
   const isReply = to.kind === "reply";
   const headers: Record<string, string> = {};
-  for (const name in given) if (!isReply || name !== "posthorn-reply") headers[name] = given[name];
+  for (const name in given) if (!isReply || !ofTurns.has(name)) headers[name] = given[name];
   if (!isReply) headers["message-id"] = id;
   if (contentType !== undefined && contentType !== "application/json") headers["content-type"] = contentType;
   if (isReply && correlationId !== undefined) headers["correlation-id"] = correlationId;

@@ -167,11 +167,12 @@ export class Session {
   }
 
   /**
-   * Publishes a message without waiting. Returns `false` if it did not, because too much is on its way. `failed` is called
-   * later if it comes to nobody, or if the session ends before the server has shown that it has it.
+   * Publishes a message without waiting. Returns `false` if it did not, because too much is on its way, or the connection
+   * is closing. `failed` is called later if it comes to nobody, or if the session ends before the server has shown that it
+   * has it.
    */
   postNow(message: Outgoing, failed: (answer: Failed) => void): boolean {
-    if (!this.#unproven.hasRoom(message)) return false;
+    if (!this.#isOpen || !this.#unproven.hasRoom(message)) return false;
     this.#publish(message, message.reply);
     this.#unproven.add(message, failed);
     if (this.#asking === undefined) this.#askIn(provenMs);
@@ -196,20 +197,26 @@ export class Session {
     this.flush().then(() => settle(), settle);
   }
 
-  /** Resolves when the server has done all that it was sent before. */
+  /** Resolves when the server has done all that it was sent before, and what it refused of that has been heard. */
   async flush(): Promise<void> {
     this.#requireOpen();
     const { total } = this.#unproven;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const end = () => reject(reasonOf(this.ended));
     const cancel = this.clock.setTimer(answerMs, () => reject(silent("a ping")));
+    let cancelHearing: Cancel | undefined;
+    const heard = () => {
+      this.#unproven.prove(total);
+      resolve();
+    };
     this.ended.addEventListener("abort", end);
-    this.#connection.flush().then(resolve, end);
+    // The client hands over refusals one by one, each some microtasks later. A timer comes after all of them.
+    this.#connection.flush().then(() => cancelHearing = this.clock.setTimer(0, heard), end);
     try {
       await promise;
-      this.#unproven.prove(total);
     } finally {
       cancel();
+      cancelHearing?.();
       this.ended.removeEventListener("abort", end);
     }
   }
@@ -233,7 +240,7 @@ export class Session {
 
   /** Publishes one message without an answer. What becomes of it nobody knows. */
   publish(message: Outgoing): void {
-    if (!this.ended.aborted) this.#publish(message, message.reply);
+    if (this.#isOpen) this.#publish(message, message.reply);
   }
 
   /** Hears a subject until the result is called; `queue` names those that share it. */
@@ -264,12 +271,17 @@ export class Session {
     );
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(reasonOf(this.ended));
     for (const post of [...this.#posts]) post.settle(reasonOf(this.ended));
-    this.#unproven.fail(undefined, () => true);
+    this.#unproven.end();
     this.#asking?.cancel();
   }
 
+  /** Whether it takes messages: a connection is closed a moment before it says so, and then throws. */
+  get #isOpen(): boolean {
+    return !this.ended.aborted && !this.#connection.isClosed();
+  }
+
   #requireOpen(): void {
-    if (this.ended.aborted) throw reasonOf(this.ended);
+    if (!this.#isOpen) throw reasonOf(this.ended);
   }
 
   #publish({ subject, body, headers }: Outgoing, reply: string | undefined): void {
@@ -290,7 +302,7 @@ export class Session {
     if (kind !== "r") return;
     if (this.#posts.size > 0) this.#replied(message.subject, isUnheard);
     if (!isUnheard) return this.onReply?.(message);
-    this.#unproven.fail("unheard", ({ reply }) => reply === message.subject);
+    this.#unproven.unheard(message.subject);
   }
 
   /**
@@ -335,7 +347,7 @@ export class Session {
         continue;
       }
       for (const { failed } of this.#posts) failed.set(subject, "denied");
-      this.#unproven.fail("denied", (message) => message.subject === subject);
+      this.#unproven.denied(subject);
       for (const exchange of [...this.#exchanges.values()]) {
         for (const [index, message] of exchange.messages.entries()) {
           if (message.subject === subject) exchange.answer(index, "denied");

@@ -22,6 +22,8 @@ export class UnprovenMessages {
   #bytes = 0;
   /** How many of all that there were the server has. */
   #proven = 0;
+  /** Where the next one to which nobody listens is looked for. */
+  #lookedAt = 0;
 
   /** How many there are. */
   get size(): number {
@@ -45,18 +47,39 @@ export class UnprovenMessages {
   /** The server has as many of all that there were. */
   prove(total: number): void {
     if (total <= this.#proven) return;
-    for (const { message } of this.#waiting.splice(0, total - this.#proven)) {
-      this.#bytes -= message.body.length;
-    }
+    const proven = this.#waiting.splice(0, total - this.#proven);
+    for (const { message } of proven) this.#bytes -= message.body.length;
+    this.#lookedAt = Math.max(this.#lookedAt - proven.length, 0);
     this.#proven = total;
   }
 
-  /** Tells some of them what became of them. */
-  fail(answer: Failed, isMeant: (message: Outgoing) => boolean): void {
-    for (const one of this.#waiting) {
-      if (!isMeant(one.message)) continue;
-      one.failed?.(answer);
-      one.failed = undefined;
+  /**
+   * Nobody listens to the one with that subject of its reply. The server says so in the order in which they were published:
+   * so it is looked for behind the last one.
+   */
+  unheard(reply: string): void {
+    const { length } = this.#waiting;
+    for (let step = 0; step < length; step++) {
+      const index = (this.#lookedAt + step) % length;
+      if (this.#waiting[index].message.reply !== reply) continue;
+      this.#lookedAt = index + 1;
+      return tell(this.#waiting[index], "unheard");
     }
   }
+
+  /** Those with that subject may not be published. */
+  denied(subject: string): void {
+    for (const one of this.#waiting) if (one.message.subject === subject) tell(one, "denied");
+  }
+
+  /** Nobody will know what became of them. */
+  end(): void {
+    for (const one of this.#waiting) tell(one, undefined);
+  }
+}
+
+function tell(one: Unproven, answer: Failed): void {
+  const { failed } = one;
+  one.failed = undefined;
+  failed?.(answer);
 }

@@ -1,6 +1,9 @@
 import type {
+  Delivery,
+  Destination,
   InboxOperation,
   Parcel,
+  Refusal,
   ReturnChannel,
   TransportConnection,
 } from "../../../runtime/ports/transport.ts";
@@ -107,34 +110,58 @@ export const modeCases: Readonly<Record<string, (bench: TransportBench) => Promi
     const inbox = bench.inbox("b", [question]);
     const server = await bench.read("b", inbox);
     const client = await bench.read("a", { kind: "process" });
-    const failures: unknown[] = [];
+    const failures: (Refusal | undefined)[] = [];
     const sendNow = (connection: TransportConnection, parcel: Parcel) =>
       connection.sendNow?.(parcel, (refusal) => failures.push(refusal)) === true;
     const send = async (connection: TransportConnection, parcel: Parcel) => {
       if (!sendNow(connection, parcel)) await bench.send(connection, [parcel]);
     };
+    const ask = (index: number, to: Destination) =>
+      bench.parcel(to, {
+        headers: { "x-note": `ask ${index}` },
+        replyTo: { kind: "process" },
+        correlationId: `c.${index}`,
+      });
     const asks = Array.from(
       { length: 20 },
-      (_, index) =>
-        bench.parcel(bench.to(inbox, "k", question), {
-          replyTo: { kind: "process" },
-          correlationId: `c${index}`,
-        }),
+      (_, index) => ask(index, bench.to(inbox, `k ${index}`, question)),
     );
     for (const parcel of asks) await send(client.connection, parcel);
     await bench.collected(server.collector, asks.length);
-    for (const { replyTo, correlationId, body } of server.collector.taken) {
+    const sorted = (rows: readonly (readonly unknown[])[]) => rows.map(String).sort();
+    expectEqual(
+      sorted(server.collector.taken.map((one) => [one.key, one.operation, one.id, one.headers["x-note"]])),
+      sorted(asks.map((one, index) => [`k ${index}`, question.name, one.id, one.headers["x-note"]])),
+      "the asks",
+    );
+    const replies: string[] = [];
+    const shown = ({ body, contentType = "application/json", headers }: Parcel | Delivery, name?: string) =>
+      [name, ...body, contentType, headers["x-note"]].join(" ");
+    for (const [index, { id, replyTo, correlationId, body }] of server.collector.taken.entries()) {
       expect(replyTo !== undefined, "A delivery says where its reply goes");
-      await send(
-        server.connection,
-        bench.parcel({ kind: "reply", address: replyTo }, { correlationId, body }),
-      );
+      const parcel = bench.parcel({ kind: "reply", address: replyTo }, {
+        correlationId,
+        body,
+        contentType: index % 2 === 0 ? "application/json" : "application/problem+json",
+        ...index % 3 === 0 && { headers: { "x-note": "reply" } },
+      });
+      replies.push(shown(parcel, asks.find((one) => one.id === id)!.correlationId));
+      await send(server.connection, parcel);
     }
     await bench.collected(client.collector, asks.length);
-    const correlations = client.collector.taken.map(({ correlationId }) => correlationId ?? "");
-    expectEqual(new Set(correlations).size, asks.length, "the number of replies that belong to asks");
+    const got = client.collector.taken.map((one) => shown(one, one.correlationId));
+    expectEqual(got.sort(), replies.sort(), "the replies");
     expectEqual(failures, [], "what became of those that arrived");
+    const large = { ...asks[0], body: new Uint8Array(bench.transport.traits.messageBytes + 1) };
+    expect(!sendNow(client.connection, large), "What is too large is a matter of send, which says so");
+    if (sendNow(client.connection, ask(0, bench.to(bench.inbox("c"), "k", question)))) {
+      expectEqual(failures, [], "what became of one that was sent just now");
+      await bench.eventually(() => failures.length > 0, "what nobody reads is refused");
+      expectEqual(failures.map((refusal) => refusal?.code), ["no-receiver"], "the refusal");
+    }
+    const known = failures.length;
     await bench.close(client.connection);
+    expectEqual(failures.length, known, "how many failed when the connection is closed");
     expect(!sendNow(client.connection, asks[0]), "A connection that is closed sends nothing");
   },
 

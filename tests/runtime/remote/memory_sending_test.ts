@@ -5,6 +5,7 @@ import {
   actor,
   ask,
   event,
+  type PosthornError,
   protocol,
   submit,
   survey,
@@ -197,6 +198,66 @@ Deno.test("a reply goes without waiting, and again in the usual way if nobody kn
   reply.failed();
   await world.clock.settle();
   assert.deepEqual(transport.taken, [reply.parcel]);
+});
+
+Deno.test("a reply of which nobody knows when the system has stopped is reported as such, and is not sent again", async () => {
+  const { transport, sent } = immediate();
+  const world = await new World(transport).ready();
+  const reported: unknown[] = [];
+  world.system.inspect((event) => {
+    if (event.type === "transport-failed") reported.push((event.error as PosthornError).code);
+  });
+  const ask = {
+    id: "t",
+    key: "main",
+    operation: "look",
+    body: new TextEncoder().encode("7"), // it is refused
+    headers: {},
+    replyTo: "q",
+    again: false,
+  };
+  const tenure = { shard: "0", signal: new AbortController().signal };
+  await transport.receivers.get("inbox shop")!.take([ask], tenure);
+  const unanswered = assert.rejects(world.system.ref(Ledger, "main").ask(Ledger.read, "a"), {
+    code: "stopping",
+  });
+  const stopping = world.system.stop({ drainMs: 0 });
+  await world.clock.settle();
+  for (const { failed } of sent) failed();
+  await stopping;
+  await unanswered;
+  assert.deepEqual([sent.length, reported], [2, ["outcome-unknown"]]);
+  assert.deepEqual(transport.batches, []);
+});
+
+Deno.test("the time of an ask begins when it is sent, and its timer ends with it", async () => {
+  const { transport, sent } = immediate();
+  await using world = await new World(transport).ready();
+  const { clock, system } = world;
+  const idle = clock.waiting;
+  const main = system.ref(Ledger, "main");
+  await clock.advance(7);
+  const late: string[] = [];
+  const expired = (timeoutMs: number) =>
+    main.ask(Ledger.read, "a", { timeoutMs }).catch(({ code }) => void late.push(`${timeoutMs} ${code}`));
+  const waiting = [expired(100), expired(50)];
+  await clock.advance(49);
+  assert.deepEqual(late, []);
+  await clock.advance(1);
+  assert.deepEqual(late, ["50 deadline"]);
+  const abort = new AbortController();
+  const aborted = assert.rejects(main.ask(Ledger.read, "b", { timeoutMs: 10, signal: abort.signal }));
+  abort.abort();
+  await aborted;
+  const answered = main.ask(Ledger.read, "c", { timeoutMs: 10 });
+  await world.reply(sent[3].parcel, 5);
+  assert.equal(await answered, 5);
+  await clock.advance(50);
+  await Promise.all(waiting);
+  assert.deepEqual(late, ["50 deadline", "100 deadline"]);
+  assert.equal(clock.waiting, idle);
+  for (const { failed } of sent) failed({ code: "no-receiver", message: "too late" });
+  await clock.settle();
 });
 
 Deno.test("what only hinders another service for a while is no failure after which nobody tries again", async () => {

@@ -20,6 +20,9 @@ inMemory("an ask is answered where it came from, with what its reply belongs to"
   await stage.settle();
   assert.deepEqual(sent.map(shown), ['q c1 json ["tea"]']);
   assert.deepEqual(sent[0].headers, {
+    "posthorn-sender": "orders/order/ada",
+    "posthorn-cause": "t",
+    "posthorn-correlation": "chain",
     "posthorn-reply": "true",
     traceparent: "00-1-2-03",
   });

@@ -4,11 +4,41 @@ import assert from "node:assert/strict";
 import { memoryBroker, memoryTransport } from "@posthorn/posthorn/memory";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { transportConformance } from "@posthorn/posthorn/testing/conformance";
-import type { Receiver, Transport, TransportConnection } from "@posthorn/posthorn/transport";
+import type { Parcel, Receiver, Refusal, Transport, TransportConnection } from "@posthorn/posthorn/transport";
 
 type Change = (connection: TransportConnection) => Partial<TransportConnection>;
 
 const inOrder = "parcels of one key arrive in order, each once";
+
+const immediate =
+  "what may be lost goes without waiting if the connection can do that, or it is a matter of send";
+
+/** Sends without waiting by means of `send`, as a transport may that is right unless `faults` make it wrong. */
+function sending(faults: {
+  readonly of?: (parcel: Parcel) => Parcel;
+  readonly tells?: (refusal: Refusal | undefined, failed: (refusal?: Refusal) => void) => void;
+  readonly takesLarge?: boolean;
+  readonly takesClosed?: boolean;
+} = {}): Change {
+  const tells = faults.tells ?? ((refusal, failed) => refusal && failed(refusal));
+  return ({ send, close }) => {
+    let isClosed = false;
+    return {
+      sendNow(parcel, failed) {
+        if (parcel.body.length > messageBytes) return faults.takesLarge === true;
+        if (isClosed) return faults.takesClosed === true;
+        void send([faults.of?.(parcel) ?? parcel]).then(([refusal]) => tells(refusal, failed));
+        return true;
+      },
+      close() {
+        isClosed = true;
+        return close();
+      },
+    };
+  };
+}
+
+const { messageBytes } = memoryTransport({ broker: memoryBroker() }).traits;
 
 /** What each faulty transport does, and the case that finds it. */
 const faulty: Readonly<Record<string, readonly [caseName: string, change: Change]>> = {
@@ -66,7 +96,34 @@ const faulty: Readonly<Record<string, readonly [caseName: string, change: Change
     "drain lets the batch in hand settle, and gives the rest to another process at once, in order",
     () => ({ drain: () => Promise.resolve() }),
   ],
+  "tells nobody what is refused of that which does not wait": [immediate, sending({ tells: () => {} })],
+  "says of what arrived that it failed": [
+    immediate,
+    sending({ tells: (refusal, failed) => failed(refusal) }),
+  ],
+  "says twice what is refused": [
+    immediate,
+    sending({
+      tells: (refusal, failed) => {
+        if (refusal !== undefined) [1, 2].forEach(() => failed(refusal));
+      },
+    }),
+  ],
+  "forgets the type of a body that does not wait": [
+    immediate,
+    sending({ of: (parcel) => ({ ...parcel, contentType: "application/json" }) }),
+  ],
+  "forgets the headers of what does not wait": [
+    immediate,
+    sending({ of: (one) => ({ ...one, headers: {} }) }),
+  ],
+  "takes what is too large without waiting": [immediate, sending({ takesLarge: true })],
+  "takes more when it is closed": [immediate, sending({ takesClosed: true })],
 };
+
+Deno.test("a transport that sends without waiting by the means of its own send conforms", async () => {
+  await casesOf(sending()).find(({ name }) => name === immediate)!.run();
+});
 
 /** A change of what receivers get. */
 function received(change: (receiver: Receiver) => Partial<Receiver>): Change {

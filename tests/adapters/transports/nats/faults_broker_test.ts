@@ -1,10 +1,11 @@
 // What a NATS server, its network and its other clients do to the transport.
 
 import assert from "node:assert/strict";
+import type { Parcel, Refusal } from "@posthorn/posthorn/transport";
 import { brokerTest } from "../../../brokers/given.ts";
 import { TcpProxy } from "../../../brokers/tcp_proxy.ts";
 import { api, asAdministrator, deleteStreams } from "./admin.ts";
-import { eventually, parcels, Stage } from "./stage.ts";
+import { eventually, parcels, Stage, total } from "./stage.ts";
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index));
 
@@ -191,6 +192,25 @@ brokerTest(
 
 brokerTest(
   "nats",
+  "who is told that nobody knows what became of a message finds the connection away, and waits for it",
+  async ({ url, prefix }) => {
+    await using stage = new Stage(prefix);
+    await using proxy = proxyOf(url);
+    const sender = await stage.connect("sender", { url: `nats://127.0.0.1:${proxy.port}` });
+    const to = { kind: "reply", address: `_INBOX.${prefix}.r.1` } as const;
+    const told: unknown[] = [];
+    proxy.hold();
+    for (const parcel of parcels(stage.inbox("a"), 0, 3)) {
+      assert(sender.sendNow!({ ...parcel, to }, (refusal) => told.push([refusal, sender.state.status])));
+    }
+    proxy.cut();
+    await eventually(() => told.length === 3, "all are told");
+    assert.deepEqual(told, Array(3).fill([undefined, "connecting"]));
+  },
+);
+
+brokerTest(
+  "nats",
   "what a user may not do is refused, and is in no endless loop",
   async ({ own, prefix }) => {
     await using stage = new Stage(prefix);
@@ -205,6 +225,18 @@ brokerTest(
     const some = await stage.connect("some", { url: `nats://some:s@${host}` });
     const answers = await some.send(parcels(inbox, 0, 2));
     assert.deepEqual(answers.map((answer) => answer?.code), ["refused", "refused"]);
+    const asks = Array.from({ length: 50 }, (_, index): Parcel => ({
+      ...parcels(inbox, index, 1)[0],
+      to: { kind: "inbox", protocol: inbox.protocol, key: `k${index}`, operation: total },
+      replyTo: { kind: "process" },
+      correlationId: String(index),
+    }));
+    const posted = await some.send(asks);
+    assert.deepEqual(posted.map((answer) => answer?.code), Array(50).fill("refused"));
+    const refused: (Refusal | undefined)[] = [];
+    for (const ask of asks) assert(some.sendNow!(ask, (refusal) => refused.push(refusal)));
+    await eventually(() => refused.length === asks.length, "each of them is refused");
+    assert.deepEqual(refused.map((refusal) => refusal?.code), Array(50).fill("refused"));
     const deaf = await stage.connect("deaf", { url: `nats://deaf:d@${host}` });
     await eventually(() => deaf.state.status === "refused", "it is refused");
     assert.match(deaf.state.reason!, /may not subscribe to _INBOX\.>/);

@@ -11,14 +11,19 @@ function stage() {
   const clock = new VirtualClock();
   const published: string[] = [];
   const closed = Promise.withResolvers<void>();
+  const state = { isClosed: false };
   let pings = 0;
   let hear: (error: null, message: Msg) => void = () => {};
   const connection = {
     subscribe: (_subject: string, { callback }: { callback: typeof hear }) => hear = callback,
-    publish: (subject: string) => published.push(subject),
+    publish: (subject: string) => {
+      if (state.isClosed) throw new Error("closed connection");
+      published.push(subject);
+    },
     flush: () => Promise.resolve(void pings++),
     status: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }),
     closed: () => closed.promise,
+    isClosed: () => state.isClosed,
     close: () => Promise.resolve(closed.resolve()),
   } as unknown as NatsConnection;
   const session = new Session({
@@ -32,6 +37,8 @@ function stage() {
     clock,
     session,
     published,
+    /** The client has closed the connection, and has not said so yet. */
+    closeSilently: () => void (state.isClosed = true),
     pings: () => pings,
     reply(subject: string, code?: number) {
       const data = new Uint8Array(code === undefined ? 1 : 0);
@@ -125,11 +132,47 @@ Deno.test("a session takes no more messages that do not wait than the server has
   };
   assert.equal(sendAll(0), 10_000);
   assert.equal(pings(), 20, "one for each 500");
-  await clock.settle();
+  await clock.advance(0);
   assert.equal(sendAll(1_048_576), 16);
   await clock.advance(50);
   assert.equal(sendAll(1_048_576), 16);
   await clock.advance(50);
   assert.deepEqual(failures, []);
+  await session.close();
+});
+
+Deno.test("a session whose connection is closing takes no message, and says so as one that has ended", async () => {
+  const { session, published, closeSilently } = stage();
+  assert.equal(session.postNow(message("a"), assert.fail), true);
+  closeSilently();
+  assert.equal(session.postNow(message("b"), assert.fail), false);
+  await assert.rejects(session.post([message("b")]), { code: "transport-unavailable" });
+  session.publish(message("b"));
+  assert.deepEqual(published, ["a"]);
+});
+
+Deno.test("many messages to which nobody listens are each found at once, also behind others that are heard", async () => {
+  const { clock, session, reply } = stage();
+  const told: number[] = [];
+  let looks = 0;
+  const send = (index: number) =>
+    session.postNow({
+      subject: "a",
+      body: new Uint8Array(),
+      headers: {},
+      get reply() {
+        looks++;
+        return `${inbox}.r.${index}`;
+      },
+    }, () => told.push(index));
+  const indexes = Array.from({ length: 999 }, (_, index) => index);
+  indexes.forEach(send);
+  const unheard = indexes.filter((index) => index % 3 > 0);
+  const answer = (index: number) => reply(`${inbox}.r.${index}`, 503);
+  unheard.filter((index) => index < 700).forEach(answer);
+  await clock.advance(0); // the server has the first 500
+  unheard.filter((index) => index >= 700).forEach(answer);
+  assert.deepEqual(told, unheard);
+  assert(looks < 5_000, `${looks} looks at ${indexes.length} messages`);
   await session.close();
 });

@@ -63,6 +63,33 @@ Deno.test("what was sent is what is received, without the headers that the adapt
   });
 });
 
+Deno.test("a reply that is sent once to a process has the headers that say something, and another one all of them", () => {
+  const ofTurns = {
+    "posthorn-reply": "true",
+    "posthorn-sender": "shop/order/ada",
+    "posthorn-cause": "a",
+    "posthorn-correlation": "chain",
+  };
+  const given = { traceparent: "00-1", "posthorn-encoded": "x-note", ...ofTurns };
+  const contentType = "application/problem+json";
+  const reply = (address: string) => {
+    const to = { kind: "reply", address } as const;
+    const route = routeOf({ ...tell, to, contentType, correlationId: "c.1", headers: given }, sending, true);
+    if ("code" in route) throw new Error(route.message);
+    return route;
+  };
+  const { by, outgoing: { subject, headers } } = reply("_INBOX.you.r.c%2E1");
+  assert.equal(by, "core");
+  const got = deliveryOf(message(subject, headers), { kind: "process" }, undefined, 0);
+  assert.deepEqual([got.contentType, got.correlationId, got.id], [contentType, "c.1", undefined]);
+  assert.deepEqual(got.headers, { traceparent: "00-1", "posthorn-encoded": "x-note" });
+  for (const address of ["posthorn.replies.cart.c%2E1", "cart.c%201.posthorn.n%2E1"]) {
+    const { headers } = reply(address).outgoing;
+    const kept = Object.fromEntries(Object.entries(headers).filter(([name]) => name in ofTurns));
+    assert.deepEqual(kept, ofTurns, "a turn may take it");
+  }
+});
+
 Deno.test("an event is a CloudEvent", () => {
   const to = {
     kind: "event",
