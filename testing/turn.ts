@@ -1,7 +1,7 @@
 import type { Actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address, Arguments } from "../runtime/language/address.ts";
 import type { When } from "../runtime/language/context.ts";
-import { isReplyTarget, namedOperation, Route } from "../runtime/messages/envelope.ts";
+import { type Asker, isReplyTarget, namedOperation, Route } from "../runtime/messages/envelope.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
 import {
   Publication,
@@ -256,7 +256,7 @@ class LoneHost implements TurnServices {
   };
 
   readonly modes: TurnModes;
-  readonly askers: ReadonlyMap<string, never> = new Map();
+  readonly askers: ReadonlyMap<string, Asker> = new Map();
 
   constructor(nowMs: number, answer: TurnOptions<unknown>["ask"]) {
     this.clock = new VirtualClock({ nowMs });
