@@ -55,6 +55,9 @@ export {
 } from "./runtime/base/errors.ts";
 export { type Schema, unchecked } from "./runtime/language/schema.ts";
 export type { Frozen, FrozenList } from "./runtime/language/frozen.ts";
+export { isLater, type Later, later } from "./runtime/language/later.ts";
+export type { AnswerTo, LaterOf, LaterOptions, Reason } from "./runtime/language/later_options.ts";
+export type { Refused } from "./runtime/language/refused.ts";
 export { Failure } from "./runtime/language/failure.ts";
 export {
   type Ask,
@@ -88,11 +91,13 @@ export type * from "./runtime/language/ticket.ts";
 export type {
   Context,
   Published,
+  SubmitContext,
   Subscribed,
   SubscribeOptions,
   Subscription,
   SurveyOptions,
   TransientContext,
+  TransientSubmitContext,
   TransientTurnRef,
   TurnRef,
   When,

@@ -1,6 +1,5 @@
 import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import type { SubmitOptions } from "../runtime/language/address.ts";
-import { givenAddress } from "../runtime/language/given_address.ts";
 import type { Route } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { replyKey, replyName } from "../runtime/messages/reply_name.ts";
@@ -33,10 +32,9 @@ export function routeToReply(
   { operation, options }: SubmitRequest,
   id: string | undefined,
 ): ReplyRoute {
-  const given = options?.failTo;
   const name = replyName(runtime.ids.ulid());
   const key = replyKey(name, options?.caller);
   const replyTo = { protocol: Reply.arrive.protocol, key, operation: Reply.arrive.name };
-  const failTo = given === undefined ? { ...replyTo, operation: Reply.refuse.name } : givenAddress(given);
+  const { failTo = { ...replyTo, operation: Reply.refuse.name } } = runtime.laters.addresses(options);
   return { route: runtime.route(operation, { options, id, replyTo, failTo }), name, key };
 }

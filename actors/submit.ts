@@ -1,8 +1,7 @@
 import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { abortable } from "@std/async/abortable";
-import type { Address, SubmitOptions } from "../runtime/language/address.ts";
+import type { SubmitOptions } from "../runtime/language/address.ts";
 import { NotFoundError, type PosthornError, ReplyPendingError } from "../runtime/base/errors.ts";
-import { givenAddress } from "../runtime/language/given_address.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
@@ -48,7 +47,7 @@ export function submit(
     const payload = payloadIn(operation, first);
     const options = optionsIn(operation, first, second);
     const request = { to, operation, payload, options };
-    if (options?.replyTo !== undefined) return submitTo(runtime, request, options.replyTo);
+    if (options?.replyTo !== undefined) return submitTo(runtime, request);
     if (runtime.persistence === undefined) return submitInMemory(runtime, request);
     if (!runtime.delivery.commits(to.protocol)) return submitBeside(runtime, request);
     return submitDurably(runtime, request).then(({ ticket }) => ticket);
@@ -61,11 +60,9 @@ export function submit(
 function submitTo(
   runtime: Runtime,
   { to, operation, payload, options }: SubmitRequest,
-  given: Address,
 ): Promise<Ticket<unknown>> {
-  const { id = runtime.ids.ulid(), failTo: failure } = options ?? {};
-  const replyTo = givenAddress(given);
-  const failTo = failure === undefined ? undefined : givenAddress(failure);
+  const { id = runtime.ids.ulid() } = options ?? {};
+  const { replyTo, failTo } = runtime.laters.addresses(options);
   const route = runtime.route(operation, { options, id, replyTo, failTo });
   const message = `Cannot collect the reply ${id}: it goes to an address`;
   const refuse = () => Promise.reject(new NotFoundError("unknown-reply", message));

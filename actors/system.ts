@@ -12,6 +12,8 @@ import type { DeadLetters } from "../runtime/ports/dead_letters.ts";
 import type { EventLog } from "../runtime/ports/event_log.ts";
 import { topicKey } from "../runtime/messages/builtin_protocols.ts";
 import { requireDelay } from "../runtime/base/require.ts";
+import { LaterReply, TransientLaterReply } from "../runtime/messages/later.ts";
+import { laterActor } from "../runtime/turns/later_actor.ts";
 import type { Inspector } from "../runtime/ports/inspection.ts";
 import type {
   InputOf,
@@ -27,6 +29,7 @@ import type { Stats } from "../runtime/ports/stats.ts";
 import type { SystemOptions } from "../runtime/ports/options.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
 import { ask } from "./ask.ts";
+import { endedInMemory } from "./builtin/ended_laters.ts";
 import { collectorActor } from "./builtin/collector.ts";
 import { listenerActor, type LocalListener } from "./builtin/listener.ts";
 import { topicActor } from "./builtin/topic.ts";
@@ -48,7 +51,9 @@ export interface StopOptions {
 
 /** The modes and their built-in actors. If there is a store, topics are in it. */
 function modesOf(runtime: Runtime, durable: boolean): ModeSet {
-  const transient = [listenerActor, collectorActor(() => runtime.lateReplies++)];
+  const laters = durable ? TransientLaterReply : LaterReply;
+  const later = laterActor(laters, endedInMemory(runtime.options.limits.ids), false);
+  const transient = [listenerActor, later, collectorActor(() => runtime.lateReplies++)];
   return {
     actors: durable ? transient : [topicActor, ...transient],
     ask: (to, operation, payload, options, turn) => ask(runtime, to, operation, payload, options, turn),

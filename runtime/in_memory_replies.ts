@@ -44,6 +44,8 @@ export class KeptReply extends Expiring {
   outcome: Outcome | undefined = undefined;
   collected = false;
   bytes = 0;
+  /** The key of the actor that will answer it, if its turn answered "later". */
+  later: string | undefined = undefined;
   held: Held | undefined = undefined;
   private waiting: ReplyTarget[] | undefined = undefined;
   private ended: PromiseWithResolvers<void> | undefined = undefined;
@@ -103,13 +105,15 @@ export class InMemoryReplies {
   readonly #collected = new FifoSet<KeptReply>();
   readonly #callers = new Map<string, Caller>();
   readonly #weights: Shares<KeptReply>;
-  /** The uncollected ones by the end of their retention, and the collected ones by the end of a shorter time. */
+  /** The pending ones, the uncollected ones, and the collected ones, each by the end of its own time. */
+  readonly #pending: ExpiryList<KeptReply>;
   readonly #kept: ExpiryList<KeptReply>;
   readonly #leaving: ExpiryList<KeptReply>;
 
-  constructor({ limits, replyRetentionMs }: ResolvedOptions, timers: Timers) {
+  constructor({ limits, replyRetentionMs, laterMs }: ResolvedOptions, timers: Timers) {
     const { replies, replyBytes, ids } = limits;
     const expire = (reply: KeptReply) => this.#expire(reply);
+    this.#pending = new ExpiryList(Math.max(replyRetentionMs, laterMs), timers, expire);
     this.#kept = new ExpiryList(replyRetentionMs, timers, expire);
     this.#leaving = new ExpiryList(collectedKeepMs, timers, expire);
     this.expired = new BoundedSet(ids);
@@ -137,7 +141,7 @@ export class InMemoryReplies {
     this.#requireRoom(caller);
     const reply = new KeptReply(key, caller);
     this.#replies.set(key, reply);
-    this.#kept.add(reply);
+    this.#pending.add(reply);
     if (caller !== undefined && caller.waiting++ === 0) this.#callers.set(caller.name, caller);
     return reply;
   }
@@ -164,6 +168,14 @@ export class InMemoryReplies {
   /** Settles a reply that has not come: its request was taken back, or is given up. */
   cancel(reply: KeptReply, failure: Failure, cancellation: Cancellation): void {
     this.#end(reply, { failure, cancellation });
+  }
+
+  /** The reply comes through a later, which ends in bounded time. */
+  hold(key: string, later: string): void {
+    const reply = this.#replies.get(key);
+    if (reply === undefined) return;
+    this.#pending.delete(reply);
+    reply.later = later;
   }
 
   /** Marks a reply that is kept as collected: it is removed first if there is no room, and soon in any case. */
@@ -211,6 +223,11 @@ export class InMemoryReplies {
   #end(reply: KeptReply, outcome: Outcome): void {
     reply.outcome = outcome;
     reply.over();
+    this.#pending.delete(reply);
+    if (this.#leaving.leftMs(reply) === Infinity) {
+      this.#kept.delete(reply);
+      this.#kept.add(reply);
+    }
     const waiting = reply.takeWaiting();
     for (const replyTarget of waiting) {
       if ("reply" in outcome) replyTarget.reply(outcome.reply, outcome.reply);
@@ -243,6 +260,7 @@ export class InMemoryReplies {
     const { caller } = reply;
     if (!this.#replies.delete(reply.key)) return; // it was removed before, to make room
     this.#collected.delete(reply);
+    this.#pending.delete(reply);
     this.#kept.delete(reply);
     this.#leaving.delete(reply);
     reply.held?.release();

@@ -14,6 +14,7 @@ import type { Health, StopReport } from "./ports/health.ts";
 import { ActorQuota } from "./activations/actor_registry.ts";
 import { MemoryHost } from "./activations/memory_host.ts";
 import { Ids, isGivenId } from "./messages/ids.ts";
+import { Laters } from "./messages/later.ts";
 import { InMemoryReplies } from "./in_memory_replies.ts";
 import { Reply, Topic } from "./messages/builtin_protocols.ts";
 import type { Operation } from "./language/protocol.ts";
@@ -48,6 +49,7 @@ export class Runtime implements RuntimeServices {
   readonly scheduler: Scheduler;
   readonly deadlines: Deadlines;
   readonly ids: Ids;
+  readonly laters: Laters;
   readonly delivery: Delivery;
   /** The replies that wait to be collected, if there is no store. */
   readonly replies: InMemoryReplies;
@@ -81,7 +83,8 @@ export class Runtime implements RuntimeServices {
     this.ids = new Ids(this.clock, this.random);
     this.delivery = new Delivery(this.ids, resolved);
     this.replies = new InMemoryReplies(resolved, this.timers);
-    const { store } = options;
+    const { store, transport, name = "" } = options;
+    this.laters = new Laters(transport === undefined ? "" : name, store !== undefined, resolved);
     const modes = this.modes = modesOf(this, store !== undefined);
     const quota = new ActorQuota(resolved.limits.actors);
     const durable: Actor[] = [];

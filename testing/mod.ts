@@ -16,5 +16,12 @@
 export { type Probe, probe, type ProbedMessage } from "./probe.ts";
 export { requireStorable } from "../runtime/base/storable.ts";
 export { seededRandom } from "./seeded_random.ts";
-export { type SentMessage, turn, type TurnOptions, type TurnResult } from "./turn.ts";
+export {
+  type AnsweredLater,
+  fakeLater,
+  type SentMessage,
+  turn,
+  type TurnOptions,
+  type TurnResult,
+} from "./turn.ts";
 export { VirtualClock, type VirtualClockOptions } from "./virtual_clock.ts";

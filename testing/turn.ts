@@ -2,6 +2,10 @@ import type { Actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address, Arguments } from "../runtime/language/address.ts";
 import type { When } from "../runtime/language/context.ts";
 import { type Asker, isReplyTarget, namedOperation, Route } from "../runtime/messages/envelope.ts";
+import type { Later } from "../runtime/language/later.ts";
+import type { Reason } from "../runtime/language/later_options.ts";
+import { fingerprint } from "../runtime/base/fingerprint.ts";
+import { LaterReply, Laters } from "../runtime/messages/later.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
 import {
   Publication,
@@ -87,10 +91,47 @@ export interface SentMessage extends ActorId {
   readonly failTo?: Address;
 }
 
+/** A request that a turn answered. */
+export type AnsweredLater =
+  & {
+    /** The later that it answered. */
+    readonly later: Later;
+  }
+  & ({ readonly reply: unknown } | { readonly failure: Reason });
+
+/**
+ * Returns a later for a state or a payload of a test. The same name gives an equal one.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { actor, type Later, later, protocol, tell, unchecked } from "@posthorn/posthorn";
+ * import { fakeLater, turn } from "@posthorn/posthorn/testing";
+ *
+ * const Clerk = protocol("clerk", { decide: tell(later(unchecked<string>())) });
+ * const clerk = actor(Clerk, { state: () => 0, on: { decide: (ctx, answer) => ctx.reply(answer, "yes") } });
+ *
+ * const answer = fakeLater<string>("a");
+ * const { answered } = await turn(clerk, Clerk.decide, answer);
+ * assert.deepEqual(answered, [{ later: answer, reply: "yes" }]);
+ * ```
+ *
+ * @param name any text
+ * @returns a later that no system has given
+ */
+export function fakeLater<Reply = never>(name: string): Later<Reply> {
+  const key = `L${fingerprint(name).padStart(32, "0")}`;
+  return { "~later": `/test.test/${key}` };
+}
+
 /** The result of a {@linkcode turn}. A failed turn has an error and no other effects. */
 export interface TurnResult<State, Reply> {
   /** The reply that the caller receives. */
   readonly reply: Reply | undefined;
+  /** The later that the handler returned instead of a reply. */
+  readonly later: Later | undefined;
+  /** The requests that were answered, each with a reply or a failure, in order. */
+  readonly answered: readonly AnsweredLater[];
   /** The state after the turn. */
   readonly state: State;
   /** The messages sent to actors, in order. */
@@ -171,8 +212,9 @@ export async function turn<
   try {
     const value = parse(operation.payload, payload, "Cannot accept", running);
     const result = await actor.handlers[operation.slot]!(running, value);
+    const opened = running.opened(result);
     const abstained = result === undefined && operation.mode === "survey";
-    const silent = operation.mode === "tell" || abstained;
+    const silent = operation.mode === "tell" || abstained || opened !== undefined;
     const reply = silent ? undefined : parse(operation.reply, result, "Cannot reply to", running);
     running.close();
     if (options.storable ?? !actor.transient) {
@@ -184,6 +226,7 @@ export async function turn<
       ...outcomeOf(running, host),
       state: running.state as State,
       reply: reply as ReplyOutputOf<Op>,
+      later: opened?.later,
       error: undefined,
     };
   } catch (error) {
@@ -201,15 +244,27 @@ function requireKept({ changed, state, outgoing, schedules = [] }: Turn): void {
   for (const { payload } of schedules) requireStorable(payload);
 }
 
-const nothing = { sent: [], published: [], subscribed: [], scheduled: [], ending: undefined };
+/** What goes to these actors is shown as something else. */
+const builtin: readonly string[] = [Topic.publish.protocol, Reply.open.protocol, LaterReply.answer.protocol];
 
-function outcomeOf({ outgoing, schedules = [], ending }: Turn, host: LoneHost) {
+const nothing = {
+  later: undefined,
+  answered: [],
+  sent: [],
+  published: [],
+  subscribed: [],
+  scheduled: [],
+  ending: undefined,
+};
+
+function outcomeOf({ outgoing, answers, schedules = [], ending }: Turn, host: LoneHost) {
   const sent = outgoing.filter(({ route }) => {
     const { protocol } = route.operation;
-    return protocol !== Topic.publish.protocol && protocol !== Reply.open.protocol;
+    return !builtin.includes(protocol);
   });
   const published = outgoing.flatMap(({ payload }) => Publication.is(payload) ? [payload] : []);
   return {
+    answered: answers,
     sent: sent.map(({ to, route, payload }): SentMessage => ({
       protocol: route.operation.protocol,
       key: to.key,
@@ -240,11 +295,14 @@ function addresses({ replyTo, extras }: Route): { replyTo?: Address; failTo?: Ad
   return { ...(kept ? {} : { replyTo }), ...(failTo === undefined || kept ? {} : { failTo }) };
 }
 
+const weekMs = 604_800_000;
+
 /** The services of a turn without a system. */
 class LoneHost implements TurnServices {
   readonly clock: VirtualClock;
   readonly timers: Timers;
   readonly ids: Ids;
+  readonly laters: Laters;
   readonly delivery: TurnDelivery = {
     place: () => false,
     requirePublishable: () => {},
@@ -262,6 +320,7 @@ class LoneHost implements TurnServices {
     this.clock = new VirtualClock({ nowMs });
     this.timers = new Timers(this.clock);
     this.ids = new Ids(this.clock, seededRandom(0));
+    this.laters = new Laters("", false, { clock: this.clock, random: seededRandom(1), laterMs: weekMs });
     this.modes = {
       // deno-lint-ignore require-await -- a handler awaits it: an error must be a rejection
       async ask({ protocol, key }, operation, first) {

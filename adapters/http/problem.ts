@@ -84,6 +84,8 @@ export const statuses: Readonly<Record<string, number>> = {
   "dropped": 500,
   "stopped": 500,
   "late-reply": 500,
+  "already-answered": 500,
+  "invalid-reply": 500,
   "unknown-content-type": 500,
   "unreadable-body": 500,
   "another-reader": 500,

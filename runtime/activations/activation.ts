@@ -2,6 +2,8 @@ import type { ActorId } from "../language/address.ts";
 import { Envelope, isReplyTarget, type Route } from "../messages/envelope.ts";
 import { lateness } from "../ports/dead_letters.ts";
 import { StoppedError } from "../base/errors.ts";
+import { isLater } from "../language/later.ts";
+import { openLater } from "./open_later.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { Ring } from "../messages/ring.ts";
 import { Recovery } from "./recovery.ts";
@@ -11,6 +13,7 @@ import { parse } from "../language/parse.ts";
 import { Status } from "./status.ts";
 import { Turn } from "../turns/turn.ts";
 import { isThenable } from "../base/thenable.ts";
+import type { OpenedLater } from "../turns/turn_laters.ts";
 import type { TurnActor } from "../turns/turn_services.ts";
 import type { WaitingTurn } from "../turns/wait_chain.ts";
 
@@ -293,16 +296,21 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
 
   private commit(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
     const { route, plain } = turn;
-    const replies = route.replyTo !== undefined && turn.wantsReply(result);
+    let replies = route.replyTo !== undefined && turn.wantsReply(result);
+    let opened: OpenedLater | undefined;
     let reply = result;
-    if (!plain || (replies && !route.operation.repliesUnchecked)) {
+    const later = route.operation.mode === "submit" && isLater(result);
+    if (!plain || later || (replies && !route.operation.repliesUnchecked)) {
       try {
+        if (later) opened = turn.opened(result);
+        replies &&= opened === undefined;
         if (replies) reply = parse(route.operation.reply, result, "Cannot reply to", turn);
         if (turn.schedules !== undefined) this.ownSchedules.requireRoom(turn.schedules, String(this));
       } catch (error) {
         return this.fail(turn, route, value, fresh, error);
       }
     }
+    if (opened !== undefined) openLater(this.host.services.delivery, opened, turn.envelope(value));
     this.apply(turn);
     if (replies) {
       const replyTo = route.replyTo!;

@@ -1,6 +1,7 @@
 import type { ActorId, Address } from "../language/address.ts";
 import type { BrokenActors } from "../ports/broken_actors.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
+import type { Deduplication } from "../messages/deduplication.ts";
 import type { Envelope, Route } from "../messages/envelope.ts";
 import type { Inspectors, MessageEvent } from "../ports/inspection.ts";
 import type { MemoryHost } from "./memory_host.ts";
@@ -12,6 +13,10 @@ import type { TurnDelivery, TurnServices } from "../turns/turn_services.ts";
 /** What an activation needs of the delivery of its system. */
 export interface DeliveryPort extends MessageSink, TurnDelivery {
   readonly inspectors: Inspectors;
+  /** The window in which repeated ids are known to this process. */
+  readonly deduplication: Deduplication;
+  /** Who takes the messages that go into no mailbox of this process, once the system has begun. */
+  readonly elsewhere: Elsewhere | undefined;
   /** The hosts of the actors that live in memory alone, by protocol. */
   readonly hosts: ReadonlyMap<string, MemoryHost>;
   /** The actor of that key that lives in memory alone, if there is one. */
@@ -54,4 +59,6 @@ export interface Elsewhere {
   takes(to: ActorId): boolean;
   /** Sends a message. Throws, or rejects, if it cannot be accepted. */
   send(to: ActorId, route: Route, payload: unknown): Promise<unknown> | undefined;
+  /** The reply under that key will come through a later, if replies are kept in memory: it waits for as long as that. */
+  hold?(key: string, later: string): void;
 }

@@ -67,7 +67,10 @@ export class Acceptor {
     const place = extras?.after === undefined ? undefined : session.positionBehind(extras.after);
     // Every list that begins after this moment has what was written before it.
     const epoch = place === undefined ? 0 : session.nextReadEpoch();
-    const draft = isReplyTarget(replyTo) ? undefined : writer.draft({ to, route, payload, id }, place);
+    const repeats = extras?.scope === undefined ? undefined : mark;
+    const draft = isReplyTarget(replyTo)
+      ? undefined
+      : writer.draft({ to, route, payload, id }, place, repeats);
     const bytes = draft === undefined ? extras?.bytes ?? 0 : draft.value.length; // an ask is in memory only
     const full = crowded ?? fullOfBytes(to, bytes);
     if (full !== undefined && refuses) return this.#refuse(to, full, route, named);

@@ -20,6 +20,9 @@ import { Assignments } from "./background/assignments.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { DurabilityCheck } from "./background/durability_check.ts";
+import { endedInStore, LaterRows } from "./activations/later_rows.ts";
+import { laterActor } from "../turns/later_actor.ts";
+import { LaterReply } from "../messages/later.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
 import { Cancellations } from "./delivery/cancellations.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
@@ -91,11 +94,12 @@ export interface Connected {
   open(instance: string, localActors: LocalActors): Promise<OpenStore>;
 }
 
-/** The hosts of the durable actors of a system, topics among them; `open` gives what is there once the store is open. */
+/** The hosts of the durable actors of a system, topics and laters among them; `open` gives what is there once the store is open. */
 export function hostsOf(parts: StoreParts, open: () => OpenStore): DurableHost[] {
   const { actors, services, quota, store, options } = parts;
   const topic = topicActor({ events: options.limits.events, commit: store.traits.limits });
-  return [topic, ...actors].map((actor) =>
+  const later = laterActor(LaterReply, endedInStore(options.replyRetentionMs), true);
+  return [topic, later, ...actors].map((actor) =>
     new DurableHost(actor, services, quota, open, (id, forMs) => release(open(), id, forMs))
   );
 }
@@ -146,11 +150,11 @@ async function begin(
   connection: StoreConnection,
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
-  const { clock, random, replyRetentionMs, deduplicationWindowMs, limits } = options;
+  const { clock, random, replyRetentionMs, laterMs, deduplicationWindowMs, limits } = options;
   const { timers, delivery } = services;
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
-  const replies = new ReplyRows(session, replyRetentionMs);
+  const replies = new ReplyRows(session, replyRetentionMs, laterMs);
   const committedDelivery = new InProcessDelivery(session, delivery, localActors, () => assignments);
   const surveyReplies = new SurveyReplies(
     session,
@@ -167,6 +171,7 @@ async function begin(
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
+  const turnWrites = new TurnWrites(session, writer, scheduleRunner);
   const { membership, assignments } = keeping(services, session, localActors, [
     () => replies.look(), // a notification of the watch may have been lost
     () => runningRequests.look(),
@@ -203,7 +208,8 @@ async function begin(
     watching,
     localActors,
     topicsOf: (actor) => topicsOf(connection, actor),
-    turnWrites: new TurnWrites(session, writer, scheduleRunner),
+    turnWrites,
+    laters: new LaterRows(replies, turnWrites),
     crashSuspects: new CrashSuspects(timers),
     membership,
     runningRequests,

@@ -8,6 +8,7 @@ import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { turnRoom } from "../activations/memory_host.ts";
 import { Collector, Reply, Topic } from "../messages/builtin_protocols.ts";
+import { LaterReply } from "../messages/later.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownName } from "../messages/shown_name.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
@@ -36,8 +37,10 @@ export interface PersistenceParts extends StoreParts {
 /** The part of an actor's definition that is used before its host is loaded. */
 type HostedActor = Pick<Actor, "name" | "operations">;
 
-/** The topics of a store are durable actors. */
+/** The topics and laters of a store are durable actors. */
 const topic: HostedActor = { name: Topic.publish.protocol, operations: operationsOf(Topic) };
+
+const later: HostedActor = { name: LaterReply.answer.protocol, operations: operationsOf(LaterReply) };
 
 /** The counts of one protocol. */
 export interface HostCounts
@@ -68,7 +71,7 @@ export class Persistence {
   constructor(parts: PersistenceParts) {
     this.#parts = parts;
     this.pendingSubscriptions = new PendingSubscriptions(parts.services);
-    this.#actors = new Map([topic, ...parts.actors].map((actor) => [actor.name, actor]));
+    this.#actors = new Map([topic, later, ...parts.actors].map((actor) => [actor.name, actor]));
     this.#instance = parts.services.ids.ulid();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
       connect: () => this.#connect(),

@@ -1,8 +1,9 @@
-import type { ContextOf } from "./context.ts";
+import type { ContextOf, SubmitContextOf } from "./context.ts";
 import { didYouMean } from "../base/did_you_mean.ts";
 import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
 import { requireDuration, requireInteger, requireOneOf } from "../base/require.ts";
 import type { Frozen } from "./frozen.ts";
+import type { Later } from "./later.ts";
 import {
   type Ask,
   type NamedProtocol,
@@ -118,7 +119,7 @@ export type HandlerOf<Op, Name extends string, State, Transient extends boolean>
   Tell<infer _I, infer O> ? (ctx: ContextOf<Name, State, Transient>, payload: O) => void | Promise<void>
   : Op extends Ask<infer _I, infer R, infer O, infer _S> ? Answering<ContextOf<Name, State, Transient>, O, R>
   : Op extends Submit<infer _I, infer R, infer O, infer _S>
-    ? Answering<ContextOf<Name, State, Transient>, O, R>
+    ? Answering<SubmitContextOf<Name, State, Transient, R>, O, R | Later<R>>
   : Op extends Survey<infer _I, infer R, infer O, infer _S>
     ? Answering<ContextOf<Name, State, Transient>, O, R | undefined>
   : never;

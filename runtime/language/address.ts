@@ -1,5 +1,6 @@
 import { PosthornError } from "../base/errors.ts";
 import type { Frozen } from "./frozen.ts";
+import type { Later } from "./later.ts";
 import type { InputOf, Operation, ReplyOf, ReplyOutputOf } from "./protocol.ts";
 import type { IsNothing } from "./something.ts";
 import type { Ticket } from "./ticket.ts";
@@ -74,11 +75,12 @@ export interface SendOptions {
 export interface SubmitOptions<Reply> extends SendOptions {
   /**
    * The address that receives the reply; without it the reply is kept for collection. The turn that handles
-   * the reply sees the id of the submit as `causationId`.
+   * the reply sees the id of the submit as `causationId`. Or a {@linkcode Later}, which the reply answers; so
+   * does a failure if there is no `failTo`.
    */
-  readonly replyTo?: Address<Reply>;
-  /** The address that receives a {@linkcode Failure} if there will be no reply. */
-  readonly failTo?: Address<{ id: string; code: string; message: string }>;
+  readonly replyTo?: Address<Reply> | Later<Reply>;
+  /** The address that receives a {@linkcode Failure} if there will be no reply, or a later, which it answers. */
+  readonly failTo?: Address<{ id: string; code: string; message: string }> | Later;
 }
 
 /** Options of an ask. */

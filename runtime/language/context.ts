@@ -10,6 +10,8 @@ import type {
   SubmitOptions,
 } from "./address.ts";
 import type { Frozen } from "./frozen.ts";
+import type { Later } from "./later.ts";
+import type { AnswerTo, LaterOptions, Reason } from "./later_options.ts";
 import type { InputOf, NamedProtocol, Operation, ReplyOf, ReplyOutputOf } from "./protocol.ts";
 import type { Refused } from "./refused.ts";
 
@@ -228,8 +230,32 @@ export interface Context<Name extends string, State> {
    * activates it with its initial state.
    */
   erase(): void;
+  /**
+   * Answers a request that was answered "later" before, in a turn of this or of another actor, when the turn commits. The
+   * first answer counts. One that comes second (`already-answered`) or too late (`late-reply`) becomes a dead letter, and
+   * does not fail this turn; so does one that does not fit the schema of the reply (`invalid-reply`), if this process does not
+   * know the operation. Throws an `InvalidPayloadError` if it does not fit the schema that this process knows, and a
+   * {@linkcode PosthornError} (`already-answered`) if this turn has answered it.
+   */
+  reply<L extends Later>(later: L, value: AnswerTo<L>): void;
+  /** As `reply`, with a failure: the caller gets a `Failure` with the id of its request. */
+  fail(later: Later, reason: Reason): void;
   /** Only a {@linkcode TransientContext} can survey. The compiler says what to do instead. */
   readonly survey: Refused<"an actor that is stored cannot survey in its turn: make it transient: true">;
+  /** Only {@linkcode SubmitContext} has it. */
+  readonly later: Refused<"only the handler of a submit can answer later">;
+}
+
+/** The {@linkcode Context} of the handler of a submit, which may answer later. */
+export interface SubmitContext<Name extends string, State, Reply> extends Context<Name, State> {
+  /**
+   * Returns a later: the right to answer this request in another turn, with `ctx.reply` or `ctx.fail`. The handler
+   * returns it to say "not yet"; it is opened with the commit of the turn, and one that is not returned never is: an answer
+   * to it becomes a dead letter (`late-reply`). Keep it in the state, send it to another actor, or give it to another submit
+   * as `replyTo`. Throws a `TypeError` if it is called twice in one turn, and a `RangeError` if
+   * the time is out of its bounds.
+   */
+  later(options?: LaterOptions): Later<Reply>;
 }
 
 /** The {@linkcode Context} of a transient actor, which can also ask and survey within its turn. */
@@ -250,7 +276,19 @@ export interface TransientContext<Name extends string, State> extends Context<Na
   ): AsyncIterableIterator<ReplyOutputOf<Op>>;
 }
 
+/** The {@linkcode TransientContext} of the handler of a submit, which may answer later. */
+export interface TransientSubmitContext<Name extends string, State, Reply>
+  extends TransientContext<Name, State> {
+  /** As `SubmitContext.later`. What is opened here is in memory, and does not survive the process. */
+  later(options?: LaterOptions): Later<Reply>;
+}
+
 /** The context type of the handlers of an actor. */
 export type ContextOf<Name extends string, State, Transient extends boolean> = Transient extends true
   ? TransientContext<Name, State>
   : Context<Name, State>;
+
+/** The context type of the handlers of submits. */
+export type SubmitContextOf<Name extends string, State, Transient extends boolean, Reply> = Transient extends
+  true ? TransientSubmitContext<Name, State, Reply>
+  : SubmitContext<Name, State, Reply>;

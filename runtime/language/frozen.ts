@@ -1,3 +1,5 @@
+import type { Later } from "./later.ts";
+
 /** The types that {@linkcode Frozen} does not change. */
 export type Whole =
   | string
@@ -13,6 +15,7 @@ export type Whole =
   | Error
   | ArrayBuffer
   | ArrayBufferView
+  | Later
   | ((...args: never[]) => unknown);
 
 /**

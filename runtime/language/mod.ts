@@ -43,11 +43,13 @@ export {
   tell,
 } from "./protocol.ts";
 export { type Schema, unchecked } from "./schema.ts";
+export { isLater, type Later, later } from "./later.ts";
+export type { AnswerTo, LaterOf, LaterOptions, Reason } from "./later_options.ts";
 export { Failure } from "./failure.ts";
 export type { Frozen, FrozenList, Whole } from "./frozen.ts";
 export type { AcceptedBy, ActorId, Address, Arguments, Payload } from "./address.ts";
 export type { Answering, Handler, HandlerOf, Handlers } from "./actor.ts";
-export type { ContextOf } from "./context.ts";
+export type { ContextOf, SubmitContextOf } from "./context.ts";
 export type { HasUntyped, IsAlwaysEmpty, ItemOf, TypedState, UntypedIn } from "./typed_state.ts";
 export type { Refused, Wrong } from "./refused.ts";
 export type { IsNothing, Something, Untested } from "./something.ts";

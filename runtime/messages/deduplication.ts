@@ -11,7 +11,7 @@ interface DeduplicationEntry {
   readonly name: string;
   readonly scope: string;
   readonly fingerprint: string;
-  readonly untilMs: number;
+  untilMs: number;
   answer: unknown;
   /** Until when its answer is kept, in monotonic milliseconds. */
   answerUntilMs: number;
@@ -117,6 +117,13 @@ export class Deduplication {
     const first = scope === undefined ? undefined : this.#firstOf(envelope, scope);
     if (first === undefined || first.answer === dropped) return undefined;
     return first.fingerprint === fingerprint(payloadOf(envelope)) ? first.answer : undefined;
+  }
+
+  /** The message of that id is answered later: its repeats are known for so much longer. */
+  extend(envelope: Envelope, byMs: number): void {
+    const { scope } = envelope.route.extras ?? {};
+    const first = scope === undefined ? undefined : this.#firstOf(envelope, scope);
+    if (first !== undefined) first.untilMs = this.#clock.monotonicMs() + byMs + this.#bounds.windowMs;
   }
 
   #firstOf(envelope: Envelope, scope: string): DeduplicationEntry | undefined {

@@ -17,6 +17,8 @@ export interface ReplyTarget {
   readonly asker?: Asker | undefined;
   /** Whether it waits no longer. */
   readonly over: boolean;
+  /** The addresses that it passes reply and failure on to. Only who waits for the end of a turn has them. */
+  readonly origin?: { readonly replyTo?: Address | undefined; readonly failTo?: Address | undefined };
   /** Gives it the reply: the output of its schema, and its input, as the handler returned it. */
   reply(output: unknown, input: unknown): void;
   /** Tells it that there will be no reply. */

@@ -33,7 +33,7 @@ export interface DeadLetter extends ActorId {
    * `outbox-full`, `expired` (nobody took it in half of `deduplicationWindowMs`; it may have been delivered
    * all the same), `no-receiver`, `undeliverable` (the broker refused it), `invalid-headers`. Of messages from
    * other services: `unknown-content-type`, `unreadable-body`, `invalid-key`, `no-return-address`,
-   * `already-answered`.
+   * `already-answered`. Of answers that came later: `already-answered`, `late-reply`, `invalid-reply`.
    */
   readonly reason: string;
   /** The reason in words: at most 4,000 UTF-16 units; a longer text is cut and ends with `…`. */

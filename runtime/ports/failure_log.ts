@@ -1,3 +1,4 @@
+import { withoutLaterKeys } from "../messages/later.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DeadLetter } from "./dead_letters.ts";
 import { errorLine, safeLine } from "../base/error_text.ts";
@@ -63,7 +64,7 @@ export class FailureLog {
   #tell(text: string, event: Inspection): void {
     const count = this.#limit.takeLeftOut();
     const leftOut = count === 0 ? "" : ` (${count} failures before it were left out)`;
-    const line = escapeControls(`posthorn: ${text}${leftOut}`);
+    const line = escapeControls(`posthorn: ${withoutLaterKeys(text)}${leftOut}`);
     callGuarded(() => (this.#log as Log)(line, event), (error) => {
       // The failure of a log must neither undo the event that it reports nor lose either line.
       writeLine(line);

@@ -117,13 +117,20 @@ export interface SystemOptions {
    */
   readonly deduplicationWindowMs?: number;
   /**
-   * How long the reply of a submit is kept for collection, in milliseconds above 0: in memory counted from
-   * the submit, with a store from the reply. `Infinity` for no end; in memory the reply is then kept until it
-   * is collected.
+   * How long the reply of a submit is kept for collection, in milliseconds above 0, counted from the reply.
+   * `Infinity` for no end; in memory the reply is then kept until it is collected.
    *
    * @default {3_600_000}
    */
   readonly replyRetentionMs?: number;
+  /**
+   * How long a request may take that is answered later, in milliseconds above 0, if its handler does not say it
+   * with the `timeoutMs` of `ctx.later()`. `Infinity` for no end. A reply that has not come is awaited for as
+   * long, and at least for `replyRetentionMs`: also one that another service gives.
+   *
+   * @default {604_800_000}
+   */
+  readonly laterMs?: number;
   /**
    * The default of how long a stop waits for messages that can still run, in milliseconds of at least 0.
    *
@@ -186,6 +193,7 @@ const systemNames: OptionNames<SystemOptions> = {
   clock: true,
   deduplicationWindowMs: true,
   drainMs: true,
+  laterMs: true,
   limits: true,
   log: true,
   name: true,
@@ -250,6 +258,7 @@ export function resolveOptions(options: SystemOptions): ResolvedOptions {
     askTimeoutMs: options.askTimeoutMs ?? 5_000,
     deduplicationWindowMs: options.deduplicationWindowMs ?? 86_400_000,
     replyRetentionMs: options.replyRetentionMs ?? 3_600_000,
+    laterMs: options.laterMs ?? 604_800_000,
   };
   const limits = {
     actors,

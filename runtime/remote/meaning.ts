@@ -7,6 +7,7 @@ import { parse } from "../language/parse.ts";
 import type { Operation } from "../language/protocol.ts";
 import { Publication, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { deadlineAt, namedOperation, nameOf, Route } from "../messages/envelope.ts";
+import { isLaterKey, laterAddress, LaterReply } from "../messages/later.ts";
 import { remoteAddress, type ReplyAddress } from "../messages/remote_address.ts";
 import type { Channel, Delivery } from "../ports/transport.ts";
 import { failureOf, keptBody, keptBytesMax, payloadOf } from "./decode_body.ts";
@@ -83,7 +84,9 @@ export class Meanings {
     if (channel.kind === "inbox" && isCancel(message)) return cancelOf(message, channel);
     const { operation, correlationId } = message.delivery;
     const replies = channel.kind !== "inbox" || (operation === undefined && correlationId !== undefined);
-    return replies ? replyOf(message.delivery, message.id) : this.#request(message, channel.protocol);
+    if (!replies) return this.#request(message, channel.protocol);
+    if (correlationId !== undefined && isLaterKey(correlationId)) return answerOf(message, correlationId);
+    return replyOf(message.delivery, message.id);
   }
 
   #request(message: ReceivedMessage, protocol: string): Meaning {
@@ -212,6 +215,20 @@ export function replyOf(delivery: Delivery, id = delivery.id ?? ""): Meaning & {
     const message = `The reply cannot be read: ${messageOf(error)}`;
     return { kind: "reply", name, outcome: { failure: { id, code: codeOf(error, "failed"), message } } };
   }
+}
+
+/** An answer to a request of this service that is answered later. */
+function answerOf(message: ReceivedMessage, key: string): Meaning {
+  const { outcome } = replyOf(message.delivery, message.id);
+  const answers = "reply" in outcome;
+  const operation = answers ? LaterReply.answer : LaterReply.fail;
+  const to = laterAddress(key, answers ? "answer" : "fail");
+  return {
+    kind: "message",
+    to,
+    route: routeOf(message, operation),
+    payload: answers ? outcome.reply : outcome.failure,
+  };
 }
 
 /** The route of a message, with the address for its reply if somebody waits for one. */

@@ -126,8 +126,8 @@ export class MemorySending {
     if (replyTo === undefined || isReplyTarget(replyTo) || mode === "tell" || mode === "event") {
       return undefined;
     }
-    const { services: { delivery }, options: { clock, replyRetentionMs } } = this.#remote.parts;
-    const untilMs = clock.monotonicMs() + replyRetentionMs;
+    const { services: { delivery }, options: { clock, replyRetentionMs, laterMs } } = this.#remote.parts;
+    const untilMs = clock.monotonicMs() + Math.max(replyRetentionMs, laterMs);
     const failTo = extras?.failTo;
     return this.#expect({
       get over() {

@@ -114,14 +114,14 @@ export class MessageEffects {
   }
 
   #effectOf(
-    { message, meaning, ran, waiting }: Arrival,
+    { message, meaning, mark, ran, waiting }: Arrival,
     part: BatchPart,
     rows: ReadonlyMap<string, Entry>,
   ): WriteSet {
     const { store: { writer }, asks } = this.#parts;
     const one = new WriteSet();
     if (meaning.kind === "message") {
-      if (!ran) this.#deliver(one, meaning, message.id);
+      if (!ran) this.#deliver(one, meaning, message.id, mark);
     } else if (meaning.kind === "reply") {
       const { name, outcome } = meaning;
       const late = this.#answer(one, message, meaning, part, rows);
@@ -156,12 +156,17 @@ export class MessageEffects {
     this.cancels.take(one, message, meaning, { mark, known, waiting, untilMs });
   }
 
-  #deliver(one: WriteSet, meaning: Meaning & { readonly kind: "message" }, id: string): void {
+  #deliver(
+    one: WriteSet,
+    meaning: Meaning & { readonly kind: "message" },
+    id: string,
+    mark: string | undefined,
+  ): void {
     const { store: { writer } } = this.#parts;
     const { to, route, payload } = meaning;
     const outgoing = { to, route, payload, id };
     try {
-      writer.deliver(one, to, writer.draft(outgoing));
+      writer.deliver(one, to, writer.draft(outgoing, undefined, mark));
       if (Publication.is(payload) && route.replyTo !== undefined) {
         one.after(() => this.#parts.askRespondents(meaning));
       }

@@ -21,7 +21,7 @@ export class StoreBorder {
     const { parts, registry } = remote;
     this.#remote = remote;
     const { options, services: system, ids, service, report, transport: { traits } } = parts;
-    const { random, deduplicationWindowMs, replyRetentionMs, limits } = options;
+    const { random, deduplicationWindowMs, replyRetentionMs, laterMs, limits } = options;
     this.pump = { connection: undefined, timers: system.timers, random, report };
     const keepMs = deduplicationWindowMs / 2;
     const bounds = { rows: limits.outbox, bytes: limits.outboxBytes };
@@ -39,7 +39,7 @@ export class StoreBorder {
       random,
       lanes: this.lanes,
       traits,
-      expectMs: Math.max(deduplicationWindowMs, replyRetentionMs),
+      expectMs: Math.max(deduplicationWindowMs, replyRetentionMs, laterMs),
       isStored: (protocol) => parts.actors.some(({ name, transient }) => name === protocol && !transient),
     });
   }

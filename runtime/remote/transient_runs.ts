@@ -52,7 +52,7 @@ export class TransientRuns {
         resolve();
       },
       done: resolve,
-    });
+    }, { replyTo: isReplyTarget(replyTo) ? undefined : replyTo, failTo });
     const own = new Route(operation, causationId, correlationId, ended, deadline, others);
     this.#delivery.deliver(to, own, payload);
     return promise;
@@ -69,10 +69,12 @@ interface TurnEndParts {
 /** Waits for the end of a turn. A publication has it as well, and its topic passes it on to each respondent. */
 class TurnEnd implements ReplyTarget {
   readonly over = false;
+  readonly origin: NonNullable<ReplyTarget["origin"]>;
   readonly #parts: TurnEndParts;
 
-  constructor(parts: TurnEndParts) {
+  constructor(parts: TurnEndParts, origin: NonNullable<ReplyTarget["origin"]>) {
     this.#parts = parts;
+    this.origin = origin;
   }
 
   get [asks](): true {

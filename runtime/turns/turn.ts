@@ -9,14 +9,16 @@ import type { SubscribeOptions, SurveyOptions, When } from "../language/context.
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
 import { CancelledError, PosthornError } from "../base/errors.ts";
 import { givenAddress } from "../language/given_address.ts";
-import { Publication, Reply, Topic, topicKey } from "../messages/builtin_protocols.ts";
+import { Publication, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { type MessageSink, Outbox, type Outgoing } from "../messages/outbox.ts";
 import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { optionsIn, payloadIn } from "../language/sent_options.ts";
-import { fingerprint } from "../base/fingerprint.ts";
 import { requireSchedule, type ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
+import { isLater, type Later } from "../language/later.ts";
+import type { LaterOptions, Reason } from "../language/later_options.ts";
 import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
+import { type LaterAnswer, type OpenedLater, TurnLaters } from "./turn_laters.ts";
 import { TurnActorRef } from "./turn_ref.ts";
 import { signalOf, type TurnSignal } from "./turn_signal.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
@@ -32,6 +34,7 @@ interface TurnExtras {
   schedules?: ScheduleChange[];
   ending?: "passivate" | "erase";
   waitsFor?: WaitingTurn[];
+  laters?: TurnLaters;
 }
 
 /**
@@ -158,6 +161,19 @@ export class Turn {
     this.ensureExtras.ending = "erase";
   }
 
+  later(options?: LaterOptions): Later {
+    if (this.over) this.refuse("answer later");
+    return this.laters.open(options);
+  }
+
+  reply(later: Later, value: unknown): void {
+    this.laters.reply(later, value);
+  }
+
+  fail(later: Later, reason: Reason): void {
+    this.laters.fail(later, reason);
+  }
+
   survey(operation: Operation, first?: unknown, second?: SurveyOptions): AsyncIterableIterator<unknown> {
     this.requireTransient("survey");
     return this.actor.services.modes.survey(operation, first, second, this);
@@ -232,20 +248,6 @@ export class Turn {
     return this.actor.services.route(operation, { ...parts, cause: this });
   }
 
-  /** Where the reply goes of a message that was sent before under the same id, here or earlier, if that is known. */
-  replyToOf(to: ActorId, operation: Operation, id: string, payload: unknown): Address | undefined {
-    const { delivery } = this.actor.services;
-    const before = this.outgoing.find(({ to: { protocol, key }, route, payload: sent }) =>
-      route.operation === operation && key === to.key && protocol === to.protocol &&
-      route.extras?.id === id && fingerprint(sent) === fingerprint(payload)
-    );
-    const replyTo =
-      (before === undefined
-        ? delivery.answerOf(new Envelope(this.routeOf(operation, { options: { id } }), to.key, id, payload))
-        : before.route.replyTo) as Address | undefined;
-    return replyTo?.protocol === Reply.open.protocol ? replyTo : undefined;
-  }
-
   /** The id of its message. A message without one gets a number when its id is first read. */
   get messageId(): MessageId {
     return this.ownId ??= this.route.extras?.id ?? this.actor.services.ids.next();
@@ -318,9 +320,28 @@ export class Turn {
     return mode !== "tell" && !(result === undefined && mode === "survey");
   }
 
+  /** The later that its handler returned instead of a reply. Throws a `TypeError` if that is of another turn. */
+  opened(result: unknown): OpenedLater | undefined {
+    if (this.route.operation.mode !== "submit" || !isLater(result)) return undefined;
+    const own = this.extras?.laters?.own;
+    if (own?.later === result) return own;
+    throw new TypeError(
+      `Cannot answer ${this} with a later of another turn: give it to another actor instead`,
+    );
+  }
+
+  /** What it answered of other requests, in order. */
+  get answers(): readonly LaterAnswer[] {
+    return this.extras?.laters?.answers ?? [];
+  }
+
   /** Receiver and operation of its message, for messages to people. */
   toString(): string {
     return nameOf(this.route.operation, this.actor.key);
+  }
+
+  private get laters(): TurnLaters {
+    return this.ensureExtras.laters ??= new TurnLaters(this);
   }
 
   private get ensureExtras(): TurnExtras {

@@ -1,6 +1,7 @@
 import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "../language/address.ts";
-import { givenAddress } from "../language/given_address.ts";
+import { fingerprint } from "../base/fingerprint.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
+import { Envelope } from "../messages/envelope.ts";
 import type { Operation } from "../language/protocol.ts";
 import { optionsIn, payloadIn } from "../language/sent_options.ts";
 import { replyName } from "../messages/reply_name.ts";
@@ -39,8 +40,7 @@ export class TurnActorRef implements Handle {
     const payload = payloadIn(operation, first);
     const options = optionsIn(operation, first, second);
     const given = options?.id;
-    const replyTo = options?.replyTo === undefined ? undefined : givenAddress(options.replyTo);
-    const failTo = options?.failTo === undefined ? undefined : givenAddress(options.failTo);
+    const { replyTo, failTo } = this.services.laters.addresses(options);
     const id = given ?? this.services.ids.ulid();
     const to = this.receiver;
     if (replyTo !== undefined) {
@@ -48,7 +48,7 @@ export class TurnActorRef implements Handle {
       return id;
     }
     // A repeat of the same message is not sent again: its reply is that of the first.
-    const before = given === undefined ? undefined : this.turn.replyToOf(to, operation, id, payload);
+    const before = given === undefined ? undefined : replyToOf(this.turn, to, operation, id, payload);
     const reply = { protocol: Reply.open.protocol, key: before?.key ?? replyName(this.services.ids.ulid()) };
     const route = this.turn.routeOf(operation, { // before the reply is opened, because an option may be invalid
       options,
@@ -74,4 +74,24 @@ export class TurnActorRef implements Handle {
   private get receiver(): ActorId {
     return this.target ?? { protocol: this.protocol, key: this.key };
   }
+}
+
+/** Where the reply goes of a message that was sent before under the same id, here or earlier, if that is known. */
+function replyToOf(
+  turn: Turn,
+  to: ActorId,
+  operation: Operation,
+  id: string,
+  payload: unknown,
+): Address | undefined {
+  const { delivery } = turn.actor.services;
+  const before = turn.outgoing.find(({ to: { protocol, key }, route, payload: sent }) =>
+    route.operation === operation && key === to.key && protocol === to.protocol &&
+    route.extras?.id === id && fingerprint(sent) === fingerprint(payload)
+  );
+  const replyTo =
+    (before === undefined
+      ? delivery.answerOf(new Envelope(turn.routeOf(operation, { options: { id } }), to.key, id, payload))
+      : before.route.replyTo) as Address | undefined;
+  return replyTo?.protocol === Reply.open.protocol ? replyTo : undefined;
 }

@@ -4,6 +4,7 @@ import type { ActorId, Address, AskOptions, SendOptions } from "../language/addr
 import type { SurveyOptions } from "../language/context.ts";
 import type { Asker, Deadline, Envelope, ReplyTarget, Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
+import type { Laters } from "../messages/later.ts";
 import type { Callback } from "../ports/inspection.ts";
 import type { Timers } from "../scheduling/timers.ts";
 import type { Operation } from "../language/protocol.ts";
@@ -48,6 +49,7 @@ export interface TurnServices {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly ids: Ids;
+  readonly laters: Laters;
   readonly delivery: TurnDelivery;
   readonly modes: TurnModes;
   /** Who asks with an id, which a store answers as a submit, by the key of the reply. */

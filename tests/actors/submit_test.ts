@@ -157,7 +157,7 @@ Deno.test("waiting for a reply ends in time, and it can be collected after that"
 });
 
 Deno.test("a signal ends the waiting for a reply, and the reply stays for as long as it would have", async () => {
-  await using world = new World([bank()], { replyRetentionMs: 600_000 });
+  await using world = new World([bank()], { replyRetentionMs: 600_000, laterMs: 600_000 });
   const { ticket, done } = await submitWaiting(world);
   const aborted = AbortSignal.abort(new Error("changed my mind"));
   const { accepted } = world.system.stats();
@@ -258,7 +258,7 @@ Deno.test("an uncollected reply is kept for its retention, counted from the subm
 });
 
 Deno.test("a reply that never was is unknown, and one that was kept for its time has expired", async () => {
-  await using world = new World([bank()], { replyRetentionMs: 1_000 });
+  await using world = new World([bank()], { replyRetentionMs: 1_000, laterMs: 1_000 });
   const ref = world.system.ref(Bank, "main");
   const tickets = [await ref.submit(Bank.charge, 5), await ref.submit(Bank.charge, 5, { id: "mine" })];
   await world.clock.advance(1_000);
@@ -298,7 +298,7 @@ Deno.test("a reply that somebody waited for is collected when it comes", async (
 });
 
 Deno.test("a ticket that waits when its reply expires rejects at once, and the reply is a dead letter", async () => {
-  await using world = new World([bank()], { replyRetentionMs: 1_000 });
+  await using world = new World([bank()], { replyRetentionMs: 1_000, laterMs: 1_000 });
   const { ticket, done } = await submitWaiting(world);
   const waiting = watch(ticket.reply());
   await world.clock.advance(1_000);
@@ -365,7 +365,7 @@ Deno.test("failTo gets the failure, and sees the id of the submit", async () => 
 
 Deno.test("failTo without replyTo: the failure goes there, and a reply can still be collected", async () => {
   const got: Got[] = [];
-  await using world = new World([bank(), books(got)], { replyRetentionMs: 1_000 });
+  await using world = new World([bank(), books(got)], { replyRetentionMs: 1_000, laterMs: 1_000 });
   const failTo = world.system.ref(Books, "main").at(Books.refused);
   const ref = world.system.ref(Bank, "main");
   const good = await ref.submit(Bank.charge, 5, { failTo });
@@ -515,7 +515,7 @@ Deno.test("a dead letter to a reply can be resent once there is room", async () 
 });
 
 Deno.test("a reply that is a dead letter cannot be resent when the system has stopped", async () => {
-  const world = new World([bank()], { replyRetentionMs: 1_000 });
+  const world = new World([bank()], { replyRetentionMs: 1_000, laterMs: 1_000 });
   const { done } = await submitWaiting(world);
   await world.clock.advance(1_000);
   done(5);
@@ -589,7 +589,7 @@ Deno.test("a reply that must go while it is being collected is given, and takes 
 });
 
 Deno.test("a thousand requests leave nothing behind, collected, refused or expired", async () => {
-  await using world = new World([bank()], { replyRetentionMs: 600_000 });
+  await using world = new World([bank()], { replyRetentionMs: 600_000, laterMs: 600_000 });
   const ref = world.system.ref(Bank, "main");
   for (let cents = 0; cents < 500; cents++) {
     assert.deepEqual(await (await ref.submit(Bank.charge, cents)).reply(), { cents });
@@ -637,7 +637,7 @@ Deno.test("replies that were collected make room for new ones, and what was not 
 });
 
 Deno.test("collecting a reply never keeps it longer than it would have been", async () => {
-  await using world = new World([bank()], { replyRetentionMs: 1_000 });
+  await using world = new World([bank()], { replyRetentionMs: 1_000, laterMs: 1_000 });
   const ticket = await world.system.ref(Bank, "main").submit(Bank.charge, 5);
   await world.clock.advance(400);
   await ticket.reply();

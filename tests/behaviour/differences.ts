@@ -13,6 +13,8 @@ export interface Difference {
 const durable = ({ transient, store }: Place) => !transient && store !== undefined;
 const transient = ({ transient }: Place) => transient;
 
+const besideStore = ({ transient, store }: Place) => transient && store !== undefined;
+
 const parsedByWhoHandles = [
   "docs/durability.md",
   "Each payload is parsed by the schema of the instance that handles it, so defaults of a newer schema complete older " +
@@ -26,6 +28,18 @@ const dropsItsState = [
 
 /** All differences between places. */
 export const differences: readonly Difference[] = [
+  {
+    scenario: "a second answer and a late one are dead letters, and fail no turn",
+    where: besideStore,
+    documented: [
+      "docs/actors.md",
+      "A later of a transient actor is in the memory of its process: beside a store in an actor `~transient-later`",
+    ],
+    instead: {
+      "dead ~later answer: already-answered": ["dead ~transient-later answer: already-answered"],
+      "dead ~later answer: late-reply": ["dead ~transient-later answer: late-reply"],
+    },
+  },
   {
     scenario: "a payload of a turn that does not fit is a dead letter",
     where: durable,

@@ -19,6 +19,7 @@ import {
   StampedScroll,
   tagOf,
 } from "./messages.ts";
+import { laterActors } from "./laters.ts";
 import type { Program } from "./rolling_deploy.ts";
 
 /** The state that actors share outside of the store. */
@@ -91,7 +92,7 @@ export function actorsOf(host: SimulatedHost, world: World, faultPlan: FaultPlan
       });
     },
   );
-  return [...lasting, ...echoing];
+  return [...lasting, ...echoing, ...faultPlan.scenes.includes("laters") ? laterActors : []];
 }
 
 function isPresent(protocol: string, { brim, deploy, scenes }: FaultPlan, { hosts }: Program): boolean {

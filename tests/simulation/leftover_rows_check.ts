@@ -3,6 +3,7 @@ import { subscribedKey, subscriberKey } from "../../runtime/durable/rows/keys.ts
 import { isOver } from "../steady/is_over.ts";
 import type { CommitHistory } from "./commit_history.ts";
 import { partsOf } from "./messages.ts";
+import { isOfLater } from "./laters.ts";
 import { garbage } from "./foreign_rows.ts";
 
 export interface LeftoverRowsOptions {
@@ -44,7 +45,9 @@ export function checkLeftoverRows(options: LeftoverRowsOptions): void {
     counts.set(group, (counts.get(group) ?? 0) + 1);
     if (planted.has(key) || demanded.delete(key)) continue;
     const erased = kind === "actor" && first === "mayfly" && history.written(`${first}/${second}`) === 0;
-    if (erased || passing.includes(kind) || isOver(key, value, nowMs)) {
+    if (
+      erased || (isOfLater(key) && !options.mayBeDue) || passing.includes(kind) || isOver(key, value, nowMs)
+    ) {
       fail(`it is over, and still there: ${key.replaceAll("\u001f", "/")}`);
     }
   }

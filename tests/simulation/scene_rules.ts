@@ -11,9 +11,12 @@ import { StoreSession } from "../../runtime/durable/commits/store_session.ts";
 import type { StoredDeadLetter } from "../../runtime/durable/delivery/message_writer.ts";
 import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
+import { LaterReply } from "../../runtime/messages/later.ts";
+import { Turn } from "../../runtime/turns/turn.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { isCancelled } from "./commit_history.ts";
 import { removes, repeated, type Rule, spaceOf, unchecked, writes } from "./rule.ts";
+import { isOfLater } from "./laters.ts";
 import { type Scene, withScene } from "./scenes.ts";
 
 const within = (...scenes: readonly Scene[]) => (faultPlan: FaultPlan): FaultPlan =>
@@ -42,6 +45,12 @@ function withoutPlaces(part: AtomicPart): AtomicPart {
   const isPlace = ({ key, value }: Put) =>
     spaceOf(key) === "reply" && decodeValue<{ status: string }>(value).head.status === "pending";
   return { ...part, writes: part.writes.filter((write) => !isPlace(write)) };
+}
+
+/** Whether a key is that of a later which the turn of another actor opens. */
+function opensLater(part: AtomicPart, key: string): boolean {
+  return isOfLater(key) &&
+    part.writes.some((other) => spaceOf(other.key) === "actor" && !isOfLater(other.key));
 }
 
 function deadlineOf(letter: Uint8Array): number | undefined {
@@ -84,6 +93,34 @@ export const sceneRules: readonly Rule[] = [
     says: "a request that steps aside says in its reply where it is now",
     faultPlan: within("cancelling"),
     part: (part) => removes(part, "mail") ? withoutPlaces(part) : part,
+  },
+  {
+    name: "later-once",
+    foundBy: 1,
+    says: "a request that is answered later is answered at most once",
+    faultPlan: within("laters"),
+    code: (patches) =>
+      patches.method(Turn.prototype, "erase", (erase) =>
+        function (this: Turn) {
+          if (this.actor.protocol !== LaterReply.answer.protocol) erase.call(this);
+        }),
+  },
+  {
+    name: "later-with-turn",
+    foundBy: 1,
+    says: "the commit of the turn that answers later opens the later, so that its answer reaches the caller",
+    faultPlan: within("laters"),
+    part: (part) => ({ ...part, writes: part.writes.filter(({ key }) => !opensLater(part, key)) }),
+  },
+  {
+    name: "later-ends",
+    foundBy: 1,
+    says: "the caller of a request that is answered later hears if its time is up",
+    faultPlan: within("laters"),
+    part: (part) => ({
+      ...part,
+      writes: part.writes.filter(({ key }) => !isOfLater(key) || !key.startsWith("timer")),
+    }),
   },
   {
     name: "deadline-again",

@@ -12,6 +12,7 @@ export const sceneNames = [
   "hours",
   "hundreds",
   "hung",
+  "laters",
   "leaving",
   "opening",
   "poisons",
@@ -34,6 +35,7 @@ const shares: Readonly<Record<Scene, number>> = {
   hours: 0.1,
   hundreds: 0.03,
   hung: 0.1,
+  laters: 0.25,
   leaving: 0.2,
   opening: 0.15,
   poisons: 0.05,
@@ -51,13 +53,16 @@ const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, check
 
 /** Draws the scenes of a run. */
 export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
-  // One that was added later is drawn last, so that the seeds keep their other scenes.
-  const drawn = sceneNames.filter((name) => name !== "cancelling" && random.next() < shares[name]);
+  // Those that were added later are drawn last, so that the seeds keep their other scenes.
+  const drawn = sceneNames.filter((name) =>
+    name !== "laters" && name !== "cancelling" && random.next() < shares[name]
+  );
   const served = random.next();
-  if (random.next() < shares.cancelling) drawn.push("cancelling");
-  const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
   const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
+  if (random.next() < shares.laters) drawn.push("laters");
+  if (random.next() < shares.cancelling) drawn.push("cancelling");
+  const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
   return scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
 }
 

@@ -10,6 +10,7 @@ import { type FaultPlan, faultPlanOf } from "./fault_plan.ts";
 import { workloadsOf } from "./workloads.ts";
 import { StoreCosts } from "./store_costs.ts";
 import { Hanging } from "./hung.ts";
+import { LaterCheck } from "./laters.ts";
 import { leaveAll } from "./leaving.ts";
 import { FailureDetectionCheck } from "./failure_detection_check.ts";
 import { type Job, News, subscribersOf } from "./messages.ts";
@@ -104,6 +105,7 @@ class Run {
   readonly #healed = new Set<string>();
   readonly #hanging = new Hanging();
   readonly #reminded = new ScheduleCheck();
+  readonly #laters = new LaterCheck((why) => this.fail(why));
   readonly #costs = new StoreCosts();
   #planted: ReadonlySet<string> = new Set();
   /** Whether there are faults. */
@@ -174,6 +176,7 @@ class Run {
           if (commit.instance === planter) return;
           this.#history.apply(commit, parts);
           trials.apply(parts);
+          this.#laters.apply(parts);
           lively?.apply(parts);
         },
       },
@@ -189,6 +192,7 @@ class Run {
             opening: () => this.#opening(host),
           }),
           limits: { actors: actorsMax, events: eventsMax, deadLetters: this.#lettersMax },
+          laterMs: dayMs,
           deduplicationWindowMs: isSteady(this.#faultPlan) ? shortWindowMs : dayMs,
           log: false,
         });
@@ -286,6 +290,7 @@ class Run {
     const workloads = workloadsOf(this.#faultPlan, {
       history: this.#history,
       listeners: this.#listeners,
+      laterCheck: this.#laters,
       fail: (why) => this.fail(why),
     });
     for (const workload of workloads) this.#clients.begin(workload);
@@ -302,6 +307,7 @@ class Run {
       innocents: this.#has("poisons"),
       fail: (why) => this.fail(why),
     });
+    this.#laters.checkAtRest(this.#simulation.store.snapshot(), this.#has("hours"));
     if (!this.#has("hours")) this.#reminded.checkAtRest(this.#history, (why) => this.fail(why));
     const whispers = this.#clients.sent.filter(({ job }) => job.does === "whisper");
     this.#transientDeliveries.checkAtRest(

@@ -11,6 +11,7 @@ import { usualWork } from "./usual_work.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { hundreds } from "./hundreds.ts";
 import { hung } from "./hung.ts";
+import { type LaterCheck, laters } from "./laters.ts";
 import { leaving } from "./leaving.ts";
 import { type Listeners, listening } from "./listening.ts";
 import { poisons } from "./poisons.ts";
@@ -27,9 +28,10 @@ const few = 30;
 /** All workloads of a run. */
 export function workloadsOf(
   faultPlan: FaultPlan,
-  { history, listeners, fail }: {
+  { history, listeners, laterCheck, fail }: {
     readonly history: CommitHistory;
     readonly listeners: Listeners;
+    readonly laterCheck: LaterCheck;
     readonly fail: (why: string) => void;
   },
 ): readonly Workload[] {
@@ -47,6 +49,7 @@ export function workloadsOf(
     deadlines,
     hundreds,
     hung,
+    laters: laters(laterCheck),
     leaving,
     poisons,
     reminders,

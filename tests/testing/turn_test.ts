@@ -126,6 +126,8 @@ Deno.test("a turn that fails has an error and nothing else", async () => {
     assert.deepEqual(rest, {
       state: { cents: 5 },
       reply: undefined,
+      later: undefined,
+      answered: [],
       sent: [],
       published: [],
       subscribed: [],

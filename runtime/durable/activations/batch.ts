@@ -134,6 +134,14 @@ export class Batch {
     this.#schedules = undefined;
   }
 
+  /** If the actor has no state, and no message of the batch has given it one, nothing is left of it. */
+  eraseIfEmpty(): void {
+    const { text, fault } = this.#record;
+    if (text === undefined && fault === undefined && !this.#changed && this.#schedules === undefined) {
+      this.erased = true; // the state stays the initial one, for messages behind
+    }
+  }
+
   /** Checks that a message still waits, unchanged. */
   whereWaits({ key, version }: QueuedMessage): void {
     if (key === undefined) return;

@@ -2,6 +2,7 @@ import type { DeadLetter } from "../../ports/dead_letters.ts";
 import type { WritingServices } from "../delivery/message_writer.ts";
 import type { Membership } from "../background/membership.ts";
 import type { CrashSuspects } from "./crash_suspects.ts";
+import type { LaterRows } from "./later_rows.ts";
 import type { RunningRequests } from "./running_requests.ts";
 import type { TurnWrites } from "./turn_writes.ts";
 
@@ -11,6 +12,7 @@ export const leftMs = 30_000;
 /** The services that the durable actors of one system share. */
 export interface DurableServices extends WritingServices {
   readonly turnWrites: TurnWrites;
+  readonly laters: LaterRows;
   readonly crashSuspects: CrashSuspects;
   readonly membership: Membership;
   readonly runningRequests: RunningRequests;

@@ -182,8 +182,22 @@ export class TurnRunner {
     host.cancelled++;
   }
 
-  /** A handler has returned: reads rows of schedules that its turn changes, and puts the turn into the batch. */
+  /** A handler has returned: if it answers later, opens that, and puts the turn into the batch. */
   #done(batch: Batch, turn: DurableTurn, result: unknown): TurnOutcome | Promise<void> {
+    let opening: Promise<void> | undefined;
+    try {
+      opening = this.#activation.durable.laters.open(turn, result);
+    } catch (error) {
+      return this.#failed(batch, turn, error);
+    }
+    if (opening === undefined) return this.#schedule(batch, turn, result);
+    return opening.then(async () => {
+      if (this.#activation.status !== "gone") await this.#schedule(batch, turn, result);
+    });
+  }
+
+  /** Reads rows of schedules that the turn changes, and puts the turn into the batch. */
+  #schedule(batch: Batch, turn: DurableTurn, result: unknown): TurnOutcome | Promise<void> {
     if (turn.schedules === undefined) return this.#take(batch, turn, result);
     const timers = this.#activation.durable.turnWrites.timersFor(this.#activation, batch, turn.schedules);
     if (!(timers instanceof Promise)) return this.#take(batch, turn, result, timers);
@@ -310,6 +324,8 @@ export class TurnRunner {
       writeSet.after(() => services.delivery.deadLetter(envelope, reason, message, error));
     }
     batch.take(mail, writeSet);
+    // Anybody may send to a built-in actor that is no more, or never was: that must not fill the store.
+    if (host.actor.name.startsWith("~")) batch.eraseIfEmpty();
     return "next";
   }
 

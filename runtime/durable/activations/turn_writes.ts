@@ -92,6 +92,7 @@ export class TurnWrites {
     if (replyTo === undefined || mode === "tell" || (result === undefined && mode === "survey")) {
       return writeSet;
     }
+    if (turn.opened(result) !== undefined) return writeSet; // `LaterRows` has written what that means
     const reply = operation.repliesUnchecked
       ? result
       : parse(operation.reply, result, "Cannot reply to", turn);

@@ -28,6 +28,8 @@ export interface AcceptanceMark {
   readonly fingerprint: string;
   /** Until when repeats are recognised, in milliseconds since 1970; absent if for ever. */
   readonly untilMs?: number | undefined;
+  /** The key of the actor that answers the first, if its turn answered "later". */
+  readonly later?: string | undefined;
   /** Where the reply to the first is. */
   readonly ticket?: string | undefined;
   /** The position of the first. */

@@ -157,13 +157,17 @@ export class MessageWriter {
     this.post(writeSet, to, route, payload);
   }
 
-  /** A message, ready to be written: at the given position, or at the next. Throws what its payload throws. */
-  draft({ to, route, payload, id }: OutgoingMessage, place?: string): NewMessage {
+  /**
+   * A message, ready to be written: at the given position, or at the next. `mark` is the key of the mark by which its repeats
+   * are recognised, if one may come. Throws what its payload throws.
+   */
+  draft({ to, route, payload, id }: OutgoingMessage, place?: string, mark?: string): NewMessage {
     const input = route.extras?.input;
     const sent = input === undefined ? payload : input.payload;
     const text = toText(Publication.is(sent) ? storable(sent) : sent);
     const { encoder, instance } = this.#session;
-    const head = headOf(route, id, instance, this.#ids);
+    const bare = headOf(route, id, instance, this.#ids);
+    const head = mark === undefined || route.operation.mode !== "submit" ? bare : { ...bare, mark };
     return new NewMessage(encoder, mailPrefix(to), place ?? this.#session.nextPosition(), head, text);
   }
 

@@ -56,6 +56,8 @@ interface ReplyHead {
   readonly failure?: Failure;
   /** Where the request is, while the reply is pending. */
   readonly at?: RequestPlace | undefined;
+  /** The key of the actor that will answer it, if its turn answered "later". */
+  readonly later?: string | undefined;
   /** How the request ended, if it was taken back. */
   readonly cancellation?: Cancellation | undefined;
 }
@@ -84,34 +86,42 @@ const pageMax = 100;
 export class ReplyRows {
   readonly #session: StoreSession;
   readonly #keepMs: number;
+  /** How long one that is pending is awaited. */
+  readonly #pendingMs: number;
   /** Those that wait in this process, by the name of the reply. */
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #look = new SingleFlight(() => this.#lookAtWaiting());
   #ended = false;
 
-  constructor(session: StoreSession, keepMs: number) {
+  constructor(session: StoreSession, keepMs: number, laterMs: number) {
     this.#session = session;
     this.#keepMs = keepMs;
+    this.#pendingMs = Math.max(keepMs, laterMs);
   }
 
   /** Adds to a commit that a reply is pending, and where its request is. */
   open(writeSet: WriteSet, name: string, at?: RequestPlace): void {
-    this.#write(writeSet, name, "", { status: "pending", at });
+    const untilMs = endAt(this.#session.clock.now() + this.#pendingMs);
+    this.#write(writeSet, name, { status: "pending", untilMs, at }, "");
+  }
+
+  /** Adds to a commit that a reply will come through a later, until then. */
+  openLater(writeSet: WriteSet, name: string, { later, untilMs }: { later: string; untilMs: number }): void {
+    this.#write(writeSet, name, { status: "pending", later, untilMs: endAt(untilMs + this.#keepMs) }, "");
   }
 
   /** Adds to a commit how a request ended that was taken back. */
   cancel(writeSet: WriteSet, name: string, failure: Failure, cancellation: Cancellation): void {
-    this.#write(writeSet, name, "", { status: "failed", failure, cancellation });
+    this.#settle(writeSet, name, { status: "failed", failure, cancellation }, "");
   }
 
   /** Adds a message to a reply to a commit: that it is pending, the reply, or the failure of its request. */
   write(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
-    if (operation === Reply.open.name) {
-      this.open(writeSet, name, payload as ActorId);
-    } else if (operation === Reply.arrive.name) {
-      this.#write(writeSet, name, toText(payload), { status: "done" });
+    if (operation === Reply.open.name) this.open(writeSet, name, payload as ActorId);
+    else if (operation === Reply.arrive.name) {
+      this.#settle(writeSet, name, { status: "done" }, toText(payload));
     } else if (operation === Reply.refuse.name) {
-      this.#write(writeSet, name, "", { status: "failed", failure: payload as Failure });
+      this.#settle(writeSet, name, { status: "failed", failure: payload as Failure }, "");
     }
   }
 
@@ -197,12 +207,14 @@ export class ReplyRows {
     return atMs !== undefined && this.#session.isOver(endAt(atMs + this.#keepMs));
   }
 
-  #write(writeSet: WriteSet, name: string, text: string, outcome: Omit<ReplyHead, "untilMs">): void {
-    const untilMs = endAt(this.#session.clock.now() + this.#keepMs);
-    const { status } = outcome;
-    const head: ReplyHead = { ...outcome, untilMs };
+  #write(writeSet: WriteSet, name: string, head: ReplyHead, text: string): void {
+    const { untilMs } = head;
     writeSet.write(replyRowKey(name), encodeValue(head, text), { expiresAtMs: untilMs && untilMs + slackMs });
-    if (status === "pending") return;
+  }
+
+  #settle(writeSet: WriteSet, name: string, head: ReplyHead, text: string): void {
+    const untilMs = endAt(this.#session.clock.now() + this.#keepMs);
+    this.#write(writeSet, name, { ...head, untilMs }, text);
     writeSet.rings = true;
     writeSet.after(() => this.#wake(name));
   }

@@ -28,6 +28,8 @@ export interface MessageHeader {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The caller, if the message came from outside of the program. */
   readonly caller?: string | undefined;
+  /** Of a submit: the key of the mark by which its repeats are recognised. If it is answered later, that lives as long. */
+  readonly mark?: string | undefined;
   /** The attempts that have failed and the time of the next, if others may overtake the message until then. */
   readonly attempts?: number | undefined;
   readonly notBeforeMs?: number | undefined;
@@ -88,9 +90,9 @@ const decoder = new TextDecoder();
 
 /** Throws unless a head has the form that {@linkcode headOf} makes: later code relies on that form. */
 function requireHead(head: MessageHeader): void {
-  const { id, operation, via, causationId, correlationId, firstPlace, replyTo, failTo } = head;
+  const { id, operation, via, causationId, correlationId, firstPlace, mark, replyTo, failTo } = head;
   for (const part of [id, operation, via]) requireText(part);
-  for (const part of [causationId, correlationId, firstPlace]) requireText(part ?? "");
+  for (const part of [causationId, correlationId, firstPlace, mark]) requireText(part ?? "");
   for (const part of [head.deadlineMs, head.attempts, head.notBeforeMs, head.afterMs]) {
     if (typeof (part ?? 0) !== "number") throw new TypeError("a part of it is no number");
   }

@@ -380,7 +380,7 @@ Deno.test("GET /replies of a reply that is no longer kept is 410", async () => {
 });
 
 Deno.test("GET /replies of a reply that expires while it is waited for is 410", async () => {
-  await using desk = new Desk({ system: { replyRetentionMs: 5_000 } });
+  await using desk = new Desk({ system: { replyRetentionMs: 5_000, laterMs: 5_000 } });
   const location = locationOf(await desk.post(`${ada}/settle`, { cents: 5 }));
   const waiting = desk.get(location, { prefer: "wait=20" });
   await desk.clock.advance(5_000);

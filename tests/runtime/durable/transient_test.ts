@@ -72,7 +72,7 @@ onEach(
 inMemory(
   "a request to an actor that keeps nothing is lost with its process, and its reply expires",
   async (stage) => {
-    const first = await stage.start([quick([], Promise.withResolvers<void>())]);
+    const first = await stage.start([quick([], Promise.withResolvers<void>())], { laterMs: 3_600_000 });
     const ticket = await at(first).submit(Quick.work, "a");
     await stage.kill(first);
     const second = await stage.start([quick()], { replyRetentionMs: 60_000 });

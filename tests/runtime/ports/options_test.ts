@@ -10,6 +10,7 @@ Deno.test("resolveOptions fills in every default", () => {
     askTimeoutMs: 5_000,
     deduplicationWindowMs: 86_400_000,
     replyRetentionMs: 3_600_000,
+    laterMs: 604_800_000,
     drainMs: 1_000,
     limits: {
       actors: 1_000_000,

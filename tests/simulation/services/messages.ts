@@ -1,4 +1,4 @@
-import { ask, event, protocol, submit, survey, tell } from "@posthorn/posthorn";
+import { ask, event, isLater, type Later, protocol, submit, survey, tell } from "@posthorn/posthorn";
 import * as z from "zod";
 
 /** A message that has an effect. `n` counts the messages of its sender to its receiver, from 1. */
@@ -11,8 +11,14 @@ const job = z.object({
   fails: z.boolean().optional(),
 });
 
-/** A reply, which is one of the messages of its sender to its receiver; to a client its `n` is 0. */
+/**
+ * A reply, which is one of the messages of its sender to its receiver. To a client, and if it comes later, it has no order:
+ * its `n` is 0.
+ */
 const reply = z.object({ tag: z.string(), from: z.string(), n: z.number() });
+
+/** What a third service is to answer. */
+const settlement = z.object({ reply, later: z.custom<Later<z.infer<typeof reply>>>(isLater) });
 
 /** An event. `n` counts the events of its publisher, from 1. */
 const post = z.object({ from: z.string(), n: z.number() });
@@ -40,6 +46,7 @@ function kind<const Name extends string>(name: Name) {
   return protocol(name, {
     note: tell(job),
     work: submit(job, reply),
+    settle: tell(settlement),
     answered: tell(reply),
     refused: tell(failure),
     heard: tell(post),

@@ -38,11 +38,20 @@ export function serviceActor(service: Service, world: ServiceWorld): Actor {
         await world.pause();
         if (job.fails) throw new TerminalError("It is to fail");
         const self = take(ctx, job);
+        if (hashOf(`${job.tag} later`) % 4 === 0) {
+          const answer = ctx.later();
+          const others = actors.filter((name) => partsOf(name).service !== service);
+          const { service: other, key } = partsOf(others[hashOf(`${job.tag} settles`) % others.length]);
+          const settlement = { reply: { tag: job.tag, from: self, n: 0 }, later: answer };
+          ctx.ref(kinds[other], key).tell(kinds[other].settle, settlement);
+          return answer;
+        }
         return { tag: job.tag, from: self, n: job.from.includes("/") ? count(ctx, job.from) : 0 };
       },
+      settle: (ctx, { reply, later }) => ctx.reply(later, reply),
       answered(ctx, reply) {
         const { tag, from, n } = reply;
-        note(ctx, from, n);
+        if (n > 0) note(ctx, from, n);
         const { asked } = ctx.state;
         ctx.state = { ...ctx.state, asked: { ...asked, [tag]: [...asked[tag] ?? [], from] } };
       },

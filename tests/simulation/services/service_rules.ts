@@ -59,6 +59,15 @@ export const serviceRules: readonly ServiceRule[] = [
     part: (part) => writes(part, "actor") ? unwritten("out")(part) : part,
   },
   {
+    name: "later-at-home",
+    foundBy: 1,
+    says: "a request that is answered later is open where it was accepted, whoever gives the answer",
+    part: (part) => ({
+      ...part,
+      writes: part.writes.filter(({ key }) => !key.startsWith("actor\u001f~later")),
+    }),
+  },
+  {
     name: "removed-when-sent",
     foundBy: 1,
     says: "a row of the outbox is removed when the broker has it, and not before",

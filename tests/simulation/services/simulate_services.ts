@@ -184,7 +184,14 @@ class ServicesRun {
     const { handlerMsMax, windowMs, outbox, capacity, actorsMax } = this.#plan;
     const kind = kinds[service];
     const others = services.filter((other) => other !== service).map((other) => kinds[other]);
-    const direct = host.broker.transport([kind.note, kind.work, kind.add, kind.posted, kind.count]);
+    const direct = host.broker.transport([
+      kind.note,
+      kind.work,
+      kind.settle,
+      kind.add,
+      kind.posted,
+      kind.count,
+    ]);
     const transport = this.#plan.overtakes ? overtaking(direct) : direct;
     const probes = { reach: (branch: string) => void this.#marks.add(branch) };
     const pause = () =>
