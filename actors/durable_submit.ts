@@ -4,6 +4,7 @@ import { replyNameOf } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { routeToReply, type SubmitRequest } from "./reply_route.ts";
 import { ReplyTicket } from "./reply_ticket.ts";
+import { withdraw } from "./withdraw.ts";
 
 /**
  * Request / asynchronous response with a store: the message and its pending reply are committed together. It is
@@ -45,7 +46,13 @@ export class DurableTicket extends ReplyTicket {
 
   protected takeBack(timeoutMs: number): Promise<Cancellation | undefined> {
     const persistence = this.runtime.persistence!;
-    return this.#waiting(timeoutMs, (wait) => persistence.cancel(this.key, this.id, wait));
+    return this.#waiting(timeoutMs, async (wait) => {
+      for (let asked = false;; asked = true) {
+        const told = await persistence.cancel(this.key, this.id, wait, asked);
+        if (typeof told !== "object") return told;
+        await withdraw(this.runtime, told.later);
+      }
+    });
   }
 
   /** Calls a function that waits until the time is over or the signal aborts. */

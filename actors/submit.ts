@@ -18,8 +18,7 @@ import {
 import type { Route } from "../runtime/messages/envelope.ts";
 import type { Target } from "../runtime/target.ts";
 import { cancelInMemory } from "../runtime/in_memory_cancellation.ts";
-import type { KeptReply } from "../runtime/in_memory_replies.ts";
-import { errorOfFailure } from "../runtime/ports/dead_letters.ts";
+import { errorOf, type KeptReply } from "../runtime/in_memory_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Cancellation, Ticket } from "../runtime/language/ticket.ts";
 import { givenUpFailure } from "../runtime/activations/take_back.ts";
@@ -30,6 +29,7 @@ import { DurableTicket, submitDurably } from "./durable_submit.ts";
 import { routeToReply, type SubmitRequest } from "./reply_route.ts";
 import { ReplyTicket } from "./reply_ticket.ts";
 import { once } from "./tell.ts";
+import { withdraw } from "./withdraw.ts";
 import { submitBeside } from "./transient_submit.ts";
 
 /**
@@ -151,6 +151,7 @@ class InMemoryTicket extends ReplyTicket {
   protected async takeBack(timeoutMs: number): Promise<Cancellation | undefined> {
     const kept = this.runtime.replies.find(this.key) ?? await this.#findLater();
     if (this.runtime.delivery.status === "stopped") throw stoppedCollecting(this.id);
+    if (kept.later !== undefined && kept.cancellation === undefined) await withdraw(this.runtime, kept.later);
     const decided = cancelInMemory(this.runtime, kept);
     if (decided !== undefined) return decided;
     const request = this.runtime.remote?.cancel(this.key);
@@ -182,7 +183,7 @@ class InMemoryTicket extends ReplyTicket {
     const { outcome } = kept;
     if (outcome === undefined) throw pendingReply(this.id);
     if (!peek) replies.collect(kept);
-    if ("failure" in outcome) throw errorOfFailure(outcome.failure);
+    if ("failure" in outcome) throw errorOf(outcome);
     return outcome.reply;
   }
 

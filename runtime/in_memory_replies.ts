@@ -1,11 +1,12 @@
 import type { ActorId } from "./language/address.ts";
 import { errorOfFailure } from "./ports/dead_letters.ts";
 import type { ReplyTarget, Route } from "./messages/envelope.ts";
-import { LimitExceededError, TerminalError } from "./base/errors.ts";
+import { LimitExceededError, type PosthornError, TerminalError } from "./base/errors.ts";
 import { Expiring, ExpiryList } from "./scheduling/expiry_list.ts";
 import type { Timers } from "./scheduling/timers.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
 import type { Failure } from "./language/failure.ts";
+import type { ToldFailure } from "./messages/told_failure.ts";
 import type { Cancellation } from "./language/ticket.ts";
 import { Reply } from "./messages/builtin_protocols.ts";
 import { BoundedSet } from "./base/bounded_set.ts";
@@ -28,11 +29,13 @@ interface Caller {
   bytes: number;
 }
 
-type Outcome = { readonly reply: unknown } | {
+interface FailedOutcome {
   readonly failure: Failure;
   /** How it ended, if it was taken back. */
-  readonly cancellation?: Cancellation;
-};
+  readonly cancellation?: Cancellation | undefined;
+}
+
+type Outcome = { readonly reply: unknown } | FailedOutcome;
 
 /** The reply to one submit: its outcome once it has come, and until then those who wait for it. */
 export class KeptReply extends Expiring {
@@ -159,7 +162,10 @@ export class InMemoryReplies {
   /** Takes a message of a turn to a reply, or throws why it cannot. */
   send({ key }: ActorId, { operation }: Route, payload: unknown): undefined {
     if (operation.name === Reply.arrive.name) return this.#settle(key, { reply: payload });
-    if (operation.name === Reply.refuse.name) return this.#settle(key, { failure: payload as Failure });
+    if (operation.name === Reply.refuse.name) {
+      const { outcome: cancellation, ...failure } = payload as ToldFailure;
+      return this.#settle(key, { failure, cancellation });
+    }
     if (this.#replies.has(key)) return; // a turn may repeat a submit under the same id
     this.open(key).to = payload as ActorId;
     this.accepted();
@@ -231,7 +237,7 @@ export class InMemoryReplies {
     const waiting = reply.takeWaiting();
     for (const replyTarget of waiting) {
       if ("reply" in outcome) replyTarget.reply(outcome.reply, outcome.reply);
-      else replyTarget.fail(errorOfFailure(outcome.failure));
+      else replyTarget.fail(errorOf(outcome));
     }
     if (waiting.length > 0) this.collect(reply);
     this.#measure(reply);
@@ -270,6 +276,11 @@ export class InMemoryReplies {
     caller.bytes -= reply.bytes;
     if (caller.waiting === 0 && caller.bytes === 0) this.#callers.delete(caller.name);
   }
+}
+
+/** The error with which the ticket of a request rejects. */
+export function errorOf({ failure, cancellation }: FailedOutcome): PosthornError {
+  return errorOfFailure({ ...failure, outcome: cancellation === "withdrawn" ? cancellation : undefined });
 }
 
 function tooMany(whose: string, why: string): LimitExceededError {

@@ -196,10 +196,13 @@ export class ReplyPendingError extends DeadlineExceededError {
 export class CancelledError extends PosthornError {
   /** The name of this class. */
   override readonly name = "CancelledError";
+  /** `withdrawn` if its turn had answered "later": that turn stands. */
+  readonly outcome: "cancelled" | "withdrawn";
 
   /** Creates the error for a request that was taken back. */
-  constructor(message: string) {
+  constructor(message: string, outcome: "cancelled" | "withdrawn" = "cancelled") {
     super("cancelled", message);
+    this.outcome = outcome;
   }
 }
 

@@ -234,9 +234,14 @@ export class Persistence {
     return this.#whenOpen(({ rows }) => rows.open(name, to));
   }
 
-  /** Takes back the request of a reply. Resolves with nothing if that is not decided before `wait` is over. */
-  cancel(name: string, id: string, wait: ReplyWait): Promise<Cancellation | undefined> {
-    return this.#whenOpen(({ cancellations }) => cancellations.cancel(name, id, wait));
+  /** Takes back the request of a reply, as `Cancellations.cancel` does. */
+  cancel(
+    name: string,
+    id: string,
+    wait: ReplyWait,
+    asked: boolean,
+  ): Promise<Cancellation | { readonly later: string } | undefined> {
+    return this.#whenOpen(({ cancellations }) => cancellations.cancel(name, id, wait, asked));
   }
 
   /** Takes over the actors of instances that crashed, and runs schedules that are due. Resolves when nothing is left to run. */

@@ -1,5 +1,5 @@
 import type { ActorId } from "../language/address.ts";
-import type { Failure } from "../language/failure.ts";
+import type { ToldFailure } from "../messages/told_failure.ts";
 import { OutcomeUnknownError, TooLargeError } from "../base/store_errors.ts";
 import {
   CancelledError,
@@ -122,8 +122,9 @@ export function errorOfReason(reason: string, message: string, cause?: unknown):
 }
 
 /** The error that stands for the failure of a request, with the id of the request. */
-export function errorOfFailure({ id, code, message }: Failure): PosthornError {
-  return Object.assign(errorOfReason(code, message), { id });
+export function errorOfFailure({ id, code, message, outcome }: ToldFailure): PosthornError {
+  const error = outcome === undefined ? errorOfReason(code, message) : new CancelledError(message, outcome);
+  return Object.assign(error, { id });
 }
 
 /**

@@ -6,6 +6,8 @@ import { mailPrefix } from "../durable/rows/keys.ts";
 import { pages } from "../durable/rows/pages.ts";
 import { type MessageHeader, QueuedMessage } from "../durable/rows/queued_message.ts";
 import { readableHead } from "../durable/rows/readable_head.ts";
+import { Route } from "../messages/envelope.ts";
+import { laterAddress, LaterReply } from "../messages/later.ts";
 import { remoteAddress } from "../messages/remote_address.ts";
 import type { Entry } from "../ports/store.ts";
 import type { Meaning } from "./meaning.ts";
@@ -77,7 +79,12 @@ export class CancelIntake {
         via: "",
       });
     }
-    if (waiting === undefined) return;
+    if (waiting === undefined) {
+      const later = mark && readableHead<AcceptanceMark>(mark.value)?.later;
+      if (later === undefined) return;
+      const { protocol, key } = laterAddress(later, "open");
+      return writer.post(one, { protocol, key }, new Route(LaterReply.withdraw), undefined);
+    }
     const mail = QueuedMessage.of(waiting, mailPrefix(to));
     const failure = cancellations.takeOut(one, to, mail);
     if (mail.head.failTo !== undefined) writer.answer(one, mail.head.failTo, failure, mail.head);

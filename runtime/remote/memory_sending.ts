@@ -1,12 +1,12 @@
 import type { ActorId } from "../language/address.ts";
-import { messageOf, PosthornError } from "../base/errors.ts";
+import { CancelledError, messageOf, PosthornError } from "../base/errors.ts";
 import { parse } from "../language/parse.ts";
 import { isSound } from "../base/thrown.ts";
 import { toText } from "../durable/rows/value_codec.ts";
 import { headOf } from "../durable/rows/queued_message.ts";
 import type { Acceptance } from "../durable/delivery/acceptance.ts";
 import type { Publication } from "../messages/builtin_protocols.ts";
-import { failureAddresses } from "../messages/failure_addresses.ts";
+import { failureAddresses, toldTo } from "../messages/failure_addresses.ts";
 import { isReplyTarget, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
 import { Remote as RemoteProtocol } from "../messages/remote_address.ts";
 import type { Operation } from "../language/protocol.ts";
@@ -134,9 +134,13 @@ export class MemorySending {
         return clock.monotonicMs() >= untilMs;
       },
       reply: (payload) => delivery.deliverTo(replyTo, payload),
-      fail: ({ id = "", code, message }) => {
+      fail: (error) => {
+        const { id = "", code, message } = error;
+        const outcome = error instanceof CancelledError && error.outcome === "withdrawn"
+          ? error.outcome
+          : undefined;
         for (const address of failureAddresses(replyTo, failTo)) {
-          delivery.deliverTo(address, { id, code, message });
+          delivery.deliverTo(address, toldTo(address, { id, code, message, outcome }));
         }
       },
     });

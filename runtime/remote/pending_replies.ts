@@ -4,11 +4,11 @@ import { LimitExceededError, type PosthornError } from "../base/errors.ts";
 import { errorOfFailure } from "../ports/dead_letters.ts";
 import type { SentRequest } from "../durable/delivery/reply_rows.ts";
 import type { ActorId } from "../language/address.ts";
-import type { Failure } from "../language/failure.ts";
+import type { ToldFailure } from "../messages/told_failure.ts";
 import type { Random } from "../base/random.ts";
 
 /** What came as the reply to a message. */
-export type Outcome = { readonly reply: unknown } | { readonly failure: Failure };
+export type Outcome = { readonly reply: unknown } | { readonly failure: ToldFailure };
 
 /** A request to another service whose reply is kept in memory. */
 export interface PendingRequest {

@@ -12,7 +12,7 @@ import { keptBody, keptBytesMax } from "./decode_body.ts";
 import { messageOf } from "../base/errors.ts";
 import { codeOf } from "../base/thrown.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
-import { failureAddresses } from "../messages/failure_addresses.ts";
+import { failureAddresses, toldTo } from "../messages/failure_addresses.ts";
 import { namedOperation, Route } from "../messages/envelope.ts";
 import { timeOfReplyName } from "../messages/reply_name.ts";
 import type { ExpectRow } from "./outbox.ts";
@@ -129,7 +129,7 @@ export class ReplyIntake {
     for (const to of "reply" in outcome ? [row.to] : failureAddresses(row.to, row.failTo)) {
       const extras = { id, headers };
       const route = new Route(namedOperation(to), causationId, correlationId, undefined, undefined, extras);
-      writer.post(writeSet, to, route, "reply" in outcome ? outcome.reply : outcome.failure);
+      writer.post(writeSet, to, route, "reply" in outcome ? outcome.reply : toldTo(to, outcome.failure));
     }
     return undefined;
   }

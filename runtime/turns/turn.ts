@@ -19,6 +19,7 @@ import { isLater, type Later } from "../language/later.ts";
 import type { LaterOptions, Reason } from "../language/later_options.ts";
 import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
 import { type LaterAnswer, type OpenedLater, TurnLaters } from "./turn_laters.ts";
+import { notTransient, turnOver } from "./turn_errors.ts";
 import { TurnActorRef } from "./turn_ref.ts";
 import { signalOf, type TurnSignal } from "./turn_signal.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
@@ -389,20 +390,11 @@ export class Turn {
   }
 
   private refuse(what: string): never {
-    const { protocol, key } = this.actor;
-    throw new PosthornError(
-      "turn-over",
-      `Cannot ${what} in a turn of ${protocol}/${key} that is over: await everything within the handler`,
-    );
+    throw turnOver(what, this.actor);
   }
 
   private requireTransient(what: string): void {
     if (this.over) this.refuse(what);
-    const { transient, protocol, key } = this.actor;
-    if (transient) return;
-    throw new PosthornError(
-      "not-transient",
-      `Cannot ${what} in a turn of ${protocol}/${key}: only a transient actor may wait for others`,
-    );
+    if (!this.actor.transient) throw notTransient(what, this.actor);
   }
 }

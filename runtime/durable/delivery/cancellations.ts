@@ -44,13 +44,20 @@ export class Cancellations {
 
   /**
    * Takes back the request of a reply. Resolves with how it ended, or with nothing if that is not decided before `wait` is
-   * over. Rejects as `Ticket.cancel` does.
+   * over. If its turn has answered "later", resolves with the key of the actor that can withdraw it, unless that was asked
+   * before. Rejects as `Ticket.cancel` does.
    */
-  async cancel(name: string, id: string, wait: ReplyWait): Promise<Cancellation | undefined> {
+  async cancel(
+    name: string,
+    id: string,
+    wait: ReplyWait,
+    asked: boolean,
+  ): Promise<Cancellation | { readonly later: string } | undefined> {
     for (;;) {
       const stored = await this.#parts.replies.find(name, id);
-      const { head: { status, at } } = stored;
+      const { head: { status, at, later } } = stored;
       if (status !== "pending") return outcomeOf(stored);
+      if (later !== undefined) return asked ? await this.#settled(name, id, wait) : { later };
       const step = at?.sent !== undefined
         ? await this.#sent.step(name, stored, at.sent, at)
         : at?.place === undefined

@@ -4,6 +4,7 @@ import { SingleFlight } from "../../base/single_flight.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { ActorId } from "../../language/address.ts";
 import type { Failure } from "../../language/failure.ts";
+import type { ToldFailure } from "../../messages/told_failure.ts";
 import type { Cancellation } from "../../language/ticket.ts";
 import { Reply } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
@@ -121,7 +122,8 @@ export class ReplyRows {
     else if (operation === Reply.arrive.name) {
       this.#settle(writeSet, name, { status: "done" }, toText(payload));
     } else if (operation === Reply.refuse.name) {
-      this.#settle(writeSet, name, { status: "failed", failure: payload as Failure }, "");
+      const { outcome: cancellation, ...failure } = payload as ToldFailure;
+      this.#settle(writeSet, name, { status: "failed", failure, cancellation }, "");
     }
   }
 
@@ -140,7 +142,8 @@ export class ReplyRows {
   async collect(name: string, id: string, wait: ReplyWait): Promise<unknown> {
     const { head, reply } = await this.ended(name, id, wait);
     if (head.status === "done") return reply;
-    throw errorOfFailure(head.failure!);
+    const outcome = head.cancellation === "withdrawn" ? head.cancellation : undefined;
+    throw errorOfFailure({ ...head.failure!, outcome });
   }
 
   /** The row of that name, if it is still kept. Rejects as `Ticket.reply` does. */

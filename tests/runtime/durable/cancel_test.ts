@@ -252,7 +252,7 @@ onEach(
   "a request is taken back only for its caller, and not after its reply has expired",
   async (stage) => {
     const work = new Work();
-    const system = await stage.start([worker(work.scripts)], { replyRetentionMs: 60_000 });
+    const system = await stage.start([worker(work.scripts)], { replyRetentionMs: 60_000, laterMs: 60_000 });
     const options = { id: "mine", caller: "alice" };
     const { id } = await ref(system, "ada").submit(Worker.job, "down", options);
     for (const other of [undefined, { caller: "bob" }]) {
