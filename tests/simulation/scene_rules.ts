@@ -124,7 +124,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "deadline-again",
-    foundBy: 2,
+    foundBy: 4,
     says: "a dead letter that is resent has no deadline any more",
     faultPlan: within("deadlines"),
     connect: (connection) => {
@@ -183,7 +183,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "page-refused",
-    foundBy: 2,
+    foundBy: 9,
     says: "a page of an event that no commit can take is a dead letter",
     faultPlan: within("bulky"),
     code: (patches) => patches.getter(Batch.prototype, "turns", ({ taken }) => taken),

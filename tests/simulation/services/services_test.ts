@@ -15,6 +15,7 @@ const marks = [
   "a request is cancelled",
   "a request is done",
   "a request is taken back before it comes",
+  "a request is withdrawn",
   "an actor is taken over",
   "another instance tries a message",
   ...["deadline", "invalid-payload", "terminal", "unknown-operation", "unreadable-body"].map((reason) =>

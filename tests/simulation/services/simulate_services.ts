@@ -283,7 +283,7 @@ class ServicesRun {
           () => "done",
           ({ code }) => code,
         );
-        if (again !== outcome || code !== outcome) {
+        if (again !== outcome || code !== (outcome === "withdrawn" ? "cancelled" : outcome)) {
           this.fail(`${entry} was told to be ${outcome}, and is ${again} and ${code}`);
         }
         open--;
@@ -314,6 +314,7 @@ class ServicesRun {
         this.#marks.add(`letter ${reason}`);
         const late = ["deadline", "mailbox-full"].includes(reason) && lossy.includes(operation);
         if (late || expectedLetters.includes(reason)) continue;
+        if (reason === "late-reply" && operation === "answer" && this.#isWithdrawn(text)) continue;
         if (reason === "mailbox-full") {
           const { from = `${service}/`, n, tag } = fromText(text) as Job; // a failure does not say who failed
           const dead = { to: `${service}/${key}`, from, n, tag, operation };
@@ -325,6 +326,14 @@ class ServicesRun {
       }
     }
     return died;
+  }
+
+  /** Whether an answer comes to a request that its user has withdrawn. */
+  #isWithdrawn(text: string): boolean {
+    const { tag } = fromText(text) as Job;
+    return this.#clients.cancels.some(({ entry, outcome }) =>
+      outcome === "withdrawn" && entry.endsWith(`-back${tag}#1`)
+    );
   }
 
   #in(service: Service, act: (system: System) => Promise<void>): void {
