@@ -33,8 +33,8 @@
  */
 
 // The language: protocols, actors, handles and errors.
+export { CancelledError } from "./runtime/base/cancelled_error.ts";
 export {
-  CancelledError,
   DeadLetterError,
   DeadlineExceededError,
   DeadlockError,
@@ -52,6 +52,7 @@ export {
   StoppedError,
   TerminalError,
   type TerminalErrorOptions,
+  TurnTimeoutError,
 } from "./runtime/base/errors.ts";
 export { type Schema, unchecked } from "./runtime/language/schema.ts";
 export type { Frozen, FrozenList } from "./runtime/language/frozen.ts";
@@ -90,11 +91,14 @@ export type {
 export type * from "./runtime/language/ticket.ts";
 export type {
   Context,
+  ListenOptions,
   Published,
+  Replies,
   SubmitContext,
   Subscribed,
   SubscribeOptions,
   Subscription,
+  SurveyEnd,
   SurveyOptions,
   TransientContext,
   TransientSubmitContext,
@@ -112,15 +116,15 @@ export {
   type RestartLimit,
   type RetryOptions,
 } from "./runtime/language/actor.ts";
+export type { HandlerLimits } from "./runtime/language/handler_limits.ts";
 
 // The system and what it reports.
 export { type StopOptions, System } from "./actors/system.ts";
-export type { SurveyEnd } from "./actors/survey.ts";
 export type { Limits, SystemOptions } from "./runtime/ports/options.ts";
 export type { BrokenActor } from "./runtime/ports/broken_actors.ts";
 export type { Log } from "./runtime/ports/failure_log.ts";
 export type { Health, StopReport, StoreHealth, TransportHealth } from "./runtime/ports/health.ts";
-export type { LaneStats, ProtocolStats, Stats, UnhostedStats } from "./runtime/ports/stats.ts";
+export type { LaneStats, ProtocolStats, Stats, TurnStats, UnhostedStats } from "./runtime/ports/stats.ts";
 export type { Signal } from "./runtime/activations/resident.ts";
 export type { EventLog, LoggedEvent } from "./runtime/ports/event_log.ts";
 export type { SchedulerOptions } from "./runtime/scheduling/scheduler.ts";

@@ -1,11 +1,12 @@
 import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import type { Address, SendOptions } from "../runtime/language/address.ts";
-import type { SubscribeOptions, Subscription } from "../runtime/language/context.ts";
+import type { ListenOptions, Subscription } from "../runtime/language/context.ts";
 import { Route } from "../runtime/messages/envelope.ts";
 import type { Persistence } from "../runtime/durable/persistence.ts";
 import { retryWhileUnavailable } from "../runtime/scheduling/retry_while_unavailable.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import { Publication, Topic, topicKey } from "../runtime/messages/builtin_protocols.ts";
+import { requireTurnMs } from "../runtime/base/require.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -54,16 +55,22 @@ export function subscribe(
   runtime: Runtime,
   event: Operation,
   to: Address | LocalListener,
-  options: SubscribeOptions | undefined,
+  options: ListenOptions | undefined,
 ): Subscription {
-  const subject = options?.subject;
+  const { subject, turnMs } = options ?? {};
   if (subject !== undefined) parseSubjectPattern(subject);
+  if (turnMs !== undefined) {
+    requireTurnMs("turnMs of a subscription", turnMs);
+    if (typeof to !== "function") {
+      throw new TypeError("Cannot subscribe an address with turnMs: its actor has an option of that name");
+    }
+  }
   if (runtime.persistence !== undefined) {
     return typeof to === "function"
-      ? listenDurably(runtime, runtime.persistence, event, to, subject)
+      ? listenDurably(runtime, runtime.persistence, event, { listener: to, turnMs }, subject)
       : subscribeDurably(runtime, runtime.persistence, event, to, subject);
   }
-  const listening: Listening | undefined = typeof to === "function" ? { listener: to } : undefined;
+  const listening: Listening | undefined = typeof to === "function" ? { listener: to, turnMs } : undefined;
   const address = listening === undefined
     ? givenAddress(to as Address)
     : openListener(runtime, event, listening);
@@ -94,10 +101,9 @@ function listenDurably(
   runtime: Runtime,
   persistence: Persistence,
   event: Operation,
-  listener: LocalListener,
+  listening: Listening,
   subject: string | undefined,
 ): Subscription {
-  const listening: Listening = { listener };
   const address = openListener(runtime, event, listening);
   const pattern = subject === undefined ? undefined : parseSubjectPattern(subject);
   const following = event.mode === "survey"
@@ -105,7 +111,10 @@ function listenDurably(
     : persistence.follow(topicKey(event), (logged) => {
       if (pattern !== undefined && !matchesSubject(pattern, logged.subject.split("."))) return;
       const publication = new Publication(event, logged.payload);
-      runtime.delivery.deliver(address, new Route(Listener.hear, logged.id, logged.id), publication);
+      const { id, headers } = logged;
+      const extras = headers && { headers };
+      const route = new Route(Listener.hear, id, id, undefined, undefined, extras);
+      runtime.delivery.deliver(address, route, publication);
     });
   const over = () => listening.listener === undefined;
   const ready = event.mode === "survey"

@@ -2,9 +2,10 @@ import type { Signal } from "../runtime/activations/resident.ts";
 import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/language/address.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import type {
+  ListenOptions,
   Published,
+  Replies,
   Subscribed,
-  SubscribeOptions,
   Subscription,
   SurveyOptions,
 } from "../runtime/language/context.ts";
@@ -33,11 +34,12 @@ import { endedInMemory } from "./builtin/ended_laters.ts";
 import { collectorActor } from "./builtin/collector.ts";
 import { listenerActor, type LocalListener } from "./builtin/listener.ts";
 import { topicActor } from "./builtin/topic.ts";
+import { eraseMail } from "./erase_mail.ts";
 import { publish, subscribe } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
 import { ticketOf } from "./submit.ts";
 import { subscriptionsOf, unsubscribe } from "./subscriptions.ts";
-import { surveyAll, type SurveyEnd } from "./survey.ts";
+import { surveyAll } from "./survey.ts";
 
 /** Options of {@linkcode System.stop}. */
 export interface StopOptions {
@@ -53,7 +55,7 @@ export interface StopOptions {
 function modesOf(runtime: Runtime, durable: boolean): ModeSet {
   const laters = durable ? TransientLaterReply : LaterReply;
   const later = laterActor(laters, endedInMemory(runtime.options.limits.ids), false);
-  const transient = [listenerActor, later, collectorActor(() => runtime.lateReplies++)];
+  const transient = [listenerActor(runtime), later, collectorActor(() => runtime.lateReplies++)];
   return {
     actors: durable ? transient : [topicActor, ...transient],
     ask: (to, operation, payload, options, turn) => ask(runtime, to, operation, payload, options, turn),
@@ -125,15 +127,16 @@ export class System implements AsyncDisposable {
 
   /**
    * Subscribes an address, or a function in this process, to an event, or to a survey as a respondent. The subscriber
-   * gets what this system publishes afterwards, and of what `remote` names what other services publish, until the result is disposed of. A function is called with one message
-   * at a time; if it throws, the message becomes a dead letter. Subscribing the same address again replaces its
-   * subject.
+   * gets what this system publishes afterwards, and of what `remote` names what other services publish, until the result
+   * is disposed of. A function is called with one message at a time; if it throws, or does not settle within `turnMs`,
+   * the message becomes a dead letter. Subscribing the same address again replaces its subject.
    *
    * With a store, the subscription of an address is stored, and remains when this process ends or a later version of
    * the program no longer makes it. Disposing of the result, or {@linkcode System.unsubscribe}, ends it. `ready`
    * resolves when the store has committed it.
    *
-   * Throws a `RangeError` if the subject is not a pattern, a {@linkcode StoppedError}, and a {@linkcode
+   * Throws a `RangeError` if the subject is not a pattern or `turnMs` is out of its bounds, a `TypeError` if an address
+   * has a `turnMs`, a {@linkcode StoppedError}, and a {@linkcode
    * MailboxFullError} if the mailbox of the topic is full (with a store `ready` rejects with that). Throws a {@linkcode
    * StoreError} (`store-unavailable`) if 10,000 subscriptions of addresses wait for a store that is unavailable, and
    * a {@linkcode LimitExceededError} (`too-many-actors`) if there is no room for the actor of a function.
@@ -146,7 +149,7 @@ export class System implements AsyncDisposable {
         payload: OutputOf<Op>,
         published: Published,
       ) => ReplyOf<Op> | undefined | Promise<ReplyOf<Op> | undefined>),
-    options?: SubscribeOptions,
+    options?: ListenOptions,
   ): Subscription {
     return subscribe(this.#runtime, event, to as Address | LocalListener, options);
   }
@@ -162,34 +165,70 @@ export class System implements AsyncDisposable {
 
   /**
    * Ends the subscription of an address to an event or a survey, also one that a turn or another process made. Resolves
-   * with whether there was one. Messages that were sent to it before stay in its mailbox. Rejects as {@linkcode
+   * with whether there was one. An address whose types nobody knows fits: `subscriptions` lists those, and a program names
+   * them of a subscriber that it no longer has. Messages that were sent to it before stay in its mailbox. Rejects as {@linkcode
    * Ref.ask} does.
    */
-  unsubscribe(event: Operation<"event" | "survey">, to: Address): Promise<boolean> {
+  unsubscribe<Op extends Operation<"event" | "survey">, To extends Address>(
+    event: Op,
+    to: To & (Address extends To ? unknown : Address<InputOf<Op>, ReplyOf<Op> | undefined>),
+  ): Promise<boolean> {
     return unsubscribe(this.#runtime, event, to);
   }
 
   /**
-   * Asks all respondents at once and yields their replies as they arrive, until there are `max` replies or the time is
-   * up. The call sends the question. Leaving the loop early ends the survey, unless it has an id: then the replies are
+   * Erases the messages in the store that wait for the actors of a protocol that no living instance hosts, or for one of
+   * them: what a subscriber leaves that the program no longer has. End its subscriptions first ({@linkcode
+   * System.unsubscribe}), or it gets further ones. Who waits for the reply to one of them gets the failure `mail-erased`;
+   * none becomes a dead letter. State, schedules and subscriptions stay. Resolves with how many messages were erased; a
+   * message that is handled meanwhile is not among them. Without a store there are none.
+   *
+   * Rejects with a {@linkcode PosthornError} (`protocol-hosted`) if this system or another living instance hosts the
+   * actors, `invalid-key`, a `RangeError` if the protocol is no name of one, and a {@linkcode StoreError}; then some may
+   * have been erased, and the call can be repeated.
+   *
+   * @param of the name of the protocol, and the key of one actor if only its messages are meant. A {@linkcode Ref} fits
+   */
+  eraseMail(of: { readonly protocol: string; readonly key?: string }): Promise<number> {
+    return eraseMail(this.#runtime, of);
+  }
+
+  /**
+   * Asks all respondents at once and yields their replies as they arrive, until there are `max` replies, each respondent of
+   * that moment has replied, abstained or failed (at once, if there is none), or the time is up; `end` of the result says
+   * which. The call sends the question. Leaving the loop early ends the survey, unless it has an id: then the replies are
    * collected to its end, for a repeat with the same id. Later replies are counted (`stats().lateReplies`) and dropped.
    *
    * With a store, respondents of all instances are asked, but only those functions that are in this process. Each reply
    * arrives at most once. Replies do not survive the process that asks: they are dropped if it has ended, or if they
    * come more than an hour too late. If the transport exposes the survey, or `remote` names it, respondents of other
-   * services are asked too.
+   * services are asked too, and then it ends before its time only if there are `max` replies, or if `services` says how
+   * many services take part.
    *
-   * Throws as {@linkcode Ref.tell} rejects.
+   * Throws as {@linkcode Ref.tell} rejects, and a `RangeError` if an option is out of its bounds.
+   *
+   * @example
+   * ```ts
+   * import assert from "node:assert/strict";
+   * import { protocol, survey, System } from "@posthorn/posthorn";
+   * import * as z from "zod";
+   *
+   * const Carrier = protocol("carrier", { quote: survey(z.number(), z.number()) });
+   * await using system = new System({ actors: [] });
+   * using _cheap = system.subscribe(Carrier.quote, (grams) => grams * 2);
+   * using _heavy = system.subscribe(Carrier.quote, (grams) => grams < 1_000 ? undefined : grams); // abstains
+   *
+   * const quotes = system.survey(Carrier.quote, 500, { timeoutMs: 60_000 });
+   * assert.deepEqual(await Array.fromAsync(quotes), [1_000]);
+   * assert(quotes.end === "all"); // nobody is left, so it does not wait for a minute
+   * ```
    */
   survey<Op extends Operation<"survey">>(
     operation: Op,
     ...args: Arguments<InputOf<Op>, SurveyOptions>
-  ): AsyncIterableIterator<ReplyOutputOf<Op>, SurveyEnd> {
+  ): Replies<ReplyOutputOf<Op>> {
     const [first, second] = args as [unknown?, SurveyOptions?];
-    return surveyAll(this.#runtime, operation, first, second) as AsyncIterableIterator<
-      ReplyOutputOf<Op>,
-      SurveyEnd
-    >;
+    return surveyAll(this.#runtime, operation, first, second) as Replies<ReplyOutputOf<Op>>;
   }
 
   /** The log of an event in the store; `undefined` if the system has no store. */

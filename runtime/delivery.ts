@@ -4,6 +4,7 @@ import type { ActorId, Address } from "./language/address.ts";
 import type { Clock } from "./base/clock.ts";
 import { type DeadLetter, errorOfReason, InMemoryDeadLetters, wordsMax } from "./ports/dead_letters.ts";
 import { Envelope, isReplyTarget, namedOperation, nameOf, Route } from "./messages/envelope.ts";
+import { deadLetterOf } from "./ports/dead_letter_of.ts";
 import { MailboxFullError, messageOf, StoppedError, TerminalError } from "./base/errors.ts";
 import type { Health } from "./ports/health.ts";
 import type { MemoryHost } from "./activations/memory_host.ts";
@@ -17,7 +18,6 @@ import {
   Inspectors,
   type MessageEvent,
 } from "./ports/inspection.ts";
-import { payloadOf } from "./messages/builtin_protocols.ts";
 import { failureAddresses } from "./messages/failure_addresses.ts";
 import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs } from "./language/fits_as_it_is.ts";
@@ -27,6 +27,7 @@ import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
+import { tellPass, uncountedRoute } from "./messages/respondents.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
 import type { Acceptance } from "./durable/delivery/acceptance.ts";
 import type { Target } from "./target.ts";
@@ -189,25 +190,17 @@ export class Delivery implements DeliveryPort {
   }
 
   deadLetter(envelope: Envelope, reason: string, message: string, error?: unknown): void {
-    const letter: DeadLetter = {
-      id: this.ids.text(envelope.id),
-      protocol: envelope.operation.protocol,
-      key: envelope.key,
-      operation: envelope.operation.name,
-      payload: payloadOf(envelope),
-      reason,
-      message: shorten(message, wordsMax),
-      attempts: envelope.attempts,
-      atMs: this.clock.now(),
-    };
+    const letter = deadLetterOf(envelope, this.ids, { reason, message, atMs: this.clock.now() });
     const { caller, bytes } = envelope.route.extras ?? {};
     this.deadLetters.add(letter, { resend: () => this.resend(envelope), caller, bytes });
     this.deadLettered(letter, error);
     const { replyTo, extras } = envelope.route;
     if (isReplyTarget(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
+    const told = failureAddresses(replyTo, extras?.failTo);
+    if (told.length === 0) return this.state === "stopped" ? undefined : tellPass(this, envelope);
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the handler's own words
     const failure = { id: letter.id, code: reason, message: shorten(words, wordsMax) };
-    for (const to of failureAddresses(replyTo, extras?.failTo)) this.deliverTo(to, failure, envelope);
+    for (const to of told) this.deliverTo(to, failure, envelope);
   }
 
   /** Counts a new dead letter, and reports it to observers and to the log. */
@@ -386,7 +379,9 @@ export class Delivery implements DeliveryPort {
     for (const host of this.hosts.values()) host.observed = observed;
   }
 
-  private resend({ operation, key, payload, routeAgain }: Envelope): void | Promise<void> {
+  private resend(envelope: Envelope): void | Promise<void> {
+    const { operation, key, payload } = envelope;
+    const routeAgain = uncountedRoute(envelope.routeAgain);
     this.requireRunning(`accept ${shownName(operation, key)}`);
     const to = { protocol: operation.protocol, key };
     const here = this.persistence?.has(to.protocol) ? undefined : this.elsewhere;

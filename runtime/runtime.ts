@@ -210,7 +210,10 @@ export class Runtime implements RuntimeServices {
       lateReplies: this.lateReplies,
       protocols: {
         ...Object.fromEntries(
-          hosts.map(({ actor, size, waiting, done }) => [actor.name, { actors: size, waiting, done }]),
+          hosts.map(({ actor, size, waiting, done, slots }) => {
+            const turns = slots && { running: slots.holders.size, waiting: slots.waiting };
+            return [actor.name, { actors: size, waiting, done, ...turns && { turns } }];
+          }),
         ),
         ...this.persistence === undefined && { // a reply has no mailbox and no turn
           [Reply.open.protocol]: { actors: this.replies.size, waiting: 0, done: 0 },
@@ -227,11 +230,13 @@ export class Runtime implements RuntimeServices {
     const store = this.persistence?.health;
     const transport = this.remote?.health;
     const broken = this.broken.list();
+    const unhosted = this.persistence?.unhosted() ?? {};
     return {
       status,
       ...(reason !== undefined && { reason }),
       ...(store !== undefined && { store }),
       ...(transport !== undefined && { transport }),
+      ...(Object.keys(unhosted).length > 0 && { unhosted }),
       ...(broken.length > 0 && { broken }),
     };
   }

@@ -51,6 +51,8 @@ export interface TurnOptions<State> {
   readonly id?: string;
   /** The id of the message whose turn sent this one. */
   readonly causationId?: string;
+  /** The headers of the message, which `ctx.headers` gives and the turn passes on. */
+  readonly headers?: Readonly<Record<string, string>>;
   /**
    * Whether the turn fails (`not-storable`), as it would with a store, if its payload, state, kept reply or
    * sent messages are not plain data: see {@linkcode requireStorable}. A system without a store does not
@@ -67,6 +69,7 @@ const optionNames: OptionNames<TurnOptions<unknown>> = {
   ask: true,
   attempt: true,
   causationId: true,
+  headers: true,
   id: true,
   key: true,
   now: true,
@@ -89,6 +92,8 @@ export interface SentMessage extends ActorId {
   readonly replyTo?: Address;
   /** The address that receives a failure, if the turn set one. */
   readonly failTo?: Address;
+  /** The headers that it carries, if there are any: those of the send, or those of the message of this turn. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A request that a turn answered. */
@@ -137,7 +142,11 @@ export interface TurnResult<State, Reply> {
   /** The messages sent to actors, in order. */
   readonly sent: readonly SentMessage[];
   /** The published events, in order. */
-  readonly published: readonly { readonly event: Operation; readonly payload: unknown }[];
+  readonly published: readonly {
+    readonly event: Operation;
+    readonly payload: unknown;
+    readonly headers?: Readonly<Record<string, string>>;
+  }[];
   /** The subscriptions that were made (with their subject) or ended. */
   readonly subscribed: readonly {
     readonly topic: string;
@@ -200,6 +209,7 @@ export async function turn<
   const route = new Route(operation, causationId, undefined, undefined, undefined, {
     id,
     attempts: attempt - 1,
+    headers: options.headers && givenHeaders(options.headers),
   });
   const lone = {
     protocol: actor.name,
@@ -262,7 +272,10 @@ function outcomeOf({ outgoing, answers, schedules = [], ending }: Turn, host: Lo
     const { protocol } = route.operation;
     return !builtin.includes(protocol);
   });
-  const published = outgoing.flatMap(({ payload }) => Publication.is(payload) ? [payload] : []);
+  const published = outgoing.flatMap(({ route, payload }) => {
+    if (!Publication.is(payload)) return [];
+    return [{ event: payload.operation, payload: payload.payload, ...headersOf(route) }];
+  });
   return {
     answered: answers,
     sent: sent.map(({ to, route, payload }): SentMessage => ({
@@ -272,8 +285,9 @@ function outcomeOf({ outgoing, answers, schedules = [], ending }: Turn, host: Lo
       id: String(route.extras?.id ?? host.ids.ulid()),
       payload,
       ...addresses(route),
+      ...headersOf(route),
     })),
-    published: published.map(({ operation, payload }) => ({ event: operation, payload })),
+    published,
     subscribed: outgoing.flatMap(({ to: topic, route: { operation }, payload }) => {
       if (operation !== Topic.subscribe && operation !== Topic.unsubscribe) return [];
       const { to, subject } = payload as SubscriptionRequest;
@@ -287,6 +301,10 @@ function outcomeOf({ outgoing, answers, schedules = [], ending }: Turn, host: Lo
     scheduled: schedules,
     ending,
   };
+}
+
+function headersOf({ extras }: Route): Pick<SentMessage, "headers"> {
+  return extras?.headers === undefined ? {} : { headers: extras.headers };
 }
 
 function addresses({ replyTo, extras }: Route): { replyTo?: Address; failTo?: Address } {
@@ -339,7 +357,7 @@ class LoneHost implements TurnServices {
     return new Route(operation, cause?.messageId, correlationId, replyTo, undefined, {
       id,
       failTo,
-      headers: options?.headers === undefined ? undefined : givenHeaders(options.headers),
+      headers: options?.headers === undefined ? cause?.route.extras?.headers : givenHeaders(options.headers),
     });
   }
 }

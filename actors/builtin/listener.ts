@@ -1,17 +1,21 @@
-import { actor } from "../../runtime/language/actor.ts";
+import { isThenable } from "../../runtime/base/thenable.ts";
+import { type Actor, actor } from "../../runtime/language/actor.ts";
 import type { Address } from "../../runtime/language/address.ts";
 import type { Published } from "../../runtime/language/context.ts";
 import { nameOperations, type Operation, survey, tell } from "../../runtime/language/protocol.ts";
 import { unchecked } from "../../runtime/language/schema.ts";
 import { type Publication, topicKey } from "../../runtime/messages/builtin_protocols.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import type { Turn } from "../../runtime/turns/turn.ts";
+import { TurnLimit } from "../../runtime/turns/turn_limit.ts";
 
 /** A function in this process that is called with each publication. Its result answers a survey. */
 export type LocalListener = (payload: unknown, published: Published) => unknown;
 
-/** What the actor of a function has: the function, until its subscription has ended. */
+/** What the actor of a function has: the function, until its subscription has ended, and the time limit of its calls. */
 export interface Listening {
   listener: LocalListener | undefined;
+  readonly turnMs?: number | undefined;
 }
 
 /** The protocol of the actor that calls one local function. */
@@ -34,19 +38,30 @@ export function openListener(runtime: Runtime, event: Operation, listening: List
  * The actor that calls one local function, with one message at a time. A failed message becomes a dead letter: it is
  * not retried.
  */
-export const listenerActor = actor(Listener, {
-  transient: true,
-  state: (): Listening => ({ listener: undefined }),
-  on: {
-    listen(ctx, listening) {
-      ctx.state = listening;
+export function listenerActor({ deadlines }: Runtime): Actor<"~listener"> {
+  return actor(Listener, {
+    transient: true,
+    state: (): Listening => ({ listener: undefined }),
+    on: {
+      listen(ctx, listening) {
+        ctx.state = listening;
+      },
+      hear(ctx, publication) {
+        const { listener, turnMs } = ctx.state;
+        const { value, subject } = publication.check();
+        const { headers } = ctx;
+        const heard = listener?.(value, {
+          id: ctx.causationId!,
+          subject,
+          input: publication.payload,
+          headers,
+        });
+        if (turnMs === undefined || !isThenable(heard)) return heard;
+        return TurnLimit.within(ctx as unknown as Turn, heard, turnMs, deadlines);
+      },
+      close: (ctx) => ctx.passivate(),
     },
-    hear(ctx, publication) {
-      const { value, subject } = publication.check();
-      return ctx.state.listener?.(value, { id: ctx.causationId!, subject, input: publication.payload });
-    },
-    close: (ctx) => ctx.passivate(),
-  },
-  onFailure: "resume",
-  idleMs: Infinity, // the end of its subscription passivates it
-});
+    onFailure: "resume",
+    idleMs: Infinity, // the end of its subscription passivates it
+  });
+}

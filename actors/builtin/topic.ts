@@ -4,7 +4,8 @@ import { actor } from "../../runtime/language/actor.ts";
 import type { Context } from "../../runtime/language/context.ts";
 import { matchesSubject } from "../../runtime/language/subject.ts";
 import { type Publication, subscribersMax, Topic } from "../../runtime/messages/builtin_protocols.ts";
-import type { Route } from "../../runtime/messages/envelope.ts";
+import { isReplyTarget, type Route } from "../../runtime/messages/envelope.ts";
+import { askedOf } from "../../runtime/messages/respondents.ts";
 import type { Turn } from "../../runtime/turns/turn.ts";
 import { Listener } from "./listener.ts";
 import { Subscriber, Subscribers } from "./subscribers.ts";
@@ -19,7 +20,9 @@ export const topicActor = actor(Topic, {
       const turn = ctx as unknown as Turn;
       const { value, subject } = checked(publication);
       const { operation, payload } = publication;
-      const { replyTo, deadline } = turn.route;
+      const { replyTo: target, deadline } = turn.route;
+      const replyTo = isReplyTarget(target) ? target.replyTo : target;
+      let asked = publication.asked;
       const tokens = subject.split(".");
       let route: Route | undefined; // most subscribers have the operation of the one before
       for (const subscriber of subscribersOf(ctx).list()) {
@@ -30,8 +33,11 @@ export const topicActor = actor(Topic, {
           const input = checked && !hearing.unchecked ? { payload } : undefined;
           route = turn.routeOf(hearing, { replyTo, deadline, input });
         }
+        asked++;
         turn.postNow(subscriber, route, hearing === Listener.hear ? publication : checked ? value : payload);
       }
+      const counter = replyTo && askedOf(replyTo);
+      if (counter !== undefined) turn.send(counter, turn.actor.services.delivery.operationAt(counter), asked);
     },
     subscribe(ctx, { to, subject, token }) {
       const subscribers = subscribersOf(ctx);

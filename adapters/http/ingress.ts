@@ -1,12 +1,13 @@
 import { type Context, Hono } from "hono";
 import type { Health } from "../../runtime/ports/health.ts";
+import { notStored } from "./answers.ts";
 import { Exposure } from "./exposure.ts";
 import { Failures } from "./failures.ts";
 import { type IngressOptions, resolveBounds } from "./options.ts";
 import { requireTextPath } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { problemResponse, refuseMethod, RequestError, retryAfterSeconds } from "./problem.ts";
-import { actorModes, notStored, Routes } from "./routes.ts";
+import { actorModes, Routes } from "./routes.ts";
 
 /**
  * Creates an HTTP interface derived from the protocols: a Hono app to serve or to mount, behind any

@@ -1,6 +1,6 @@
 import type { Address, Arguments, Ref, SendOptions } from "../../runtime/language/address.ts";
 import type { Clock } from "../../runtime/base/clock.ts";
-import type { Published, SubscribeOptions, SurveyOptions } from "../../runtime/language/context.ts";
+import type { Published, Replies, SubscribeOptions, SurveyOptions } from "../../runtime/language/context.ts";
 import type {
   InputOf,
   NamedProtocol,
@@ -38,7 +38,7 @@ export interface IngressSystem {
   survey<Op extends Operation<"survey">>(
     operation: Op,
     ...args: Arguments<InputOf<Op>, SurveyOptions>
-  ): AsyncIterableIterator<ReplyOutputOf<Op>, "max" | "deadline">;
+  ): Replies<ReplyOutputOf<Op>>;
   /** The log of an event; `undefined` if the system has no store. */
   eventLog(event: Operation<"event">): EventLog | undefined;
   /** Returns a ticket for a reply, by its id. */

@@ -1,11 +1,11 @@
 import type { AskOptions } from "../../runtime/language/address.ts";
-import type { SurveyOptions } from "../../runtime/language/context.ts";
+import { servicesMax, type SurveyOptions } from "../../runtime/language/context.ts";
 import type { IngressSendOptions } from "../../runtime/language/ingress_options.ts";
 import type { Context } from "hono";
 import { PosthornError, ReplyPendingError, StoppedError } from "../../runtime/base/errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../../runtime/language/protocol.ts";
 import { StoreError } from "../../runtime/base/store_errors.ts";
-import { type AnswerHeaders, Answers } from "./answers.ts";
+import { type AnswerHeaders, Answers, notStored } from "./answers.ts";
 import { argumentsOf } from "./arguments.ts";
 import { readPayload, wantsSuperjson } from "./body/body.ts";
 import type { Callers } from "./caller.ts";
@@ -23,15 +23,13 @@ import {
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
 import { takeBack } from "./take_back.ts";
+import { type TraceContext, traceContext } from "./trace_context.ts";
 
 /** The modes that address one actor. */
 export const actorModes = ["tell", "ask", "submit"] as const;
 
 /** In a request the position of the message to follow, in a response that of the request's own message. */
 const placeHeader = "posthorn-after";
-
-/** For responses that are private to their caller or change over time. */
-export const notStored = { "cache-control": "no-store" };
 
 /** The response to a request whose reply is pending. */
 interface Pending {
@@ -109,6 +107,7 @@ export class Routes {
         onAccepted: headers && this.#tellsPlace(headers),
         raw: true,
         asker: context.req.raw,
+        ...traceContext(context),
       };
       const answer = await ref.ask(asking, ...argumentsOf(operation, payload, options));
       return await this.#answers.value(context, answer, headers);
@@ -212,7 +211,9 @@ export class Routes {
       bytes,
       timeoutMs: integerParameter(context, "timeoutMs", timeoutMsMax),
       max: integerParameter(context, "max", surveyRepliesMax) ?? surveyRepliesMax,
+      services: integerParameter(context, "services", servicesMax),
       raw: true,
+      ...traceContext(context),
     };
     const replies = this.#system.survey(surveying, ...argumentsOf(operation, payload, options));
     const onFailure = (error: unknown) => this.#failures.tell(error);
@@ -295,7 +296,7 @@ export class Routes {
     caller: string,
     bytes: number | undefined,
     headers: AnswerHeaders,
-  ): { readonly id: string } & IngressSendOptions {
+  ): { readonly id: string } & TraceContext & IngressSendOptions {
     return {
       id: id ?? this.#system.newId(), // nobody can guess it, and send a key that is the same
       caller,
@@ -303,6 +304,7 @@ export class Routes {
       bytes,
       after: this.#after(context),
       onAccepted: this.#tellsPlace(headers),
+      ...traceContext(context),
     };
   }
 

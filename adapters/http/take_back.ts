@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { PosthornError, ReplyPendingError } from "../../runtime/base/errors.ts";
 import type { Ticket } from "../../runtime/language/ticket.ts";
+import { notStored } from "./answers.ts";
 import { preferredWaitSeconds } from "./parameters.ts";
 import { RequestError, retryAfterSeconds } from "./problem.ts";
 
@@ -16,7 +17,7 @@ export async function takeBack(
   const { id } = ticket;
   const seconds = preferredWaitSeconds(context);
   const timeoutMs = Math.min((seconds ?? 0) * 1_000, timeoutMsMax);
-  const headers: Record<string, string> = { "cache-control": "no-store" };
+  const headers: Record<string, string> = { ...notStored };
   if (seconds !== undefined) headers["preference-applied"] = `wait=${Math.floor(timeoutMs / 1_000)}`;
   try {
     const outcome = await ticket.cancel({ timeoutMs });

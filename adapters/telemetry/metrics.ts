@@ -4,6 +4,7 @@ import type { LaneStats, Stats } from "../../runtime/ports/stats.ts";
 /** The counters of a system in the Prometheus text format. */
 export function metricsText(stats: Stats, store?: StoreHealth, transport?: TransportHealth): string {
   const protocols = Object.entries(stats.protocols);
+  const limited = protocols.filter(([, { turns }]) => turns !== undefined);
   const unhosted = Object.entries(stats.unhosted ?? {});
   const each = (pick: (protocol: Stats["protocols"][string]) => number) =>
     protocols.map(([name, protocol]): Sample => [labels("protocol", name), pick(protocol)]);
@@ -23,11 +24,19 @@ export function metricsText(stats: Stats, store?: StoreHealth, transport?: Trans
       "Actors that are active or whose state is kept",
       each((protocol) => protocol.actors),
     ),
+    ...limited.length === 0 ? [] : [
+      metric(
+        "actors_waiting",
+        "gauge",
+        "Actors that wait because of the concurrency of their protocol",
+        limited.map(([name, { turns }]): Sample => [labels("protocol", name), turns!.waiting]),
+      ),
+    ],
     ...unhosted.length === 0 ? [] : [
       metric(
         "waiting_unhosted",
         "gauge",
-        "Messages in the store for protocols that are not hosted here",
+        "Messages in the store for protocols that no living instance hosts",
         unhosted.map(([name, { waiting }]): Sample => [labels("protocol", name), waiting]),
       ),
     ],

@@ -30,6 +30,8 @@ export function notesApp(system: System, access: Access): Hono<Signed> {
       "last-event-id",
       "posthorn-after",
       "prefer",
+      "traceparent",
+      "tracestate",
     ],
     exposeHeaders: ["location", "posthorn-after", "preference-applied", "retry-after"],
     maxAge: 600,

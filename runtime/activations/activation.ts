@@ -4,6 +4,7 @@ import { lateness } from "../ports/dead_letters.ts";
 import { StoppedError } from "../base/errors.ts";
 import { isLater } from "../language/later.ts";
 import { openLater } from "./open_later.ts";
+import { tellPass } from "../messages/respondents.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { Ring } from "../messages/ring.ts";
 import { Recovery } from "./recovery.ts";
@@ -12,6 +13,7 @@ import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
 import { parse } from "../language/parse.ts";
 import { Status } from "./status.ts";
 import { Turn } from "../turns/turn.ts";
+import { TurnLimit } from "../turns/turn_limit.ts";
 import { isThenable } from "../base/thenable.ts";
 import type { OpenedLater } from "../turns/turn_laters.ts";
 import type { TurnActor } from "../turns/turn_services.ts";
@@ -261,11 +263,12 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
   }
 
   private await(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
-    const promise = Promise.resolve(result); // a thenable may call back at once, or throw here
+    const { services, actor: { turnMs } } = this.host;
+    const promise = TurnLimit.within(turn, result, turnMs, services.deadlines);
     this.status = Status.running;
     this.ensureExtras.turn = turn;
     this.ensureExtras.value = value;
-    this.host.services.running++;
+    services.running++;
     promise.then(
       (result) => this.settle(turn, fresh, () => this.commit(turn, value, result, fresh)),
       (error) => this.settle(turn, fresh, () => this.fail(turn, turn.route, value, fresh, error)),
@@ -273,7 +276,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
   }
 
   /** Ends a turn that was awaited, unless its message has become a dead letter meanwhile. */
-  private settle(turn: Turn, fresh: boolean, end: () => void): void {
+  protected settle(turn: Turn, fresh: boolean, end: () => void): void {
     const extras = this.ensureExtras;
     if (extras.turn !== turn) return;
     const { services } = this.host;
@@ -317,6 +320,9 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
       if (isReplyTarget(replyTo)) replyTo.reply(reply, result);
       else this.host.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
     } else if (isReplyTarget(route.replyTo)) route.replyTo.done?.();
+    else if (route.replyTo !== undefined && !turn.wantsReply(result)) {
+      tellPass(this.host.services.delivery, turn.envelope(value));
+    }
     if (this.host.observed) this.inspect("done", turn, value);
     if (plain) return;
     if (turn.ending === "passivate") this.passivate();

@@ -3,6 +3,7 @@ import { LimitExceededError } from "../base/errors.ts";
 import { shownActor } from "../messages/shown_name.ts";
 import { IdleList, type Idler } from "../scheduling/idle.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
+import { TurnSlots } from "../scheduling/turn_slots.ts";
 
 /** An actor in the memory of this process. */
 export interface RegisteredActor extends Idler {
@@ -46,6 +47,8 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
   readonly services: RuntimeServices;
   /** What handles each operation, at its slot. */
   readonly handlers: readonly (Handler | undefined)[];
+  /** The slots of its awaited turns; absent if any number of them is awaited. */
+  readonly slots: TurnSlots | undefined;
   private readonly quota: ActorQuota;
   private readonly members = new Map<string, Member>();
   /** Passivates each actor in it that has been idle for `idleMs`. */
@@ -58,6 +61,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
     this.actor = actor;
     this.services = services;
     this.handlers = actor.handlers;
+    this.slots = actor.concurrency === undefined ? undefined : new TurnSlots(actor.concurrency);
     this.quota = quota;
     this.idleList = new IdleList(actor.idleMs, services.timers);
     quota.join(this);

@@ -1,6 +1,7 @@
 import { Activation } from "./activation.ts";
 import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
+import { LimitedActivation } from "./limited_activation.ts";
 import { Route } from "../messages/envelope.ts";
 import type { Operation } from "../language/protocol.ts";
 import { type ActorQuota, ActorRegistry } from "./actor_registry.ts";
@@ -60,6 +61,8 @@ export class MemoryHost extends ActorRegistry<Activation> {
   }
 
   protected make(key: string): Activation {
-    return new Activation(this, key);
+    return this.slots === undefined
+      ? new Activation(this, key)
+      : new LimitedActivation(this, key, this.slots);
   }
 }

@@ -2,6 +2,7 @@ import type { ActorId, Address } from "../language/address.ts";
 import type { BrokenActors } from "../ports/broken_actors.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Deduplication } from "../messages/deduplication.ts";
+import type { Deadlines } from "../scheduling/deadlines.ts";
 import type { Envelope, Route } from "../messages/envelope.ts";
 import type { Inspectors, MessageEvent } from "../ports/inspection.ts";
 import type { MemoryHost } from "./memory_host.ts";
@@ -38,6 +39,7 @@ export interface DeliveryPort extends MessageSink, TurnDelivery {
 /** What an activation needs of its system. */
 export interface RuntimeServices extends TurnServices {
   readonly scheduler: Scheduler;
+  readonly deadlines: Deadlines;
   readonly random: Random;
   readonly delivery: DeliveryPort;
   /** The actors whose state cannot be made. */

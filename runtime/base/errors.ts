@@ -181,32 +181,6 @@ export class ReplyPendingError extends DeadlineExceededError {
 }
 
 /**
- * The request was taken back: it has had no effect, and will have none; or its turn had answered "later", and nobody waits
- * for that answer any more. A ticket rejects with it, and the signal of a turn that ran is aborted with it. Code
- * `cancelled`, HTTP 409.
- *
- * @example
- * ```ts
- * import assert from "node:assert/strict";
- * import { CancelledError } from "@posthorn/posthorn";
- *
- * assert(new CancelledError("order/ada place was cancelled").code === "cancelled");
- * ```
- */
-export class CancelledError extends PosthornError {
-  /** The name of this class. */
-  override readonly name = "CancelledError";
-  /** `withdrawn` if its turn had answered "later": that turn stands. */
-  readonly outcome: "cancelled" | "withdrawn";
-
-  /** Creates the error for a request that was taken back. */
-  constructor(message: string, outcome: "cancelled" | "withdrawn" = "cancelled") {
-    super("cancelled", message);
-    this.outcome = outcome;
-  }
-}
-
-/**
  * The system is stopping or has stopped, and accepts nothing. Code `stopping`, HTTP 503.
  *
  * @example
@@ -261,6 +235,29 @@ export class NotFoundError extends PosthornError {
 export class DeadLetterError extends PosthornError {
   /** The name of this class. */
   override readonly name = "DeadLetterError";
+}
+
+/**
+ * A handler did not settle within the `turnMs` of its actor. Its turn failed and had no effect. It is the reason of
+ * `ctx.signal`, and what `onFailure` and the log get; callers get a {@linkcode DeadLetterError} with the same code. Code
+ * `turn-timeout`, HTTP 500.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { TurnTimeoutError } from "@posthorn/posthorn";
+ *
+ * assert(new TurnTimeoutError("order/ada charge", 30_000).message.endsWith("within turnMs: 30000 ms"));
+ * ```
+ */
+export class TurnTimeoutError extends PosthornError {
+  /** The name of this class. */
+  override readonly name = "TurnTimeoutError";
+
+  /** Creates the error from the receiver and operation of the message, and the limit. */
+  constructor(turn: string, turnMs: number) {
+    super("turn-timeout", `Cannot wait for ${turn}: its handler did not settle within turnMs: ${turnMs} ms`);
+  }
 }
 
 /**

@@ -10,6 +10,11 @@ export function requireWithin(option: string, value: number, least: number, most
   throw unusable(option, `a whole number of ${least} to ${most}`, value);
 }
 
+/** Throws a `RangeError` unless `value` is a whole number of milliseconds that the timers of every platform can wait. */
+export function requireTurnMs(option: string, value: number): void {
+  requireWithin(option, value, 1, 2_147_483_647);
+}
+
 /** Throws a `RangeError` unless `value` is a number of milliseconds above 0, or `Infinity`. */
 export function requireDuration(option: string, value: number): void {
   if (typeof value === "number" && value > 0) return;

@@ -15,6 +15,7 @@ import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableServices } from "./activations/durable_services.ts";
 import { DurableHost } from "./activations/durable_host.ts";
 import { EventLogRows } from "./delivery/event_log_rows.ts";
+import { MailEraser } from "./background/mail_eraser.ts";
 import { Membership } from "./background/membership.ts";
 import { Assignments } from "./background/assignments.ts";
 import { StoreSession } from "./commits/store_session.ts";
@@ -74,6 +75,7 @@ export interface OpenStore extends DurableServices {
   readonly surveyReplies: SurveyReplies;
   readonly log: EventLogRows;
   readonly unhosted: Unhosted;
+  readonly mailEraser: MailEraser;
   readonly assignments: Assignments;
   readonly scheduleRunner: ScheduleRunner;
   readonly durabilityCheck: DurabilityCheck;
@@ -161,7 +163,11 @@ async function begin(
     ids,
     (locals) => committedDelivery.deliverTransient(locals),
   );
-  const unhosted = new Unhosted(session, (protocol) => localActors.hosts.has(protocol));
+  const hosting = {
+    here: (protocol: string) => localActors.hosts.has(protocol),
+    elsewhere: (protocol: string) => membership.hostedElsewhere(protocol),
+  };
+  const unhosted = new Unhosted(session, hosting);
   const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
@@ -201,6 +207,7 @@ async function begin(
     surveyReplies,
     log,
     unhosted,
+    mailEraser: new MailEraser({ session, writer, committedDelivery }, { localActors, membership, unhosted }),
     assignments,
     scheduleRunner,
     durabilityCheck,
@@ -242,6 +249,7 @@ function keeping(
   const { hosts } = localActors;
   const membership: Membership = new Membership(session, {
     newName: () => services.ids.ulid(),
+    hosts: [...hosts.keys(), ...services.delivery.hosts.keys()].filter((name) => !name.startsWith("~")),
     reborn: () => {
       assignments.forget();
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();

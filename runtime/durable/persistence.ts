@@ -5,6 +5,7 @@ import type { Cancellation } from "../language/ticket.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Route } from "../messages/envelope.ts";
 import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
+import type { TurnSlots } from "../scheduling/turn_slots.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { turnRoom } from "../activations/memory_host.ts";
 import { Collector, Reply, Topic } from "../messages/builtin_protocols.ts";
@@ -14,6 +15,7 @@ import { shownName } from "../messages/shown_name.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
+import type { MailOf } from "./background/mail_eraser.ts";
 import type { Acceptance } from "./delivery/acceptance.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
@@ -46,6 +48,7 @@ const later: HostedActor = { name: LaterReply.answer.protocol, operations: opera
 export interface HostCounts
   extends Pick<DurableHost, "accepted" | "size" | "waiting" | "done" | "cancelled"> {
   readonly actor: HostedActor;
+  readonly slots?: TurnSlots | undefined;
 }
 
 /**
@@ -265,7 +268,12 @@ export class Persistence {
     return this.hosts.values().reduce((sum, host) => sum + host.waiting, 0);
   }
 
-  /** What waits in the store for protocols that are not hosted here, by protocol. */
+  /** Erases what waits for actors that nobody hosts. Resolves with how many messages that were. */
+  eraseMail(of: MailOf): Promise<number> {
+    return this.#whenOpen(({ mailEraser }) => mailEraser.erase(of));
+  }
+
+  /** What waits in the store for protocols that nobody hosts, by protocol. */
   unhosted(): Readonly<Record<string, UnhostedStats>> {
     return this.#open?.unhosted.stats() ?? {};
   }

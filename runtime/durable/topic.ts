@@ -1,7 +1,8 @@
 import { type Actor, actor } from "../language/actor.ts";
 import type { ActorId, Address } from "../language/address.ts";
 import type { StoredPublication } from "./delivery/message_writer.ts";
-import { namedOperation } from "../messages/envelope.ts";
+import { isReplyTarget, namedOperation } from "../messages/envelope.ts";
+import { askedOf } from "../messages/respondents.ts";
 import type { DurableTurn } from "./activations/turn_writes.ts";
 import { writeEvent } from "./delivery/event_log_rows.ts";
 import { subscribedKey, subscriberActorPrefix, subscriberKey, subscriberPrefix } from "./rows/keys.ts";
@@ -29,6 +30,8 @@ interface TopicState {
    * may be sent again.
    */
   readonly cursors?: Readonly<Record<string, string>> | undefined;
+  /** How many respondents each survey with a cursor has asked so far. */
+  readonly asked?: Readonly<Record<string, number>> | undefined;
 }
 
 /** A turn of a topic. */
@@ -56,7 +59,7 @@ interface KnownSubscriber {
 const pageMax = 200;
 /** The share of a commit that the messages of one page may take. */
 const share = 0.5;
-/** The size of a message beside its payload, and of its key beside the names of its receiver; rounded up. */
+/** The size of a message beside its payload and its headers, and of its key beside the names of its receiver; rounded up. */
 const headBytes = 1_000;
 const positionBytes = 80;
 const encoder = new TextEncoder();
@@ -102,43 +105,57 @@ function publish(turn: TopicTurn, publication: StoredPublication, limits: TopicL
 /** Sends to the first of some subscribers, as many as one commit takes; `whole` says that there are no others. */
 function send(
   turn: TopicTurn,
-  { mode, subject, payload }: StoredPublication,
+  { mode, subject, payload, asked: besides = 0 }: StoredPublication,
   subscribers: readonly KnownSubscriber[],
   whole: boolean,
   limits: TopicLimits,
 ): void {
-  const { events, subscribers: count, cursors = {} } = turn.state;
+  const { events, subscribers: count, cursors = {}, asked: counts = {} } = turn.state;
   const { [turn.place]: from, ...others } = cursors;
   const begins = from === undefined;
+  const headers = turn.route.extras?.headers;
+  let asked = begins ? besides : counts[turn.place] ?? besides;
   const number = begins && mode === "event" ? events + 1 : events;
   if (number > events) {
-    writeEvent(turn.rows, turn.key, { number, id: turn.id, subject, payload }, limits.events);
+    const logged = { number, id: turn.id, subject, payload, ...headers && { headers } };
+    writeEvent(turn.rows, turn.key, logged, limits.events);
     turn.rows.after(() => turn.actor.durable.published(turn.key));
   }
-  const fitting = fittingOf(subscribers, payload, limits.commit);
+  const fitting = fittingOf(subscribers, payload, headers, limits.commit);
   const tokens = subject.split(".");
-  const { replyTo, deadline } = turn.route;
+  const { replyTo: target, deadline } = turn.route;
+  const replyTo = isReplyTarget(target) ? undefined : target;
   for (const { to, pattern } of subscribers.slice(0, fitting)) {
     if (to === undefined || (pattern !== undefined && !matchesSubject(pattern, tokens))) continue;
     turn.post(to, turn.routeOf(namedOperation(to), { replyTo, deadline }), payload);
+    asked++;
   }
   turn.again = !whole || fitting < subscribers.length;
+  const counter = replyTo && !turn.again ? askedOf(replyTo) : undefined;
+  if (counter !== undefined) turn.send(counter, namedOperation(counter), asked);
   if (turn.again) turn.session.probes?.reach("an event has several pages");
   if (!turn.again && begins && number === events) return;
   const left = Object.entries(others).slice(turn.again ? 1 - cursorsMax : -cursorsMax);
   if (turn.again) left.push([turn.place, subscribers[fitting - 1].key]);
-  const none = left.length === 0;
-  turn.state = { events: number, subscribers: count, cursors: none ? undefined : Object.fromEntries(left) };
+  const all = mode === "survey" && turn.again ? { ...counts, [turn.place]: asked } : counts;
+  const kept = left.flatMap(([place]) => place in all ? [[place, all[place]] as const] : []);
+  turn.state = { events: number, subscribers: count, cursors: recordOf(left), asked: recordOf(kept) };
 }
 
-/** How many of these subscribers one commit can send to, with room to spare; one at least. */
+/** A record of these entries; nothing if there is none. */
+function recordOf<Value>(entries: readonly (readonly [string, Value])[]): Record<string, Value> | undefined {
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
+
+/** How many of these subscribers one commit can send payload and headers to, with room to spare; one at least. */
 function fittingOf(
   subscribers: readonly KnownSubscriber[],
   payload: unknown,
+  headers: Readonly<Record<string, string>> | undefined,
   { bytes, keysBytes, valueBytes }: StoreLimits,
 ): number {
   if (bytes === Infinity) return subscribers.length;
-  const messageBytes = encoder.encode(toText(payload)).length + headBytes;
+  const messageBytes = encoder.encode(toText(payload) + JSON.stringify(headers ?? {})).length + headBytes;
   const pieces = 2 + Math.ceil(messageBytes / valueBytes);
   let [keys, all] = [0, 0];
   for (const [index, { to }] of subscribers.entries()) {
@@ -153,7 +170,7 @@ function fittingOf(
 
 async function subscribe(turn: TopicTurn, { to, subject, token }: SubscriptionRequest): Promise<void> {
   const { protocol, key, operation } = to;
-  const { events, subscribers, cursors } = turn.state;
+  const { subscribers } = turn.state;
   const rowKey = subscriberKey(turn.key, to);
   const [found] = await turn.session.connection.read([rowKey]);
   if (found === undefined && subscribers >= subscribersMax) {
@@ -166,7 +183,7 @@ async function subscribe(turn: TopicTurn, { to, subject, token }: SubscriptionRe
   turn.rows.write(rowKey, encodeValue(row, ""));
   turn.rows.write(subscribedKey({ protocol, key }, turn.key), new Uint8Array());
   turn.actor.cache = undefined;
-  if (found === undefined) turn.state = { events, subscribers: subscribers + 1, cursors };
+  if (found === undefined) turn.state = { ...turn.state, subscribers: subscribers + 1 };
 }
 
 /** Returns whether there was such a subscription. */
@@ -207,10 +224,9 @@ async function leave(turn: TopicTurn, id: ActorId): Promise<void> {
 }
 
 function removeRows(turn: TopicTurn, keys: readonly string[]): void {
-  const { events, subscribers, cursors } = turn.state;
   for (const key of keys) turn.rows.remove(key);
   turn.actor.cache = undefined;
-  turn.state = { events, subscribers: subscribers - keys.length, cursors };
+  turn.state = { ...turn.state, subscribers: turn.state.subscribers - keys.length };
 }
 
 async function subscribersAfter(turn: TopicTurn, after: string | undefined): Promise<KnownSubscriber[]> {

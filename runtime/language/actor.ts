@@ -2,6 +2,7 @@ import type { ContextOf, SubmitContextOf } from "./context.ts";
 import { didYouMean } from "../base/did_you_mean.ts";
 import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
 import { requireDuration, requireInteger, requireOneOf } from "../base/require.ts";
+import { type HandlerLimits, requireHandlerLimits } from "./handler_limits.ts";
 import type { Frozen } from "./frozen.ts";
 import type { Later } from "./later.ts";
 import {
@@ -138,7 +139,8 @@ export type Handlers<Name extends string, Ops, State, Transient extends boolean 
 };
 
 /** Options of {@linkcode actor}: initial state, handlers, and settings. */
-export interface ActorOptions<Name extends string, Ops, State, Transient extends boolean = false> {
+export interface ActorOptions<Name extends string, Ops, State, Transient extends boolean = false>
+  extends HandlerLimits {
   /**
    * Returns the initial state of an actor: plain data, which handlers replace and never change in place. If
    * it throws, the message fails as if its handler had thrown, and `system.health` names the actor.
@@ -198,6 +200,7 @@ export interface ActorOptions<Name extends string, Ops, State, Transient extends
 }
 
 const actorNames: OptionNames<ActorOptions<string, unknown, unknown>> = {
+  concurrency: true,
   idleMs: true,
   limit: true,
   mailbox: true,
@@ -209,6 +212,7 @@ const actorNames: OptionNames<ActorOptions<string, unknown, unknown>> = {
   state: true,
   stateVersion: true,
   transient: true,
+  turnMs: true,
 };
 
 const mailboxNames: OptionNames<MailboxOptions> = {
@@ -254,6 +258,10 @@ export interface Actor<Name extends string = string, State = unknown> {
   readonly onFailure: OnFailure;
   /** The limit of restarts. */
   readonly limit: Required<RestartLimit>;
+  /** The time limit of a handler that returns a promise, in milliseconds; absent if it has none. */
+  readonly turnMs: number | undefined;
+  /** How many handlers are awaited at a time in one process; absent if any number is. */
+  readonly concurrency: number | undefined;
   /** How long an actor without messages stays in memory, in milliseconds. */
   readonly idleMs: number;
   /** What happens to the state when the actor is passivated. */
@@ -314,6 +322,7 @@ export function actor<
   const { attempts = 8, baseMs = 500, maxMs = 60_000, order = "hold" } = options.retry ?? {};
   const { restarts = 1_000, windowMs = 60_000 } = options.limit ?? {};
   const { onFailure = "restart", idleMs = 60_000, onIdle = transient ? "drop" : "keep" } = options;
+  const { turnMs, concurrency } = options;
   const { stateVersion = 0, migrate = (state) => state as State } = options;
   requireInteger(`stateVersion of ${name}`, stateVersion, 0);
   requireOneOf(`mailbox.overflow of ${name}`, overflow, ["reject", "drop-oldest", "drop-newest"]);
@@ -328,6 +337,7 @@ export function actor<
   requireDuration(`retry.maxMs of ${name}`, maxMs);
   requireDuration(`limit.windowMs of ${name}`, windowMs);
   requireDuration(`idleMs of ${name}`, idleMs);
+  requireHandlerLimits(name, options);
   return Object.freeze({
     name,
     operations,
@@ -338,6 +348,8 @@ export function actor<
     retry: { attempts, baseMs, maxMs, order },
     onFailure,
     limit: { restarts, windowMs },
+    turnMs,
+    concurrency,
     idleMs,
     onIdle,
     stateVersion,

@@ -30,6 +30,16 @@ export interface SubscribeOptions {
   readonly subject?: string;
 }
 
+/** Options of the subscription of a function. */
+export interface ListenOptions extends SubscribeOptions {
+  /**
+   * The time limit of a call that returns a promise, in whole milliseconds from 1 to 2,147,483,647. If the promise is
+   * not settled by then, the message becomes a dead letter (`turn-timeout`), and the function is called with the next
+   * one. Without it a call that never settles blocks the subscription.
+   */
+  readonly turnMs?: number;
+}
+
 /** A subscription made by this process. Disposing of it ends the subscription. */
 export interface Subscription extends Disposable {
   /**
@@ -58,7 +68,12 @@ export interface Published {
   readonly subject: string;
   /** The payload as it was sent, before its schema transformed it. */
   readonly input: unknown;
+  /** The headers of the message that published it, as `ctx.headers` of a turn; empty if it has none. */
+  readonly headers: Readonly<Record<string, string>>;
 }
+
+/** How many services can take part in a survey. */
+export const servicesMax = 1_000;
 
 /** Options of a survey. */
 export interface SurveyOptions extends SendOptions {
@@ -74,6 +89,24 @@ export interface SurveyOptions extends SendOptions {
    * @default {1_000}
    */
   readonly max?: number;
+  /**
+   * How many services take part, from 1 to 1,000: the other ones that hear the survey, and this one if it has respondents.
+   * No broker tells that, so a survey that leaves this service ends with `all` only if this is given. It has no effect on
+   * one that does not.
+   */
+  readonly services?: number;
+}
+
+/**
+ * Why a survey ended. `max`: as many replies as were wanted have come. `all`: each respondent of the moment at which it was
+ * sent has replied, abstained or failed. `deadline`: its time was up.
+ */
+export type SurveyEnd = "max" | "all" | "deadline";
+
+/** The replies to a survey, as they come. */
+export interface Replies<Reply> extends AsyncIterableIterator<Reply, SurveyEnd> {
+  /** Why the survey ended: `undefined` until then, and if it failed or its reader left it before. */
+  readonly end: SurveyEnd | undefined;
 }
 
 /**
@@ -154,6 +187,12 @@ export interface Context<Name extends string, State> {
   readonly causationId: string | undefined;
   /** The id of the first message in the chain of messages that led to this one. */
   readonly correlationId: string;
+  /**
+   * The headers of the message: those that its sender gave, or those of the message whose turn sent it. They go with
+   * everything that this turn sends, unless the send has headers of its own. Without any it is empty. A message that came
+   * over HTTP has the `traceparent` and `tracestate` of the request. Over a broker, names are in lower case.
+   */
+  readonly headers: Readonly<Record<string, string>>;
   /** The number of the attempt, from 1. */
   readonly attempt: number;
   /** The time of this turn, in milliseconds since 1970. It does not change during the turn. */
@@ -267,13 +306,13 @@ export interface TransientContext<Name extends string, State> extends Context<Na
   /** Returns a handle that belongs to this turn, made from a retained handle, with `ask`. */
   ref<N extends string>(handle: Ref<N> | TurnRef<N>): TransientTurnRef<N>;
   /**
-   * Publishes a survey and yields the replies as they arrive, until there are `max` replies or the deadline
-   * passes. As `System.survey`.
+   * Publishes a survey and yields the replies as they arrive, until there are `max` replies, all respondents have
+   * replied, abstained or failed, or the deadline passes. As `System.survey`.
    */
   survey<Op extends Operation<"survey">>(
     operation: Op,
     ...args: Arguments<InputOf<Op>, SurveyOptions>
-  ): AsyncIterableIterator<ReplyOutputOf<Op>>;
+  ): Replies<ReplyOutputOf<Op>>;
 }
 
 /** The {@linkcode TransientContext} of the handler of a submit, which may answer later. */

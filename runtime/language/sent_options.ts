@@ -20,6 +20,7 @@ const optionNames: OptionNames<SubmitOptions<unknown> & AskOptions & SurveyOptio
   onAccepted: true,
   raw: true,
   replyTo: true,
+  services: true,
   signal: true,
   timeoutMs: true,
 };

@@ -1,5 +1,5 @@
 import type { ActorId, Address } from "../language/address.ts";
-import type { Subscribed } from "../language/context.ts";
+import type { Subscribed, SurveyEnd } from "../language/context.ts";
 import type { Envelope } from "./envelope.ts";
 import { messageOf, PosthornError } from "../base/errors.ts";
 import { Failure } from "../language/failure.ts";
@@ -16,6 +16,8 @@ export class Publication {
   readonly payload: unknown;
   /** Whether another service published it: then it is not sent to other services again. */
   readonly heard: boolean;
+  /** Of a survey: how many functions are asked besides, which its topic does not know. */
+  asked = 0;
   #checked: { readonly value: unknown; readonly subject: string } | undefined;
 
   constructor(operation: Operation, payload: unknown, heard = false) {
@@ -108,17 +110,28 @@ export interface Collection {
   readonly replies: {
     /** Adds a reply: the output of its schema, and its input. */
     push(output: unknown, input: unknown): void;
-    end(why: "max" | "deadline"): void;
+    end(why: SurveyEnd): void;
   };
   /** The schema of each reply. */
   readonly reply: Schema<unknown> | undefined;
   readonly max: number;
+  /** How many services must be through: 0 if only this one is asked, `Infinity` if nobody knows how many are. */
+  readonly services: number;
 }
 
 /** The protocol of a collector: the actor that takes the replies of one survey, in the process that asked. */
 export const Collector = nameOperations("~collector", {
   open: tell(unchecked<Collection>()),
+  /** A respondent of this service replies. */
   take: tell(unchecked<unknown>()),
+  /** A respondent of this service has abstained, or failed. */
+  pass: tell(),
+  /** So many respondents of this service were asked. */
+  asked: tell(unchecked<number>()),
+  /** A reply that is not counted as that of a respondent of this service. */
+  add: tell(unchecked<unknown>()),
+  /** So many other services are through. */
+  through: tell(unchecked<number>()),
   expire: tell(),
   close: tell(),
 });

@@ -25,6 +25,8 @@ export interface ReplyTarget {
   fail(error: PosthornError): void;
   /** Tells it that a turn in memory has ended that gives no reply. Only who waits for the end of a turn has it. */
   done?(): void;
+  /** Where respondents reply to, if the turn that it waits for asks some. */
+  readonly replyTo?: Address | undefined;
 }
 
 /** Whether a reply goes to a receiver that waits in this process. */

@@ -10,6 +10,10 @@ import { unchecked } from "../language/schema.ts";
 export const Remote = nameOperations("~remote", {
   arrive: tell(unchecked<unknown>()),
   refuse: tell(Failure),
+  /** The reply of a respondent whose asker counts: the names are those of `~collector`. */
+  take: tell(unchecked<unknown>()),
+  pass: tell(),
+  asked: tell(unchecked<number>()),
   publish: tell(unchecked<unknown>()),
 });
 
@@ -35,7 +39,7 @@ export interface EventAddress {
 }
 
 /** The address in this service that stands for a reply, or a failure, to another one. */
-export function remoteAddress(replyTo: ReplyAddress, operation: "arrive" | "refuse"): Address {
+export function remoteAddress(replyTo: ReplyAddress, operation: "arrive" | "refuse" | "take"): Address {
   return { protocol: Remote.arrive.protocol, key: JSON.stringify(replyTo), operation };
 }
 

@@ -1,8 +1,8 @@
 import type { ActorId } from "../language/address.ts";
 import type { ToldFailure } from "../messages/told_failure.ts";
 import { OutcomeUnknownError, TooLargeError } from "../base/store_errors.ts";
+import { CancelledError } from "../base/cancelled_error.ts";
 import {
-  CancelledError,
   DeadLetterError,
   DeadlineExceededError,
   DeadlockError,
@@ -11,6 +11,7 @@ import {
   PosthornError,
   StoppedError,
   TerminalError,
+  TurnTimeoutError,
 } from "../base/errors.ts";
 import { type Held, Shares } from "../base/shares.ts";
 import { codeOf, isSound, isThrown } from "../base/thrown.ts";
@@ -24,7 +25,8 @@ export interface DeadLetter extends ActorId {
   /** The payload as it was sent: the input of the schema. */
   readonly payload: unknown;
   /**
-   * The reason as a stable code: `failed` (its last attempt failed), `cycle`, the code of a `TerminalError`,
+   * The reason as a stable code: `failed` (its last attempt failed), `turn-timeout` (the handler did not settle
+   * within `turnMs`), `cycle`, the code of a `TerminalError`,
    * `mailbox-full`, `dropped` (evicted from a full mailbox by its overflow policy), `deadline`, `stopped`
    * (its actor was stopped), `stopping` (the system was stopped), `invalid-payload`, `id-reused`,
    * `unknown-protocol`, `unknown-operation`, `too-many-actors`, `too-many-replies`, `too-many-subscribers`,
@@ -56,6 +58,7 @@ export const wordsMax = 4_000;
  */
 const runtimeReasons = new Set([
   "failed",
+  "turn-timeout",
   "cycle",
   "mailbox-full",
   "dropped",
@@ -91,7 +94,8 @@ const runtimeReasons = new Set([
  */
 export function reasonOf(error: unknown): string {
   if (isThrown(error, TerminalError)) return codeOf(error, "terminal");
-  return isThrown(error, DeadlockError) || isUnstorable(error) ? codeOf(error, "failed") : "failed";
+  const known = isThrown(error, DeadlockError) || isThrown(error, TurnTimeoutError) || isUnstorable(error);
+  return known ? codeOf(error, "failed") : "failed";
 }
 
 /** Whether no store can ever commit the turn, so that a retry cannot succeed. */

@@ -8,6 +8,8 @@ export interface LoggedEvent {
   readonly subject: string;
   /** The payload as it was published: the input of the schema. */
   readonly payload: unknown;
+  /** The headers of the message that published it; absent if it has none. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The reason why the event cannot be read: then only its number is valid. Absent if it can be read. */
   readonly fault?: string;
 }

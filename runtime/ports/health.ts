@@ -1,4 +1,5 @@
 import type { BrokenActor } from "./broken_actors.ts";
+import type { UnhostedStats } from "./stats.ts";
 
 /** The health of a system: whether it accepts messages, and the reason if it does not. */
 export interface Health {
@@ -8,6 +9,11 @@ export interface Health {
   readonly reason?: string;
   /** The health of the store; absent if the system has none. */
   readonly store?: StoreHealth;
+  /**
+   * The messages in the store for protocols that no living instance hosts, by protocol, as in
+   * {@linkcode Stats.unhosted}. Absent if there is none.
+   */
+  readonly unhosted?: Readonly<Record<string, UnhostedStats>>;
   /** The health of the transport; absent if the system has none. */
   readonly transport?: TransportHealth;
   /**

@@ -20,9 +20,10 @@ export interface Stats {
   /** The counters of each protocol that the system hosts. The names of built-in protocols begin with `~`. */
   readonly protocols: Readonly<Record<string, ProtocolStats>>;
   /**
-   * The approximate number of messages in the store for protocols that this system does not host, as far as
-   * this process knows. Another instance may host them; if none does, see {@linkcode System.unsubscribe}. Not
-   * included in `waiting`. Absent without a store.
+   * The approximate number of messages in the store for protocols that no living instance hosts, as far as
+   * this process knows. A later version of the program may host them; if none will, see
+   * {@linkcode System.unsubscribe} and {@linkcode System.eraseMail}. Not included in `waiting`. Absent without a
+   * store.
    */
   readonly unhosted?: Readonly<Record<string, UnhostedStats>>;
   /**
@@ -40,7 +41,7 @@ export interface LaneStats {
   readonly oldestMs?: number;
 }
 
-/** The messages for actors of a protocol that this system does not host. */
+/** The messages for actors of a protocol that no living instance hosts. */
 export interface UnhostedStats {
   /** Actors that have waiting messages. */
   readonly actors: number;
@@ -56,4 +57,14 @@ export interface ProtocolStats {
   readonly waiting: number;
   /** Messages whose turn committed. */
   readonly done: number;
+  /** The turns that share the `concurrency` of its actors in this process; absent without that option. */
+  readonly turns?: TurnStats;
+}
+
+/** The turns of a protocol whose actors have a `concurrency`. */
+export interface TurnStats {
+  /** Actors whose turn runs or is awaited: at most `concurrency`. */
+  readonly running: number;
+  /** Actors that have messages and wait for one of these to end. */
+  readonly waiting: number;
 }

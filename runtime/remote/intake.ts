@@ -75,16 +75,22 @@ export function intakeOf(intake: IntakeServices): Intake {
     if (channel.kind === "process") return new ProcessReceiver(pending);
     const parts = { ...reading, clock, runs, asks, stopping: stopping.signal };
     if (store === undefined || durable === undefined) return new TransientIntake({ ...parts, delivery });
-    const askRespondents = ({ route, payload }: Meaning & { readonly kind: "message" }) => {
-      if (!Publication.is(payload)) return;
-      const { replyTo, deadline, extras } = route;
-      for (const to of intake.respondents?.of(topicKey(payload.operation), payload.check().subject) ?? []) {
-        const operation = delivery.operationAt(to);
-        delivery.deliver(to, new Route(operation, extras?.id, extras?.id, replyTo, deadline), payload);
-      }
+    const respondents = ({ route, payload }: Meaning & { readonly kind: "message" }) => {
+      const found = Publication.is(payload)
+        ? intake.respondents?.of(topicKey(payload.operation), payload.check().subject) ?? []
+        : [];
+      const { replyTo, deadline, extras: { id, headers } = {} } = route;
+      const own = headers && { headers };
+      const ask = () => {
+        for (const to of found) {
+          const operation = delivery.operationAt(to);
+          delivery.deliver(to, new Route(operation, id, id, replyTo, deadline, own), payload);
+        }
+      };
+      return { count: found.length, ask };
     };
     const { reads } = intake;
-    return durable.receiver(channel, { ...parts, store, deduplicationWindowMs, reads, askRespondents });
+    return durable.receiver(channel, { ...parts, store, deduplicationWindowMs, reads, respondents });
   };
   return {
     receiverOf,

@@ -235,16 +235,18 @@ function answerOf(message: ReceivedMessage, key: string): Meaning {
 export function routeOf(message: ReceivedMessage, operation: Operation, mode = operation.mode): Route {
   const { id, causationId, correlationId, deadlineMs, headers, returnTo, delivery: { body } } = message;
   const answered = returnTo !== undefined && mode !== "event";
-  const to = returnTo !== undefined && mode === "survey" ? { ...returnTo, untilMs: deadlineMs } : returnTo;
+  const surveys = mode === "survey";
+  const to = returnTo !== undefined && surveys ? { ...returnTo, untilMs: deadlineMs } : returnTo;
+  const counted = surveys && message.delivery.headers[wireHeaders.respondents] === "count";
   return new Route(
     operation,
     causationId,
     correlationId,
-    answered && mode !== "tell" ? remoteAddress(to!, "arrive") : undefined,
+    answered && mode !== "tell" ? remoteAddress(to!, counted ? "take" : "arrive") : undefined,
     deadlineMs === undefined ? undefined : deadlineAt(deadlineMs),
     {
       id,
-      failTo: answered && mode !== "survey" ? remoteAddress(to!, "refuse") : undefined,
+      failTo: answered && !surveys ? remoteAddress(to!, "refuse") : undefined,
       headers,
       caller: callerOf(message),
       bytes: body.length,

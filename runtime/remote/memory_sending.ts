@@ -1,5 +1,6 @@
 import type { ActorId } from "../language/address.ts";
-import { CancelledError, messageOf, PosthornError } from "../base/errors.ts";
+import { CancelledError } from "../base/cancelled_error.ts";
+import { messageOf, PosthornError } from "../base/errors.ts";
 import { parse } from "../language/parse.ts";
 import { isSound } from "../base/thrown.ts";
 import { toText } from "../durable/rows/value_codec.ts";
@@ -61,7 +62,11 @@ export class MemorySending {
     const { operation: { mode }, payload } = publication;
     const to = this.#remote.eventReceiver(publication);
     const expected = waiter && this.#expect(waiter);
-    await this.#send({ to, route: route.of(RemoteProtocol.publish), mode, payload, expected }, waiter);
+    const counts = waiter?.asked !== undefined;
+    await this.#send(
+      { to, route: route.of(RemoteProtocol.publish), mode, payload, expected, counts },
+      waiter,
+    );
   }
 
   /**
@@ -80,12 +85,13 @@ export class MemorySending {
 
   /** Sends a message. Returns a promise if it waits for the broker. */
   #send(
-    { to, route, mode, payload, expected }: {
+    { to, route, mode, payload, expected, counts }: {
       readonly to: ActorId;
       readonly route: Route;
       readonly mode: Operation["mode"];
       readonly payload: unknown;
       readonly expected: ExpectedReply | undefined;
+      readonly counts?: boolean;
     },
     asker: { readonly over: boolean } | undefined,
   ): Promise<void> | undefined {
@@ -99,7 +105,7 @@ export class MemorySending {
       const id = ids.text(extras?.id ?? ids.next());
       const message = headOf(route, id, ids.name, ids);
       const sender = scopedSender(service, extras?.scope);
-      const remote: RemoteMessage = { to, message, mode, sender, expected };
+      const remote: RemoteMessage = { to, message, mode, sender, expected, counts };
       const parcel = parcelOf(remote, toText(payload), asker && message.deadlineMs);
       const request = requestOf(remote, parcel.body);
       if (request?.sent !== undefined) {

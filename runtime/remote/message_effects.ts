@@ -43,8 +43,8 @@ export interface EffectParts {
   readonly clock: Clock;
   readonly deduplicationWindowMs: number;
   readonly asks: RemoteAsks;
-  /** Functions in this process answer a survey. */
-  askRespondents(meaning: Meaning & { readonly kind: "message" }): void;
+  /** Finds the functions in this process that a survey asks. The result asks them. */
+  respondents(meaning: Meaning & { readonly kind: "message" }): { readonly count: number; ask(): void };
 }
 
 /** How much of a body that no commit takes is kept: one part of a commit, divided by this. */
@@ -104,7 +104,7 @@ export class MessageEffects {
         this.replies.refuse(one, message, meaning.name, { reply: undefined }, { reason, why });
       } else if (meaning.kind === "message" || meaning.kind === "refused") {
         const { to, route: { operation, causationId, correlationId } } = meaning;
-        const extras = { id: message.id };
+        const extras = { id: message.id, headers: message.headers };
         const route = new Route(operation, causationId, correlationId, undefined, undefined, extras);
         const outgoing = { to, route, payload: undefined, id: message.id };
         this.#parts.store.writer.undelivered(one, outgoing, { text: "", reason, why });
@@ -166,10 +166,11 @@ export class MessageEffects {
     const { to, route, payload } = meaning;
     const outgoing = { to, route, payload, id };
     try {
+      const surveys = Publication.is(payload) && route.replyTo !== undefined;
+      const respondents = surveys ? this.#parts.respondents(meaning) : undefined;
+      if (surveys) payload.asked = respondents!.count; // its topic tells the asker one number
       writer.deliver(one, to, writer.draft(outgoing, undefined, mark));
-      if (Publication.is(payload) && route.replyTo !== undefined) {
-        one.after(() => this.#parts.askRespondents(meaning));
-      }
+      if (respondents !== undefined) one.after(() => respondents.ask());
     } catch (error) { // it is no data that a store keeps
       writer.undelivered(one, outgoing, { text: "", reason: codeOf(error, "failed"), why: messageOf(error) });
     }

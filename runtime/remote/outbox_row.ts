@@ -28,6 +28,8 @@ export interface RemoteMessage {
   readonly expected?: ExpectedReply | undefined;
   /** The request that it takes back. */
   readonly cancels?: SentRequest | undefined;
+  /** Of a survey: whether its asker counts respondents. */
+  readonly counts?: boolean | undefined;
 }
 
 /** The row of a message that waits to be sent, in front of its payload. */
@@ -62,11 +64,15 @@ export function destinationOf(
 export function parcelOf(remote: RemoteMessage, text: string, expiresAtMs?: number): Parcel {
   const { to, message, expected } = remote;
   const refuses = to.protocol === Remote.refuse.protocol && message.operation === Remote.refuse.name;
-  const { body, contentType } = refuses ? problemOf(fromText(text) as Failure) : bodyOfText(text);
+  const asked = to.protocol === Remote.asked.protocol && message.operation === Remote.asked.name;
+  const { body, contentType } = refuses
+    ? problemOf(fromText(text) as Failure)
+    : bodyOfText(asked ? "" : text);
   const reply = to.protocol === Remote.arrive.protocol ? readRemoteKey(to.key) : undefined;
   const isReply = reply !== undefined && !("event" in reply);
   const headers = headersOf(remote);
   if (isReply) headers[wireHeaders.reply] = "true";
+  if (asked) headers[wireHeaders.respondents] = text;
   return {
     to: destinationOf(remote),
     id: message.id,
@@ -80,7 +86,7 @@ export function parcelOf(remote: RemoteMessage, text: string, expiresAtMs?: numb
 }
 
 /** Throws a `PosthornError` (`invalid-headers`) if the headers of a user cannot travel. */
-function headersOf({ message, sender, expected, cancels }: RemoteMessage): Record<string, string> {
+function headersOf({ message, sender, expected, cancels, counts }: RemoteMessage): Record<string, string> {
   const { causationId, correlationId, deadlineMs, headers: given } = message;
   const headers = encodeHeaders(given);
   headers[wireHeaders.sender] = sender;
@@ -92,6 +98,7 @@ function headersOf({ message, sender, expected, cancels }: RemoteMessage): Recor
     headers[wireHeaders.cancelId] = encodeURIComponent(cancels.id);
     headers[wireHeaders.cancelBody] = cancels.print;
   }
+  if (counts === true) headers[wireHeaders.respondents] = "count";
   if (expected?.channel.kind === "inbox") {
     headers[wireHeaders.replyProtocol] = expected.channel.protocol;
     headers[wireHeaders.replyKey] = encodeURIComponent(expected.channel.key);

@@ -28,10 +28,12 @@ export interface Waiter {
   readonly many?: boolean;
   /** The request that it waits for, if that can be taken back. */
   request?: PendingRequest | undefined;
-  /** Gives it a reply, which nobody has checked. */
-  reply(payload: unknown): void;
+  /** Gives it a reply, which nobody has checked. `sender` is who sent it, as on the wire. */
+  reply(payload: unknown, sender: string): void;
   /** Tells it that there will be no reply. */
-  fail(error: PosthornError): void;
+  fail(error: PosthornError, sender: string): void;
+  /** Tells it how many respondents a service asked; absent unless it counts them. */
+  asked?(count: number, sender: string): void;
 }
 
 /** From so many entries on, those that are over are removed whenever their number has doubled. */
@@ -99,14 +101,14 @@ export class PendingReplies {
   fail(name: string, error: PosthornError): void {
     const waiter = this.#waiters.get(name);
     this.forget(name);
-    if (waiter?.over === false) waiter.fail(error);
+    if (waiter?.over === false) waiter.fail(error, "");
   }
 
   /**
-   * Gives an outcome to whoever waits for it, and each one once: `id` is that of its message, if it has one. Returns whether
-   * anybody waited.
+   * Gives an outcome to whoever waits for it, and each one once: `id` is that of its message, if it has one, and `sender`
+   * who sent it, as on the wire. Returns whether anybody waited.
    */
-  settle(name: string, outcome: Outcome, id?: string): boolean {
+  settle(name: string, outcome: Outcome, id?: string, sender = ""): boolean {
     const waiter = this.#waiters.get(name);
     if (waiter === undefined || waiter.over) {
       this.forget(name);
@@ -114,9 +116,16 @@ export class PendingReplies {
     }
     if (waiter.many !== true) this.forget(name);
     else if (id !== undefined && !this.#isFirst(name, id)) return true;
-    if ("reply" in outcome) waiter.reply(outcome.reply);
-    else waiter.fail(errorOfFailure(outcome.failure));
+    if ("reply" in outcome) waiter.reply(outcome.reply, sender);
+    else waiter.fail(errorOfFailure(outcome.failure), sender);
     return true;
+  }
+
+  /** Tells whoever waits for the replies of respondents how many a service asked. */
+  tellAsked(name: string, count: number, id: string | undefined, sender = ""): void {
+    const waiter = this.#waiters.get(name);
+    if (waiter?.asked === undefined || waiter.over) return;
+    if (id === undefined || this.#isFirst(name, id)) waiter.asked(count, sender);
   }
 
   /** Whether a reply with that id comes for the first time to one that waits for several. */

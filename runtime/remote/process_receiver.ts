@@ -2,6 +2,7 @@ import type { Delivery, Receiver, Rejection, Tenure } from "../ports/transport.t
 import { replyOf } from "./meaning.ts";
 import type { PendingReplies } from "./pending_replies.ts";
 import { givenIdOf } from "./received_message.ts";
+import { wireHeaders } from "./wire.ts";
 
 const nothing: Promise<readonly Rejection[]> = Promise.resolve([]);
 
@@ -23,8 +24,18 @@ export class ProcessReceiver implements Receiver {
   take(batch: readonly Delivery[], tenure: Tenure): Promise<readonly Rejection[]> {
     for (const delivery of batch) {
       const { name, outcome } = replyOf(delivery);
-      this.#pending.settle(name, outcome, givenIdOf(delivery, tenure));
+      const id = givenIdOf(delivery, tenure);
+      const sender = delivery.headers[wireHeaders.sender];
+      const asked = respondentsAsked(delivery);
+      if (asked === undefined) this.#pending.settle(name, outcome, id, sender);
+      else this.#pending.tellAsked(name, asked, id, sender);
     }
     return nothing;
   }
+}
+
+/** How many respondents a service says that it asked; `undefined` if the message says no such thing. */
+function respondentsAsked({ headers }: Delivery): number | undefined {
+  const text = headers[wireHeaders.respondents];
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }

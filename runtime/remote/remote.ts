@@ -92,7 +92,8 @@ export class Remote implements RemotePart {
   /** The operation at an address in another service; `undefined` if there is none. */
   operation(protocol: string, name: string): Operation | undefined {
     if (protocol !== RemoteProtocol.arrive.protocol) return this.registry.remote(protocol, name);
-    return name === RemoteProtocol.refuse.name ? RemoteProtocol.refuse : RemoteProtocol.arrive;
+    const { arrive, refuse, take, pass, asked } = RemoteProtocol;
+    return [refuse, take, pass, asked].find((operation) => operation.name === name) ?? arrive;
   }
 
   /**
@@ -166,10 +167,13 @@ export class Remote implements RemotePart {
     return this.#whenOpen((border) => border.publish(publication, route), route.extras?.bytes);
   }
 
-  /** Asks the respondents of other services, if they may hear of that survey. */
+  /** Whether respondents of other services may hear of a survey. */
+  asks({ protocol, name }: Operation): boolean {
+    return this.registry.sends(protocol, name);
+  }
+
+  /** Asks the respondents of other services. */
   survey(publication: Publication, route: Route, waiter: Waiter): void {
-    const { protocol, name } = publication.operation;
-    if (!this.registry.sends(protocol, name)) return;
     this.#whenOpen((border) => border.survey(publication, route, waiter)).catch(this.parts.report);
   }
 

@@ -1,6 +1,6 @@
 import type { DeliveryPort } from "../activations/runtime_services.ts";
 import { LimitExceededError, type PosthornError, StoppedError } from "../base/errors.ts";
-import type { ActorId } from "../language/address.ts";
+import type { ActorId, Address } from "../language/address.ts";
 import type { Failure } from "../language/failure.ts";
 import { asks, Envelope, isReplyTarget, type ReplyTarget, Route } from "../messages/envelope.ts";
 import type { Meaning } from "./meaning.ts";
@@ -42,6 +42,7 @@ export class TransientRuns {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     promise.catch(() => {}); // whoever waits for the batch gets it
     const ended = new TurnEnd({
+      replyTo: isReplyTarget(replyTo) ? undefined : replyTo,
       reply: (reply) => {
         if (replyTo !== undefined && !isReplyTarget(replyTo)) this.#delivery.deliverTo(replyTo, reply, cause);
       },
@@ -61,12 +62,14 @@ export class TransientRuns {
 
 /** What the end of a turn is told to. */
 interface TurnEndParts {
+  /** Where replies go. */
+  readonly replyTo: Address | undefined;
   reply(value: unknown): void;
   fail(error: PosthornError): void;
   done(): void;
 }
 
-/** Waits for the end of a turn. A publication has it as well, and its topic passes it on to each respondent. */
+/** Waits for the end of a turn. Of a publication it is the turn of the topic, which tells respondents where they reply. */
 class TurnEnd implements ReplyTarget {
   readonly over = false;
   readonly origin: NonNullable<ReplyTarget["origin"]>;
@@ -79,6 +82,10 @@ class TurnEnd implements ReplyTarget {
 
   get [asks](): true {
     return true;
+  }
+
+  get replyTo(): Address | undefined {
+    return this.#parts.replyTo;
   }
 
   reply(_output: unknown, input: unknown): void {

@@ -23,6 +23,11 @@ export const wireHeaders = {
   cancel: "posthorn-cancel",
   cancelId: "posthorn-cancel-id",
   cancelBody: "posthorn-cancel-body",
+  /**
+   * Of a survey: `count`, if its asker wants to know how many respondents each service asks, and which of them give no reply.
+   * Of an answer to such a survey: how many the service asked; then it has no body, and is no reply.
+   */
+  respondents: "posthorn-respondents",
   /** Which of the other headers have percent-encoded values, separated by commas. */
   encoded: "posthorn-encoded",
   /** Reserved: never sent, and ignored. */

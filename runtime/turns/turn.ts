@@ -5,9 +5,9 @@ import {
   requireKey,
   type SendOptions,
 } from "../language/address.ts";
-import type { SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
+import type { Replies, SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
-import { CancelledError, PosthornError } from "../base/errors.ts";
+import { CancelledError } from "../base/cancelled_error.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { Publication, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { type MessageSink, Outbox, type Outgoing } from "../messages/outbox.ts";
@@ -21,22 +21,9 @@ import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_service
 import { type LaterAnswer, type OpenedLater, TurnLaters } from "./turn_laters.ts";
 import { notTransient, turnOver } from "./turn_errors.ts";
 import { TurnActorRef } from "./turn_ref.ts";
-import { signalOf, type TurnSignal } from "./turn_signal.ts";
+import type { TurnExtras } from "./turn_extras.ts";
+import { signalOf } from "./turn_signal.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
-
-/** What only few turns need. */
-interface TurnExtras {
-  now?: number;
-  signal?: TurnSignal;
-  /** Why the turn was aborted: kept for a handler that asks for its signal later. */
-  abortion?: { readonly reason: unknown };
-  /** Whether its message was taken back, so that it commits nothing. */
-  revoked?: boolean;
-  schedules?: ScheduleChange[];
-  ending?: "passivate" | "erase";
-  waitsFor?: WaitingTurn[];
-  laters?: TurnLaters;
-}
 
 /**
  * The handling of one message: the context that its handler gets, and all effects of the handler, kept until the
@@ -94,6 +81,10 @@ export class Turn {
 
   get correlationId(): string {
     return this.actor.services.ids.text(this.route.correlationId ?? this.messageId);
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return Object.freeze(this.route.extras?.headers ?? {}); // those of a row are plain data
   }
 
   get attempt(): number {
@@ -175,7 +166,7 @@ export class Turn {
     this.laters.fail(later, reason);
   }
 
-  survey(operation: Operation, first?: unknown, second?: SurveyOptions): AsyncIterableIterator<unknown> {
+  survey(operation: Operation, first?: unknown, second?: SurveyOptions): Replies<unknown> {
     this.requireTransient("survey");
     return this.actor.services.modes.survey(operation, first, second, this);
   }

@@ -1,7 +1,7 @@
 import type { IngressSendOptions } from "../language/ingress_options.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ActorId, Address, AskOptions, SendOptions } from "../language/address.ts";
-import type { SurveyOptions } from "../language/context.ts";
+import type { Replies, SurveyOptions } from "../language/context.ts";
 import type { Asker, Deadline, Envelope, ReplyTarget, Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { Laters } from "../messages/later.ts";
@@ -41,7 +41,7 @@ export interface TurnModes {
     first: unknown,
     second: SurveyOptions | undefined,
     turn: Turn,
-  ): AsyncIterableIterator<unknown>;
+  ): Replies<unknown>;
 }
 
 /** What the runtime does for a turn while it runs. What must wait for the commit, the turn keeps itself. */

@@ -162,7 +162,7 @@ Deno.test("turn() takes its options first where there is no payload", async () =
     ["ring", "ring", undefined],
     ["tune", "tune", undefined],
   ]);
-  assert.deepEqual(published, [{ event: Bell.rang, payload: undefined }]);
+  assert.deepEqual(published, [{ event: Bell.rang, payload: undefined, headers: { from: "turn" } }]);
   const loose = turn as unknown as (...parts: unknown[]) => Promise<unknown>;
   await assert.rejects(loose(bell, Bell.rings, undefined, { key: "a" }), { name: "TypeError" });
   await assert.rejects(loose(bell, Bell.rings, { sate: 5 }), {

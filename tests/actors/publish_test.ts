@@ -388,7 +388,7 @@ Deno.test("handlers and functions get what the schema makes of the payload, an i
   await system.publish(Shop.read, "four", { id: "7" });
   await world.clock.settle();
   assert.deepEqual(heard.toSorted(), ["function number 4", "r number 4"]);
-  assert.deepEqual(published, [{ id: "7", subject: "length.4", input: "four" }]);
+  assert.deepEqual(published, [{ id: "7", subject: "length.4", input: "four", headers: {} }]);
 });
 
 Deno.test("a publication that does not fit rejects outside a turn", async () => {
@@ -556,5 +556,5 @@ Deno.test("a message on which a local function failed can be resent", async () =
   broken = false;
   system.deadLetters.resend(letter.id);
   await world.clock.settle();
-  assert.deepEqual(heard, [[1, { id: "first", subject: "de", input: { subject: "de", n: 1 } }]]);
+  assert.deepEqual(heard, [[1, { id: "first", subject: "de", input: { subject: "de", n: 1 }, headers: {} }]]);
 });

@@ -4,6 +4,7 @@ import { transientActorOf, type TransientDeliveries } from "./transient_actors.t
 import type { FaultPlan } from "./fault_plan.ts";
 import { type StateVersion, stateVersionOf } from "./state_versions.ts";
 import type { Hanging } from "./hung.ts";
+import { limits, type TurnCheck } from "./limited.ts";
 import {
   type Answer,
   Echo,
@@ -28,6 +29,7 @@ export interface World {
   readonly healed: Set<string>;
   readonly transientDeliveries: TransientDeliveries;
   readonly hanging: Hanging;
+  readonly turns: TurnCheck;
   /** Whether fragile handlers throw. */
   readonly spoils: () => boolean;
   /** Called when a handler starts. */
@@ -78,7 +80,10 @@ export function actorsOf(host: SimulatedHost, world: World, faultPlan: FaultPlan
           lost: (ctx, failure) => note(ctx, stage, "lost", failure),
           heard: (ctx, post) => note(ctx, stage, "heard", post),
           tick: (ctx, post) => note(ctx, stage, "tick", post),
-          poll: (ctx, job) => handle(ctx, job, stage),
+          poll: (ctx, job) => {
+            const answer = handle(ctx, job, stage);
+            return job.does === "abstain" ? undefined : answer;
+          },
           ...(stamps && { stamp: (ctx: NodeContext, job: Job) => discard(handle(ctx, job, stage)) }),
         },
         mailbox: overflow === undefined ? { capacity } : { capacity: brim, overflow },
@@ -88,6 +93,7 @@ export function actorsOf(host: SimulatedHost, world: World, faultPlan: FaultPlan
           maxMs: 1_500,
           order: name === "aside" ? "aside" : "hold",
         },
+        ...(name === "brief" && limits),
         idleMs: 3_000,
       });
     },
@@ -97,6 +103,7 @@ export function actorsOf(host: SimulatedHost, world: World, faultPlan: FaultPlan
 
 function isPresent(protocol: string, { brim, deploy, scenes }: FaultPlan, { hosts }: Program): boolean {
   if (protocol === "frail") return scenes.includes("spoiled");
+  if (protocol === "brief") return scenes.includes("limited");
   if (protocol === "scroll") return deploy !== undefined;
   return protocol === "guest" ? hosts : brim > 0 || overflowOf(protocol) === undefined;
 }
@@ -106,6 +113,12 @@ function discard(done: Answer | Promise<Answer>): void | Promise<void> {
 }
 
 function handle(ctx: NodeContext, job: Job, stage: Stage): Answer | Promise<Answer> {
+  const done = begin(ctx, job, stage);
+  const counts = ctx.self.protocol as string === "brief" && done instanceof Promise;
+  return counts ? stage.world.turns.await(stage.host, ctx.signal, done) : done;
+}
+
+function begin(ctx: NodeContext, job: Job, stage: Stage): Answer | Promise<Answer> {
   const { tag, does, more = 0 } = job;
   const { host, world } = stage;
   world.ran(host.name, nameOf(ctx), tag, ctx.attempt);
@@ -119,6 +132,9 @@ function handle(ctx: NodeContext, job: Job, stage: Stage): Answer | Promise<Answ
   }
   if (does === "hang") return world.hanging.wait().then(() => finish(ctx, job, stage));
   if (does === "wait") void ctx.signal; // so that its process looks whether the message was taken back
+  if (does === "stuck" && ctx.attempt <= more) {
+    return world.turns.stuck(host, ctx.signal, () => finish(ctx, job, stage));
+  }
   if (does === "wait") return sleep(host.clock, more).then(() => finish(ctx, job, stage));
   return finish(ctx, job, stage);
 }

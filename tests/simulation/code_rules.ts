@@ -33,7 +33,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "behind-direct",
-    foundBy: 15,
+    foundBy: 33,
     says: "messages behind those that are accepted with their turns wait until these are decided",
     code: (patches) => patches.method(Admissions.prototype, "behind", () => (commit) => commit()),
   },

@@ -19,7 +19,9 @@ export type Deed =
   | "stamp"
   | "whisper"
   | "hang"
+  | "stuck"
   | "swell"
+  | "abstain"
   | "remind"
   | "listen"
   | "deafen"
@@ -94,6 +96,8 @@ export const Scroll = protocol("scroll", operations());
 export const StampedScroll = protocol("scroll", { ...operations(), stamp: tell(unchecked<Job>()) });
 /** Its initial state and its `migrate` throw for a while, as does its schema for stored messages. */
 export const Frail = protocol("frail", { ...operations(), job: tell(oddSchema) });
+/** Its handlers are limited in time and number. */
+export const Brief = protocol("brief", operations());
 /** Is hosted by some processes only. */
 export const Guest = protocol("guest", operations());
 /** Has a small mailbox with `drop-oldest`. */
@@ -146,6 +150,7 @@ export const kinds: Readonly<Record<string, typeof Node>> = {
   scroll: Scroll as unknown as typeof Node,
   guest: Guest as unknown as typeof Node,
   frail: Frail as unknown as typeof Node,
+  brief: Brief as unknown as typeof Node,
 };
 
 /** The state of every actor: all its entries, in order. */

@@ -6,7 +6,7 @@ import { deployedActors } from "./deploying.ts";
 import { type Hanging, hungActors } from "./hung.ts";
 import { type Job, kinds, News, partsOf } from "./messages.ts";
 import type { RollingDeploy } from "./rolling_deploy.ts";
-import { subscribeRespondents } from "./surveys.ts";
+import { respondents, subscribeRespondents } from "./surveys.ts";
 
 /** The parts of a run that a phase uses. */
 export interface Stage {
@@ -115,7 +115,8 @@ export async function subscribeAll(
   }
   if (surveys) subscribeRespondents(system);
   await simulation.advance(2_500);
-  const isSubscribed = () => history.subscribed >= subscribers.length;
+  const wanted = subscribers.length + (surveys ? respondents.length : 0);
+  const isSubscribed = () => history.subscribed >= wanted;
   if (!isSubscribed()) await simulation.advance(subscribeMsMax, isSubscribed);
   if (!isSubscribed()) stage.fail("not all can subscribe");
   return simulation.clock.now();

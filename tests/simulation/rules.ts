@@ -193,7 +193,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "mark-with-turn",
-    foundBy: 122,
+    foundBy: 156,
     says: "a message that is accepted with its turn has its mark in the same commit",
     faultPlan: repeated,
     part: (part) =>

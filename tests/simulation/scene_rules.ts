@@ -6,13 +6,16 @@ import { DurableMember } from "../../runtime/durable/activations/durable_member.
 import { RemainingDelays } from "../../runtime/durable/activations/remaining_delays.ts";
 import { DeadLetterRows } from "../../runtime/durable/background/dead_letter_rows.ts";
 import { commitOne } from "../../runtime/durable/commits/commit_one.ts";
+import { TurnSlots } from "../../runtime/scheduling/turn_slots.ts";
+import { TurnLimit } from "../../runtime/turns/turn_limit.ts";
 import { GroupCommitter } from "../../runtime/durable/commits/group_committer.ts";
 import { StoreSession } from "../../runtime/durable/commits/store_session.ts";
-import type { StoredDeadLetter } from "../../runtime/durable/delivery/message_writer.ts";
+import { MessageWriter, type StoredDeadLetter } from "../../runtime/durable/delivery/message_writer.ts";
+import { Turn } from "../../runtime/turns/turn.ts";
+import { Collector } from "../../runtime/messages/builtin_protocols.ts";
 import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import { LaterReply } from "../../runtime/messages/later.ts";
-import { Turn } from "../../runtime/turns/turn.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { isCancelled } from "./commit_history.ts";
 import { removes, repeated, type Rule, spaceOf, unchecked, writes } from "./rule.ts";
@@ -121,6 +124,28 @@ export const sceneRules: readonly Rule[] = [
       ...part,
       writes: part.writes.filter(({ key }) => !isOfLater(key) || !key.startsWith("timer")),
     }),
+  },
+  {
+    name: "asked-with-turn",
+    foundBy: 1,
+    says: "a topic tells with its turn how many respondents it asked",
+    faultPlan: within("surveys"),
+    code: (patches) =>
+      patches.method(
+        Turn.prototype,
+        "send",
+        (send) =>
+          function (this: Turn, to, operation, payload, parts) {
+            send.call(this, to, operation, operation.name === Collector.asked.name ? 1 : payload, parts);
+          },
+      ),
+  },
+  {
+    name: "pass-with-turn",
+    foundBy: 1,
+    says: "a respondent that gives no reply tells so in the commit that removes its message",
+    faultPlan: within("surveys"),
+    code: (patches) => patches.method(MessageWriter.prototype, "pass", () => () => {}),
   },
   {
     name: "deadline-again",
@@ -261,6 +286,27 @@ export const sceneRules: readonly Rule[] = [
     says: "a schedule that is set again in a turn or batch exists, whatever was cancelled before",
     faultPlan: within("reminders"),
     part: removedLast,
+  },
+  {
+    name: "turn-limit",
+    foundBy: 1,
+    says: "a handler that does not settle in time is abandoned, and its actor goes on",
+    faultPlan: within("limited"),
+    code: (patches) => patches.method(TurnLimit, "within", () => (_turn, result) => Promise.resolve(result)),
+  },
+  {
+    name: "turn-slots",
+    foundBy: 1,
+    says: "no more turns of a protocol are awaited at once than its concurrency allows",
+    faultPlan: within("limited"),
+    code: (patches) => patches.method(TurnSlots.prototype, "enter", () => () => true),
+  },
+  {
+    name: "slot-handed-on",
+    foundBy: 1,
+    says: "when a turn has ended, an actor that waits for its slot gets it",
+    faultPlan: within("limited"),
+    code: (patches) => patches.method(TurnSlots.prototype, "leave", () => () => {}),
   },
   {
     name: "behind-its-place",

@@ -14,6 +14,7 @@ export const sceneNames = [
   "hung",
   "laters",
   "leaving",
+  "limited",
   "opening",
   "poisons",
   "presence",
@@ -37,6 +38,7 @@ const shares: Readonly<Record<Scene, number>> = {
   hung: 0.1,
   laters: 0.25,
   leaving: 0.2,
+  limited: 0.15,
   opening: 0.15,
   poisons: 0.05,
   presence: 0.3,
@@ -51,18 +53,18 @@ const hourMs = 3_600_000;
 const tenChecks: Partial<StoreLimits> = { checks: 10 };
 const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
 
+/** Scenes that were added later: they are drawn after all else, so that a seed draws everything else as before. */
+const drawnLast: readonly Scene[] = ["limited", "laters", "cancelling"];
+const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
+
 /** Draws the scenes of a run. */
 export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
-  // Those that were added later are drawn last, so that the seeds keep their other scenes.
-  const drawn = sceneNames.filter((name) =>
-    name !== "laters" && name !== "cancelling" && random.next() < shares[name]
-  );
+  const first = drawnFirst.filter((name) => random.next() < shares[name]);
   const served = random.next();
+  const last = drawnLast.filter((name) => random.next() < shares[name]);
+  const scenes = first.includes("saturated") ? ["saturated" as const] : [...first, ...last];
   const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
-  if (random.next() < shares.laters) drawn.push("laters");
-  if (random.next() < shares.cancelling) drawn.push("cancelling");
-  const scenes = drawn.includes("saturated") ? ["saturated" as const] : drawn;
   return scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
 }
 

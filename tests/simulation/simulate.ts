@@ -11,6 +11,7 @@ import { workloadsOf } from "./workloads.ts";
 import { StoreCosts } from "./store_costs.ts";
 import { Hanging } from "./hung.ts";
 import { LaterCheck } from "./laters.ts";
+import { TurnCheck } from "./limited.ts";
 import { leaveAll } from "./leaving.ts";
 import { FailureDetectionCheck } from "./failure_detection_check.ts";
 import { type Job, News, subscribersOf } from "./messages.ts";
@@ -19,7 +20,7 @@ import { checkLeftoverRows } from "./leftover_rows_check.ts";
 import { ScheduleCheck } from "./schedule_check.ts";
 import { isSteady, type Scene } from "./scenes.ts";
 import { uncaught } from "./uncaught.ts";
-import { respondents } from "./surveys.ts";
+import { respondents, surveyAtLast } from "./surveys.ts";
 import { Listeners } from "./listening.ts";
 import { RollingDeploy } from "./rolling_deploy.ts";
 import { probed } from "./rule.ts";
@@ -146,7 +147,9 @@ class Run {
     const lively = FailureDetectionCheck.in(this.#faultPlan, (why) => this.fail(why));
     this.#transientDeliveries = new TransientDeliveries(this.#history, (why) => this.fail(why), onRare);
     this.#listeners = new Listeners(this.#history, (why) => this.fail(why), onRare);
+    const turns = new TurnCheck((why) => this.fail(why), onRare);
     const world = {
+      turns,
       healed: this.#healed,
       transientDeliveries: this.#transientDeliveries,
       hanging: this.#hanging,
@@ -254,6 +257,10 @@ class Run {
     const restBeganMs = simulation.clock.now();
     await rest();
     const restMs = simulation.clock.now() - restBeganMs;
+    if (!failed() && this.#has("surveys")) {
+      await surveyAtLast(stage);
+      await rest();
+    }
     if (!failed() && this.#has("leaving")) { // when no actor can subscribe any more
       canceled = false;
       void leaveAll(this.#clients).then(() => canceled = true);

@@ -13,6 +13,7 @@ import { hundreds } from "./hundreds.ts";
 import { hung } from "./hung.ts";
 import { type LaterCheck, laters } from "./laters.ts";
 import { leaving } from "./leaving.ts";
+import { limited } from "./limited.ts";
 import { type Listeners, listening } from "./listening.ts";
 import { poisons } from "./poisons.ts";
 import { reminders } from "./reminders.ts";
@@ -51,6 +52,7 @@ export function workloadsOf(
     hung,
     laters: laters(laterCheck),
     leaving,
+    limited,
     poisons,
     reminders,
     saturated,

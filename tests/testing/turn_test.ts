@@ -235,3 +235,28 @@ Deno.test("turn() fails if a store would not keep its state or messages, unless 
   const passing = actor(Box, { state, on, transient: true });
   assert.equal(codeOf(await turn(passing, Box.put, "state")), undefined, "it is never stored");
 });
+
+Deno.test("a turn has the headers of its options, and passes them on", async () => {
+  const Courier = protocol("courier", { pass: tell(), got: tell(), passed: event() });
+  let read: unknown;
+  const courier = actor(Courier, {
+    state: () => null,
+    on: {
+      pass: (ctx) => {
+        read = ctx.headers;
+        ctx.self.tell(Courier.got);
+        ctx.self.tell(Courier.got, { headers: { ...ctx.headers, step: "2" } });
+        ctx.publish(Courier.passed);
+      },
+      got() {},
+    },
+  });
+  const headers = { tenant: "acme" };
+  const { sent, published } = await turn(courier, Courier.pass, { headers });
+  assert.deepEqual(read, headers);
+  assert.deepEqual(sent.map((one) => one.headers), [headers, { tenant: "acme", step: "2" }]);
+  assert.deepEqual(published.map((one) => one.headers), [headers]);
+  const bare = await turn(courier, Courier.pass);
+  assert.deepEqual(read, {});
+  assert.deepEqual(bare.sent.map((one) => "headers" in one), [false, true]);
+});

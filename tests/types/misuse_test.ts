@@ -333,6 +333,22 @@ const many: Cases = {
     // @ts-expect-error: a tell is not published
     return system.subscriptions(Order.add);
   },
+  "unsubscribe what does not fit": (system: System, books: Ledger) => {
+    // @ts-expect-error: `note` takes a text
+    return system.unsubscribe(Order.settled, books.at(Ledger.note));
+  },
+  "how a survey ended, misspelt": (system: System) => {
+    // @ts-expect-error: it is "all"
+    return system.survey(Carrier.quote, { grams: 5 }).end === "everybody";
+  },
+  "the number of services as a text": (system: System) => {
+    // @ts-expect-error: it is a number
+    return system.survey(Carrier.quote, { grams: 5 }, { services: "2" });
+  },
+  "the mail of a protocol by its definition": (system: System) => {
+    // @ts-expect-error: it takes a name, or a ref
+    return system.eraseMail(Order);
+  },
   "unsubscribe a function": (system: System) => {
     // @ts-expect-error: it ends with what subscribing it returned
     return system.unsubscribe(Order.settled, () => {});
@@ -704,8 +720,36 @@ const words: Cases = {
   },
 };
 
+const limits: Cases = {
+  "headers that are no texts": (ada: Order) => {
+    // @ts-expect-error: headers are texts
+    return ada.tell(Order.add, { sku: "tea", cents: 450 }, { headers: { n: 1 } });
+  },
+  "assign a header": (ctx: Context<"order", null>) => {
+    // @ts-expect-error: those of a send are its option
+    ctx.headers.tenant = "acme";
+  },
+  "assign a header of an event": (system: System) =>
+    system.subscribe(Order.closed, (_payload, published) => {
+      // @ts-expect-error: they are those of the message
+      published.headers.tenant = "acme";
+    }),
+  // @ts-expect-error: turnMs
+  "an option of an actor misspelt": () => actor(Carrier, { state: () => null, on: { quote }, turnMS: 5 }),
+  // @ts-expect-error: a number
+  "a time as a text": () => actor(Carrier, { state: () => null, on: { quote }, turnMs: "5s" }),
+  "concurrency as an object": () =>
+    // @ts-expect-error: a number
+    actor(Carrier, { state: () => null, on: { quote }, concurrency: { max: 5 } }),
+  "a time limit of a subscription in a turn": (ctx: Context<"ledger", null>) =>
+    // @ts-expect-error: an actor has its own
+    ctx.subscribe(Order.settled, ctx.self.at(Ledger.record), { turnMs: 5 }),
+};
+
+function quote(): undefined {}
+
 Deno.test("misuse does not compile: see the cases of this file", () => {
-  const groups = [sending, addresses, many, handlers, state, turns, words];
+  const groups = [sending, addresses, many, handlers, state, turns, words, limits];
   const cases = groups.flatMap((group) => Object.values(group));
   assert.ok(cases.every((misuse) => typeof misuse === "function"));
 });

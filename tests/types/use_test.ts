@@ -496,6 +496,20 @@ const declarations: Cases = {
     ctx.cancel("tick");
     return id;
   },
+  "headers of a turn passed on, and limits of handlers": () =>
+    actor(Ledger, {
+      state: () => null,
+      on: {
+        record: (ctx) => {
+          const tenant: string = ctx.headers.tenant ?? "none";
+          ctx.self.tell(Ledger.tick, { headers: { ...ctx.headers, tenant } });
+        },
+        refused() {},
+        tick() {},
+      },
+      turnMs: 30_000,
+      concurrency: 10,
+    }),
   "a handler that promises nothing": () =>
     actor(Ledger, {
       state: () => null,

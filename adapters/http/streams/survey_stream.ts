@@ -1,5 +1,6 @@
 import { writeJson, writeSuperjson } from "../body/body.ts";
 import { problemText } from "../problem.ts";
+import type { SurveyEnd } from "../../../runtime/language/context.ts";
 
 /**
  * The replies of a survey as lines of JSON, with a last line that states why it ended. A reply that cannot be
@@ -7,7 +8,7 @@ import { problemText } from "../problem.ts";
  * problem is the last line, and `onFailure` is called. If the client disconnects, the survey is closed.
  */
 export function surveyStream(
-  replies: AsyncIterator<unknown, "max" | "deadline">,
+  replies: AsyncIterator<unknown, SurveyEnd>,
   asSuperjson: boolean,
   onFailure: (error: unknown) => void = () => {},
 ): ReadableStream<Uint8Array> {

@@ -157,13 +157,13 @@ export class DurableActivation extends DurableMember {
       if (!(picked instanceof QueuedMessage)) {
         if (picked.kind === "wait") this.hold(picked.forMs, () => this.proceed());
         else this.#try(picked);
-      } else {
-        this.mailbox.inHand = batch.taken + 1;
-        this.makeState(batch);
-        const handled = this.#runner.handle(batch, picked);
-        if (handled instanceof Promise) this.#await(batch, handled);
-        else if (handled === "next" && scheduler.spend(1)) continue;
+        return false; // the batch is empty, and a trial that goes on at once is in the queue again
       }
+      this.mailbox.inHand = batch.taken + 1;
+      this.makeState(batch);
+      const handled = this.#runner.handle(batch, picked);
+      if (handled instanceof Promise) this.#await(batch, handled);
+      else if (handled === "next" && scheduler.spend(1)) continue;
       break;
     }
     if (this.status === "ready") this.finish(batch);
@@ -361,6 +361,11 @@ export class DurableActivation extends DurableMember {
     this.#held = this.services.timers.set(afterMs, () => {
       if (this.status === "held") goOn();
     });
+  }
+
+  /** Whether it is to be erased, which needs no handler. */
+  protected get erasing(): boolean {
+    return this.#wanted === "erase";
   }
 
   /** Whether asks, accepts under way or a signal need it in this process. */

@@ -5,6 +5,7 @@ import type { Operation } from "../../language/protocol.ts";
 import type { RuntimeServices } from "../../activations/runtime_services.ts";
 import { takeBack } from "./take_back.ts";
 import { DurableActivation } from "./durable_activation.ts";
+import { LimitedDurableActivation } from "./limited_durable_activation.ts";
 import type { DurableServices } from "./durable_services.ts";
 
 /** The durable actors of one definition that are in the memory of this process. The others are in the store alone. */
@@ -69,6 +70,8 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
   }
 
   protected make(key: string): DurableActivation {
-    return new DurableActivation(this, key);
+    return this.slots === undefined
+      ? new DurableActivation(this, key)
+      : new LimitedDurableActivation(this, key, this.slots);
   }
 }

@@ -1,4 +1,4 @@
-import { CancelledError } from "../../base/errors.ts";
+import { CancelledError } from "../../base/cancelled_error.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { StoreSession } from "../commits/store_session.ts";

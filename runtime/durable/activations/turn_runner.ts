@@ -6,6 +6,7 @@ import { parse } from "../../language/parse.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import { Supervisor } from "../../turns/supervisor.ts";
 import { isThenable } from "../../base/thenable.ts";
+import { TurnLimit } from "../../turns/turn_limit.ts";
 import { timeAfter } from "../../base/times.ts";
 import { codeOf, isThrown } from "../../base/thrown.ts";
 import type { Batch } from "./batch.ts";
@@ -157,7 +158,8 @@ export class TurnRunner {
     try {
       let result: unknown;
       try {
-        result = await promise;
+        const { host: { actor: { turnMs } }, services: { deadlines } } = this.#activation;
+        result = await TurnLimit.within(turn, promise, turnMs, deadlines);
       } catch (error) {
         if (turn.revoked) this.#forget(turn);
         else if (this.#activation.status !== "gone") this.#failed(batch, turn, error);

@@ -89,7 +89,10 @@ export class TurnWrites {
     }
     const { operation, replyTo } = turn.route;
     const { mode } = operation;
-    if (replyTo === undefined || mode === "tell" || (result === undefined && mode === "survey")) {
+    if (replyTo === undefined) return writeSet;
+    if (mode === "tell" || (result === undefined && mode === "survey")) {
+      const { protocol, key } = turn.actor;
+      this.#writer.pass(writeSet, { protocol, key, operation: operation.name }, turn.mail.head);
       return writeSet;
     }
     if (turn.opened(result) !== undefined) return writeSet; // `LaterRows` has written what that means

@@ -1,5 +1,6 @@
 import type { DeadLetter, DeadLetterEntry, InMemoryDeadLetters } from "../../ports/dead_letters.ts";
 import { messageOf, NotFoundError, TerminalError } from "../../base/errors.ts";
+import { uncounted } from "../../messages/respondents.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { Check, Entry } from "../../ports/store.ts";
 import { Reply } from "../../messages/builtin_protocols.ts";
@@ -191,6 +192,7 @@ export class DeadLetterRows {
     const writeSet = removalOf({ key, version }, value.length);
     writeSet.write(sentAgainKey, new Uint8Array());
     writer.deliverAgain(writeSet, to, { head: letter.head, text }, {
+      replyTo: uncounted(letter.head.replyTo),
       attempts: undefined,
       notBeforeMs: undefined,
       afterMs: undefined,

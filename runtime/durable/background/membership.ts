@@ -16,6 +16,8 @@ interface InstanceRow {
   readonly atMs?: number;
   /** Whether the presence of the store tells at once when its process ends. */
   readonly held?: boolean;
+  /** The protocols whose actors it hosts; absent if they are too many. */
+  readonly hosts?: readonly string[];
 }
 
 /** Another instance that has a heartbeat row. */
@@ -26,6 +28,8 @@ interface KnownInstance {
   /** Whether the row has changed since this process first saw it. */
   alive: boolean;
   readonly held: boolean;
+  /** The protocols whose actors it hosts, as far as it tells. */
+  readonly hosts: ReadonlySet<string>;
 }
 
 /**
@@ -38,6 +42,8 @@ export type Fate = "lives" | "ended" | "left";
 export interface MembershipServices {
   /** A name that no instance has had. */
   newName(): string;
+  /** The protocols whose actors this system hosts. */
+  readonly hosts: readonly string[];
   /** Other instances took this one for dead: it has a new name, and none of its actors is its own any more. */
   reborn(): void;
 }
@@ -49,6 +55,8 @@ const pageMax = 1_000;
 const endedMax = 1_000;
 /** How long the store keeps that an instance crashed: longer than messages wait for a retry. */
 const endedKeepMs = 86_400_000;
+/** The most characters that the names of hosted protocols take in a heartbeat row. */
+const hostsUnitsMax = 8_000;
 /** How many ended instances are known without a read. */
 const goneMax = 1_000;
 
@@ -116,11 +124,13 @@ export class Membership {
     for (const { key, value, version } of await this.#rows()) {
       const instance = key.slice(instancePrefix.length);
       seen.add(instance);
-      const { held = false, atMs } = this.#read(key, value);
+      const { held = false, atMs, hosts } = this.#read(key, value);
       const known = this.#known.get(instance);
       if (known?.version === version) continue;
-      if (known === undefined) this.#known.set(instance, { version, sinceMs: nowMs, alive: false, held });
-      else Object.assign(known, { version, sinceMs: nowMs, alive: true });
+      if (known === undefined) {
+        const named = new Set(hosts);
+        this.#known.set(instance, { version, sinceMs: nowMs, alive: false, held, hosts: named });
+      } else Object.assign(known, { version, sinceMs: nowMs, alive: true });
       // A row that did not exist at the last look was written since then; the age of rows at the first look is unknown.
       if (atMs === undefined) continue;
       otherClocks.heard(instance, atMs, known !== undefined || !isFirst);
@@ -141,6 +151,9 @@ export class Membership {
       const { head } = decodeValue<InstanceRow>(value);
       if (head.atMs !== undefined && !Number.isFinite(head.atMs)) {
         throw new TypeError("its time is no number");
+      }
+      if (head.hosts !== undefined && !Array.isArray(head.hosts)) {
+        throw new TypeError("its hosts are no list");
       }
       return head;
     } catch (error) {
@@ -174,6 +187,12 @@ export class Membership {
       if (isOver()) return;
       await Promise.all(some.map(([instance, known]) => this.#end(instance, known)));
     }
+  }
+
+  /** Whether another living instance hosts the actors of a protocol, as far as they tell. */
+  hostedElsewhere(protocol: string): boolean {
+    const deadlineMs = this.#deadlineMs;
+    return this.#known.values().some(({ hosts, sinceMs }) => sinceMs > deadlineMs && hosts.has(protocol));
   }
 
   /** Whether an instance had a heartbeat row at the last look. */
@@ -261,7 +280,14 @@ export class Membership {
     const checks: Check[] = [{ key, version }];
     if (version === undefined) checks.push({ key: endedKey(instance), version: undefined });
     const atMs = this.#session.clock.now();
-    const row: InstanceRow = { beat: this.#heartbeat, atMs, ...(this.#held && { held: true }) };
+    const { hosts } = this.#services;
+    const few = hosts.reduce((units, name) => units + name.length, 0) <= hostsUnitsMax;
+    const row: InstanceRow = {
+      beat: this.#heartbeat,
+      atMs,
+      ...(this.#held && { held: true }),
+      ...(few && hosts.length > 0 && { hosts }),
+    };
     return { checks, writes: [{ key, value: encodeValue(row, "") }], removals: [] };
   }
 

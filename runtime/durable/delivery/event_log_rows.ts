@@ -16,6 +16,8 @@ interface EventHead {
   /** The id of the message that published it. */
   readonly id: string;
   readonly subject: string;
+  /** Absent if the message had none. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const pageMax = 100;
@@ -26,10 +28,10 @@ const retryMs = 1_000;
 export function writeEvent(
   writeSet: WriteSet,
   topic: string,
-  { number, id, subject, payload }: LoggedEvent,
+  { number, id, subject, payload, headers }: LoggedEvent,
   eventsMax: number,
 ): void {
-  const head: EventHead = { id, subject };
+  const head: EventHead = { id, subject, ...headers && { headers } };
   writeSet.write(eventKey(topic, number), encodeValue(head, toText(payload)));
   if (number > eventsMax) writeSet.remove(eventKey(topic, number - eventsMax));
   writeSet.rings = true;
@@ -111,9 +113,9 @@ export class EventLogRows {
   #eventOf({ key, value }: Entry): LoggedEvent {
     const number = eventNumber(key);
     try {
-      const { head: { id, subject }, text } = decodeValue<EventHead>(value);
+      const { head: { id, subject, headers }, text } = decodeValue<EventHead>(value);
       if (typeof subject !== "string") throw new TypeError("it has no subject");
-      return { number, id, subject, payload: fromText(text) };
+      return { number, id, subject, payload: fromText(text), ...headers && { headers } };
     } catch (error) { // readers skip it, and get the events behind it
       this.#session.onUnreadable(key, error);
       return { number, id: "", subject: "", payload: undefined, fault: messageOf(error) };

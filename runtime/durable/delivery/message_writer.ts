@@ -7,6 +7,7 @@ import { failureAddresses } from "../../messages/failure_addresses.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply, Topic } from "../../messages/builtin_protocols.ts";
+import { passOf } from "../../messages/respondents.ts";
 import { shorten } from "../../base/shorten.ts";
 import { codeOf } from "../../base/thrown.ts";
 import type { SurveyReplies } from "./survey_replies.ts";
@@ -26,6 +27,8 @@ export interface StoredPublication {
   readonly mode: "event" | "survey";
   readonly subject: string;
   readonly payload: unknown;
+  /** Of a survey: how many functions are asked besides. */
+  readonly asked?: number;
 }
 
 /** The part of a dead letter row in front of the payload. */
@@ -157,6 +160,29 @@ export class MessageWriter {
     this.post(writeSet, to, route, payload);
   }
 
+  /** Tells who waits for the reply to a message, if anybody does, that there will be none. */
+  tellFailure(
+    writeSet: WriteSet,
+    to: ActorId,
+    head: MessageHeader,
+    { code, message }: Pick<Failure, "code" | "message">,
+  ): void {
+    const { id, failTo, replyTo } = head;
+    const told = failureAddresses(replyTo, failTo);
+    if (told.length === 0) {
+      const { protocol, key } = to;
+      return this.pass(writeSet, { protocol, key, operation: head.operation }, head);
+    }
+    const failure: Failure = { id, code, message: shorten(message, wordsMax) };
+    for (const address of told) this.answer(writeSet, address, failure, head);
+  }
+
+  /** Tells who counts respondents, if anybody does, that one of them gives no reply. */
+  pass(writeSet: WriteSet, message: Address, cause: MessageHeader): void {
+    const to = passOf(message, cause.replyTo);
+    if (to !== undefined) this.answer(writeSet, to, undefined, cause);
+  }
+
   /**
    * A message, ready to be written: at the given position, or at the next. `mark` is the key of the mark by which its repeats
    * are recognised, if one may come. Throws what its payload throws.
@@ -260,16 +286,8 @@ export class MessageWriter {
       head: { ...head, firstPlace: head.firstPlace ?? place },
     };
     writeSet.writeOnce(deadPrefix + this.#session.nextPosition(), encodeValue(stored, text));
-    const { failTo, replyTo } = head;
-    const told = failureAddresses(replyTo, failTo);
-    if (told.length > 0) {
-      const failure: Failure = {
-        id: head.id,
-        code: reason,
-        message: shorten(deadLetterReason.words ?? deadLetterReason.message, wordsMax),
-      };
-      for (const address of told) this.answer(writeSet, address, failure, head);
-    }
+    const words = deadLetterReason.words ?? deadLetterReason.message;
+    this.tellFailure(writeSet, to, head, { code: reason, message: words });
     const { head: _, ...letter } = stored;
     return { ...letter, payload };
   }
@@ -308,10 +326,17 @@ function sentWith({ arrivals }: WriteSet, { protocol, key }: ActorId, atLeast: n
 
 /** A publication as it is stored. Throws if it does not fit its schema. */
 export function storable(publication: Publication): StoredPublication {
-  const { operation, payload } = publication;
+  const { operation, payload, asked } = publication;
   const { subject } = publication.check();
   const { protocol, name, mode } = operation;
-  return { protocol, name, mode: mode === "survey" ? mode : "event", subject, payload };
+  return {
+    protocol,
+    name,
+    mode: mode === "survey" ? mode : "event",
+    subject,
+    payload,
+    ...asked > 0 && { asked },
+  };
 }
 
 function withoutPayload({ operation, causationId, correlationId, extras }: Route): Route {

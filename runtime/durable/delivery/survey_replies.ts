@@ -1,4 +1,4 @@
-import { Route } from "../../messages/envelope.ts";
+import { namedOperation, Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { Collector, surveyOf } from "../../messages/builtin_protocols.ts";
 import { BoundedSet } from "../../base/bounded_set.ts";
@@ -12,7 +12,10 @@ import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
 /** The part of a survey reply row in front of the reply. */
-type SurveyReplyHead = Pick<MessageHeader, "causationId" | "correlationId" | "headers">;
+interface SurveyReplyHead extends Pick<MessageHeader, "causationId" | "correlationId" | "headers"> {
+  /** What it tells the collector, if it is no reply: that a respondent gives none, or how many were asked. */
+  readonly operation?: string | undefined;
+}
 
 /**
  * How long after the deadline of its survey a reply is still delivered to the instance that asked: it counts late
@@ -73,11 +76,12 @@ export class SurveyReplies {
   /** Adds a reply for the instance that asked to a commit. */
   write(writeSet: WriteSet, collector: string, route: Route, reply: unknown): void {
     const { surveyor, deadlineMs } = surveyOf(collector)!;
-    const { causationId, correlationId, extras } = route;
+    const { causationId, correlationId, extras, operation: { name } } = route;
     const head: SurveyReplyHead = {
       causationId: causationId === undefined ? undefined : this.#ids.text(causationId),
       correlationId: correlationId === undefined ? undefined : this.#ids.text(correlationId),
       headers: extras?.headers,
+      operation: name === Collector.take.name ? undefined : name,
     };
     const key = answerKey(surveyor, collector, this.#session.nextPosition());
     writeSet.write(key, encodeValue(head, toText(reply)), { expiresAtMs: this.#lastMs(deadlineMs) });
@@ -124,10 +128,11 @@ export class SurveyReplies {
     let local: TransientMessage;
     try {
       const { head, text } = decodeValue<SurveyReplyHead>(value);
-      const { causationId, correlationId, headers } = head;
+      const { causationId, correlationId, headers, operation = Collector.take.name } = head;
       const extras = headers && { headers };
-      const route = new Route(Collector.take, causationId, correlationId, undefined, undefined, extras);
       const to = { protocol: Collector.take.protocol, key: answered(key) };
+      const told = namedOperation({ ...to, operation });
+      const route = new Route(told, causationId, correlationId, undefined, undefined, extras);
       local = { to, route, payload: fromText(text) };
     } catch (error) { // it is removed, and the others are delivered
       return this.#session.onUnreadable(key, error);

@@ -25,6 +25,14 @@ const listMax = 1_000;
 const entriesAtHeartbeat = 5;
 const receiversAtHeartbeat = 5;
 
+/** Who hosts the actors of a protocol. */
+export interface Hosting {
+  /** Whether this system does. */
+  here(protocol: string): boolean;
+  /** Whether another living instance does, as far as it is known. */
+  elsewhere(protocol: string): boolean;
+}
+
 interface UnhostedReceiver {
   readonly actor: ActorId;
   /** About how many messages wait for it. */
@@ -43,7 +51,7 @@ interface UnhostedReceiver {
  */
 export class Unhosted {
   readonly #session: StoreSession;
-  readonly #hosts: (protocol: string) => boolean;
+  readonly #hosting: Hosting;
   /** By name, in the order in which they became known. */
   readonly #receivers = new Map<string, UnhostedReceiver>();
   readonly #toCount = new Set<UnhostedReceiver>();
@@ -51,10 +59,9 @@ export class Unhosted {
   /** The index entry behind which the next heartbeat continues. */
   #lookedAt = indexPrefix(unassigned);
 
-  /** `hosts` says whether this system hosts a protocol. */
-  constructor(session: StoreSession, hosts: (protocol: string) => boolean) {
+  constructor(session: StoreSession, hosting: Hosting) {
     this.#session = session;
-    this.#hosts = hosts;
+    this.#hosting = hosting;
   }
 
   /** How many messages wait for an actor and how many may, as far as this process knows. */
@@ -84,7 +91,9 @@ export class Unhosted {
     for (const { key } of rows) {
       const { protocol, key: actorKey } = indexed(key);
       const actor = { protocol, key: actorKey };
-      if (!this.#hosts(protocol) && !this.#receivers.has(nameOfActor(actor))) met.push(this.#meet(actor, 0));
+      if (!this.#hosting.here(protocol) && !this.#receivers.has(nameOfActor(actor))) {
+        met.push(this.#meet(actor, 0));
+      }
     }
     await Promise.all(met.map(async (receiver) => {
       const found = await this.#countOne(receiver.actor, listMax);
@@ -98,7 +107,14 @@ export class Unhosted {
     }));
   }
 
-  /** By protocol: how many actors have waiting messages, and how many messages. */
+  /** The messages for the actors of a protocol, or for one of them, were erased. */
+  erased(of: { readonly protocol: string; readonly key?: string | undefined }): void {
+    for (const [name, { actor: { protocol, key } }] of this.#receivers) {
+      if (protocol === of.protocol && (of.key === undefined || of.key === key)) this.#receivers.delete(name);
+    }
+  }
+
+  /** By protocol that nobody hosts: how many actors have waiting messages, and how many messages. */
   stats(): Readonly<Record<string, UnhostedStats>> {
     const stats: Record<string, { actors: number; waiting: number }> = {};
     for (const { actor: { protocol }, waiting } of this.#receivers.values()) {
@@ -106,6 +122,7 @@ export class Unhosted {
       sum.actors++;
       sum.waiting += waiting;
     }
+    for (const protocol in stats) if (this.#hosting.elsewhere(protocol)) delete stats[protocol];
     return stats;
   }
 

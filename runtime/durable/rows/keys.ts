@@ -47,6 +47,17 @@ export function mailPrefix(actor: ActorId): string {
   return mailsPrefix + nameOfActor(actor) + separator;
 }
 
+/** The prefix of the waiting messages of all actors of a protocol. */
+export function mailsOfProtocol(protocol: string): string {
+  return mailsPrefix + protocol + separator;
+}
+
+/** The actor for which the message of that key waits. */
+export function mailed(key: string): ActorId {
+  const [, protocol, actorKey] = key.split(separator);
+  return { protocol, key: actorKey };
+}
+
 /** The prefix of an instance's index. */
 export function indexPrefix(instance: string): string {
   return wholeIndexPrefix + instance + separator;

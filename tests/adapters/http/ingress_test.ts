@@ -496,6 +496,7 @@ Deno.test("events reach a client of a real server as they come", async () => {
 Deno.test("a client that disconnects closes the survey that it read", async () => {
   await using desk = new Desk();
   desk.system.subscribe(Carrier.quote, desk.system.ref(Carrier, "dhl").at(Carrier.quote));
+  using _ = desk.system.subscribe(Carrier.quote, () => new Promise<never>(() => {}));
   const collectors = () => desk.system.stats().protocols["~collector"].actors;
   await serve(desk, async (url) => {
     const controller = new AbortController();

@@ -675,7 +675,7 @@ Deno.test("an accepted event is published under its id, input and subject", asyn
     ids.push(await idOf(response));
   }
   await desk.clock.settle();
-  assert.deepEqual(heard, [{ id: ids[1], subject: "de", input: receipt }]);
+  assert.deepEqual(heard, [{ id: ids[1], subject: "de", input: receipt, headers: {} }]);
 });
 
 Deno.test("an event that is exposed only cannot be published", async () => {
@@ -920,10 +920,16 @@ Deno.test("a survey is lines of JSON as replies come, and at the end why and how
   assert.deepEqual([response.status, response.headers.get("content-type")], [200, "application/x-ndjson"]);
   const reader = new PieceReader(response, "\n");
   assert.deepEqual(await reader.take(2), ['{"reply":{"cents":8}}', '{"reply":{"cents":9}}']);
-  const end = reader.next();
-  await desk.clock.advance(200);
-  assert.equal(await end, '{"done":"deadline","replies":2}');
+  assert.equal(await reader.next(), '{"done":"all","replies":2}'); // one has abstained, and no time has passed
   assert.equal(await reader.next(), undefined);
+});
+
+Deno.test("a survey over HTTP ends at once where nobody is asked, and the number of services may be said", async () => {
+  await using desk = new Desk();
+  for (const query of ["", "?services=2"]) {
+    const text = await (await desk.post(`/surveys/carrier/quote${query}`, { grams: 5 })).text();
+    assert.equal(text, '{"done":"all","replies":0}\n');
+  }
 });
 
 Deno.test("a survey ends at as many replies as were wanted", async () => {
@@ -944,6 +950,7 @@ Deno.test("a survey gets no more replies than the ingress allows", async () => {
 
 Deno.test("a survey takes no more time than the ingress allows", async () => {
   await using desk = new Desk({ timeoutMsMax: 500 });
+  using _ = desk.system.subscribe(Carrier.quote, () => new Promise<never>(() => {}));
   const text = desk.post("/surveys/carrier/quote?timeoutMs=9999", { grams: 5 }).then((response) =>
     response.text()
   );
@@ -966,7 +973,7 @@ Deno.test("a survey of a payload that its schema refuses is 400, and no responde
   assert.equal(desk.system.stats().accepted, 0);
 });
 
-for (const query of ["max=0", "max=many", "timeoutMs=0"]) {
+for (const query of ["max=0", "max=many", "timeoutMs=0", "services=0"]) {
   Deno.test(`a survey with ${query} is 400, and nobody is asked`, async () => {
     await using desk = new Desk();
     const response = await desk.post(`/surveys/carrier/quote?${query}`, { grams: 5 });
@@ -978,6 +985,7 @@ for (const query of ["max=0", "max=many", "timeoutMs=0"]) {
 Deno.test("a reader that leaves a survey closes its collector", async () => {
   await using desk = new Desk();
   respondents(desk, "dhl");
+  using _ = desk.system.subscribe(Carrier.quote, () => new Promise<never>(() => {}));
   const response = await desk.post("/surveys/carrier/quote?timeoutMs=9000", { grams: 5 });
   const reader = new PieceReader(response, "\n");
   await reader.next();

@@ -9,7 +9,10 @@ const text = metricsText({
   waiting: 3,
   running: 1,
   lateReplies: 7,
-  protocols: { order: { actors: 4, waiting: 3, done: 5 }, carrier: { actors: 0, waiting: 0, done: 0 } },
+  protocols: {
+    order: { actors: 4, waiting: 3, done: 5, turns: { running: 2, waiting: 6 } },
+    carrier: { actors: 0, waiting: 0, done: 0 },
+  },
 });
 
 Deno.test("metricsText() gives every number of the stats, those of protocols by protocol", () => {
@@ -24,6 +27,7 @@ Deno.test("metricsText() gives every number of the stats, those of protocols by 
       'posthorn_done_total{protocol="carrier"} 0',
       'posthorn_waiting{protocol="order"} 3',
       'posthorn_actors{protocol="order"} 4',
+      'posthorn_actors_waiting{protocol="order"} 6',
     ]
   ) assert.ok(text.includes(`\n${line}\n`), line);
 });

@@ -16,6 +16,7 @@ import {
   sharedKinds,
   Worker,
   worker,
+  type WorkerContext,
 } from "./durable_stage.ts";
 
 const Slow = protocol("slow", { work: tell(unchecked<number>()), total: ask(unchecked<number>()) });
@@ -187,6 +188,26 @@ inMemory("an attempt of this instance that is counted goes on without being coun
   stage.storeOf(second).refuse = undefined;
   await stage.pass(10_000);
   assert.deepEqual(await notesOf(second, "ada"), ["done"]);
+});
+
+inMemory("an actor whose trial goes on is in the queue of the scheduler once", async (stage) => {
+  const first = await stage.start([worker({ wait: () => new Promise(() => {}) })]);
+  for (const key of ["ada", "bob"]) await ref(first, key).tell(Worker.run, "wait");
+  await stage.kill(first);
+  let [running, most] = [0, 0];
+  const wait = async (ctx: WorkerContext) => {
+    most = Math.max(most, ++running);
+    await new Promise<void>((resolve) => void stage.clock.setTimer(700, resolve));
+    running--;
+    note(ctx, "done");
+  };
+  const second = await stage.start([worker({ wait }, { concurrency: 1 })]);
+  stage.storeOf(second).refuse = refusesTurns; // each attempt is counted already when the next one begins
+  await stage.pass(20_000, 100);
+  stage.storeOf(second).refuse = undefined;
+  await stage.pass(10_000);
+  assert.equal(most, 1); // a second run would have given the slot back while the handler was awaited
+  for (const key of ["ada", "bob"]) assert.deepEqual(await notesOf(second, key), ["done"]);
 });
 
 inMemory(

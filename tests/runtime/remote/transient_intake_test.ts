@@ -333,3 +333,19 @@ inMemory(
     assert.deepEqual(await notesOf(system), ["a", "b", "c"]);
   },
 );
+
+Deno.test("a batch ends although a handler never settles, if its actor has a turnMs", async () => {
+  const onAdd = (text: string) => text === "b" ? new Promise<never>(() => {}) : undefined;
+  const traits = { turnMs: 1_000, retry: { attempts: 1 }, onFailure: "resume" };
+  await using world = await started({ onAdd }, traits);
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  let rejected: unknown;
+  void receiving.take(additions(["a", "b", "c"]), tenure).then((result) => rejected = result);
+  await world.clock.settle();
+  assert.equal(rejected, undefined);
+  await world.clock.advance(1_000);
+  assert.deepEqual(rejected, []);
+  assert.deepEqual(world.system.deadLetters.list().map(({ reason }) => reason), ["turn-timeout"]);
+});

@@ -3,6 +3,7 @@ import {
   OutcomeUnknownError,
   PosthornError,
   StoreError,
+  type SurveyEnd,
   type System,
 } from "@posthorn/posthorn";
 import type { SimulatedBroker, SimulatedHost, Simulation } from "@posthorn/posthorn/testing/simulation";
@@ -34,6 +35,8 @@ export interface SentAsk {
   readonly tag: string;
   readonly to: string | undefined;
   answeredBy: string[];
+  /** Why a survey ended. */
+  end?: SurveyEnd | undefined;
 }
 
 /** A message of a program that is not written with this package. */
@@ -100,7 +103,7 @@ export class ServiceClients {
     const tag = `${service[0]}${++this.#tags}`;
     const kind = this.#draw();
     if (kind < 0.08) return await this.#ask(service, tag);
-    if (kind < 0.14) return await this.#survey(service, tag);
+    if (kind < 0.14) return void await this.#survey(service, tag);
     if (kind < 0.22) return await this.#publish(service, tag);
     if (kind < 0.3) return this.#stranger(tag);
     if (kind < 0.5) return await this.#burst(service, tag);
@@ -223,17 +226,25 @@ export class ServiceClients {
     else if ("error" in outcome) this.#judge(outcome.error, `the ask ${tag} of ${to}`);
   }
 
-  async #survey(service: Service, tag: string): Promise<void> {
+  /** One survey, when nothing fails any more. Returns why it ended. */
+  async surveyAtLast(service: Service, timeoutMs: number): Promise<SurveyEnd | undefined> {
+    return (await this.#survey(service, `${service[0]}${++this.#tags}`, timeoutMs)).end;
+  }
+
+  async #survey(service: Service, tag: string, timeoutMs = 4_000): Promise<SentAsk> {
     const sent: SentAsk = { tag, to: undefined, answeredBy: [] };
     this.asks.push(sent);
     const other = this.#pick(services);
     await this.#call(service, async (system) => {
-      for await (const { from, tag: of } of system.survey(kinds[other].count, tag, { timeoutMs: 4_000 })) {
+      const replies = system.survey(kinds[other].count, tag, { timeoutMs, services: services.length });
+      for await (const { from, tag: of } of replies) {
         if (of !== tag) this.#options.fail(`the survey ${tag} is answered ${of}`);
         if (sent.answeredBy.includes(from)) this.#options.fail(`${from} answers the survey ${tag} twice`);
         sent.answeredBy.push(from);
       }
+      sent.end = replies.end;
     });
+    return sent;
   }
 
   async #publish(service: Service, tag: string): Promise<void> {

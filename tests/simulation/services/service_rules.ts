@@ -8,6 +8,9 @@ import { WriteSet } from "../../../runtime/durable/commits/write_set.ts";
 import { CancelIntake } from "../../../runtime/remote/cancel_intake.ts";
 import { Relay } from "../../../runtime/remote/relay.ts";
 import { SourceTenure } from "../../../runtime/remote/source_row.ts";
+import { AskedServices } from "../../../actors/asked_services.ts";
+import { Remote } from "../../../runtime/messages/remote_address.ts";
+import { Turn } from "../../../runtime/turns/turn.ts";
 import type { Patches } from "../patches.ts";
 import { spaceOf, unchecked, unwritten, writes } from "../rule.ts";
 import type { ServicesPlan } from "./services_plan.ts";
@@ -52,6 +55,26 @@ export function overtaking(transport: Transport): Transport {
 
 /** All rules between services that the product has. Those of one store are in `rules.ts`. */
 export const serviceRules: readonly ServiceRule[] = [
+  {
+    name: "asked-tells",
+    foundBy: 1,
+    says: "each service tells how many respondents it asked, in the turn that asks them",
+    code: (patches) =>
+      patches.method(Turn.prototype, "send", (send) =>
+        function (this: Turn, to, operation, payload, parts) {
+          if (operation.name !== Remote.asked.name) send.call(this, to, operation, payload, parts);
+        }),
+  },
+  {
+    name: "through-when-all-are",
+    foundBy: 1,
+    says: "a service is through when all of its respondents have replied, abstained or failed",
+    code: (patches) =>
+      patches.method(AskedServices.prototype, "asked", (asked) =>
+        function (this: AskedServices, name) {
+          asked.call(this, name, 0);
+        }),
+  },
   {
     name: "outbox-in-the-turn",
     foundBy: 1,

@@ -125,11 +125,14 @@ function checkAsks(
   { asks }: ServiceClients,
   fail: (why: string) => void,
 ): void {
-  for (const { tag, to, answeredBy } of asks) {
+  for (const { tag, to, answeredBy, end } of asks) {
     for (const [name, { added }] of states) {
       const count = added.filter((other) => other === tag).length;
       if (count > 1 || (count === 1 && to !== undefined && to !== name)) {
         fail(`${tag} has ${count} effects at ${name}`);
+      }
+      if (end === "all" && count > 0 && !answeredBy.includes(name)) {
+        fail(`the survey ${tag} ended without the answer of ${name}`);
       }
       if (answeredBy.includes(name) && count === 0) fail(`${name} answers ${tag}, and has not committed it`);
     }

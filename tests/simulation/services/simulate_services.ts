@@ -46,6 +46,9 @@ const safetyMs = 35_000;
 const lateMs = 9_500;
 /** The time after the last fault within which all work must be done. */
 const restMsMax = 120_000;
+/** How long the last survey may take, and how long it would wait. */
+const lastMsMax = 60_000;
+const lastTimeoutMs = 600_000;
 /** Why messages of these programs may be dead letters. */
 const expectedLetters: readonly string[] = [
   "terminal",
@@ -165,6 +168,7 @@ class ServicesRun {
     const unrest = this.#unrest();
     if (unrest !== undefined) this.fail(`it does not come to rest: ${unrest}`);
     const restMs = this.#first.clock.now() - calmMs;
+    if (!failed()) await this.#surveyAtLast(failed);
     if (!failed()) await this.#check();
     if (!failed()) await this.#stopAll();
     return {
@@ -178,6 +182,23 @@ class ServicesRun {
       restMs,
       faultPlan: this.#plan,
     };
+  }
+
+  /** When nothing fails any more, a survey of all services ends by itself. */
+  async #surveyAtLast(failed: () => boolean): Promise<void> {
+    for (const service of services) {
+      let over = false;
+      let end: string | undefined;
+      void this.#clients.surveyAtLast(service, lastTimeoutMs).then((why) => {
+        end = why;
+        over = true;
+      });
+      await this.#first.advance(lastMsMax, () => failed() || over);
+      if (failed()) return;
+      if (!over) return this.fail(`a survey of ${service} does not end by itself`);
+      if (end === "all") this.#marks.add("a survey of several services ends when all are through");
+      else return this.fail(`the last survey of ${service} ends with ${end}`);
+    }
   }
 
   #start(service: Service, host: SimulatedHost): System {

@@ -17,7 +17,11 @@ Deno.test("an instance that missed its heartbeats only after the last look, and 
       clock,
       seededRandom(1),
     );
-    const instances = new Membership(session, { newName: () => `${name}-again`, reborn: () => {} });
+    const instances = new Membership(session, {
+      newName: () => `${name}-again`,
+      hosts: [name],
+      reborn: () => {},
+    });
     await within(instances.begin());
     return { session, instances };
   };
