@@ -1,7 +1,6 @@
 import { DeadlineExceededError } from "../runtime/base/errors.ts";
 import { laterAddress, LaterReply, TransientLaterReply } from "../runtime/messages/later.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { ask } from "./ask.ts";
 
 /**
  * Withdraws a request whose turn has answered "later", unless its answer has come by then. Its reply is settled either way;
@@ -11,7 +10,7 @@ export async function withdraw(runtime: Runtime, later: string): Promise<void> {
   const { protocol, key } = laterAddress(later, "open");
   const { withdraw } = protocol === LaterReply.withdraw.protocol ? LaterReply : TransientLaterReply;
   try {
-    await ask(runtime, { protocol, key }, withdraw, undefined, undefined);
+    await runtime.modes.ask({ protocol, key }, withdraw, undefined, undefined);
   } catch (error) {
     if (!(error instanceof DeadlineExceededError)) throw error;
   }

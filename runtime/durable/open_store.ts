@@ -163,11 +163,10 @@ async function begin(
     ids,
     (locals) => committedDelivery.deliverTransient(locals),
   );
-  const hosting = {
-    here: (protocol: string) => localActors.hosts.has(protocol),
-    elsewhere: (protocol: string) => membership.hostedElsewhere(protocol),
-  };
-  const unhosted = new Unhosted(session, hosting);
+  const unhosted = new Unhosted(session, {
+    here: (protocol) => localActors.hosts.has(protocol),
+    elsewhere: (protocol) => membership.hostedElsewhere(protocol),
+  });
   const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
@@ -175,13 +174,12 @@ async function begin(
   }
   const runningRequests = new RunningRequests(session);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
+  const looks = [() => replies.look(), () => runningRequests.look(), () => log.look()];
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
   const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
   const turnWrites = new TurnWrites(session, writer, scheduleRunner);
   const { membership, assignments } = keeping(services, session, localActors, [
-    () => replies.look(), // a notification of the watch may have been lost
-    () => runningRequests.look(),
-    () => log.look(),
+    ...looks, // a notification of the watch may have been lost
     () => surveyReplies.heartbeat(),
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
@@ -192,10 +190,8 @@ async function begin(
   await durabilityCheck.look();
   await assignments.begin();
   const watching = connection.watch(() => {
-    replies.look().catch(() => {}); // the next heartbeat does
-    runningRequests.look().catch(() => {}); // the next heartbeat does
+    for (const look of looks) look().catch(() => {}); // the next heartbeat does
     surveyReplies.wake();
-    log.look().catch(() => {}); // the next heartbeat does
     assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
   });
   return {

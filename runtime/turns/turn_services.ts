@@ -25,7 +25,7 @@ export interface TurnDelivery {
 }
 
 /**
- * What a turn of a transient actor can wait for. The modes bring it: the runtime itself knows no mode. `first` and
+ * What a turn of a transient actor can wait for; an ask may also come from outside of turns. The modes bring it: the runtime itself knows no mode. `first` and
  * `second` are the arguments behind the operation: the payload and the options, or the options alone if it has no payload.
  */
 export interface TurnModes {
@@ -34,7 +34,7 @@ export interface TurnModes {
     operation: Operation,
     first: unknown,
     second: AskOptions | undefined,
-    turn: Turn,
+    turn?: Turn,
   ): Promise<unknown>;
   survey(
     operation: Operation,
