@@ -87,6 +87,7 @@ export type {
   Ref,
   SendOptions,
   SubmitOptions,
+  TellOptions,
 } from "./runtime/language/address.ts";
 export type * from "./runtime/language/ticket.ts";
 export type {
@@ -104,8 +105,8 @@ export type {
   TransientSubmitContext,
   TransientTurnRef,
   TurnRef,
-  When,
 } from "./runtime/language/context.ts";
+export type { DelayOptions, When } from "./runtime/language/when.ts";
 export {
   type Actor,
   actor,
@@ -124,6 +125,7 @@ export type { Limits, SystemOptions } from "./runtime/ports/options.ts";
 export type { BrokenActor } from "./runtime/ports/broken_actors.ts";
 export type { Log } from "./runtime/ports/failure_log.ts";
 export type { Health, StopReport, StoreHealth, TransportHealth } from "./runtime/ports/health.ts";
+export type { Scheduled, ScheduleFilter } from "./runtime/ports/scheduled.ts";
 export type { LaneStats, ProtocolStats, Stats, TurnStats, UnhostedStats } from "./runtime/ports/stats.ts";
 export type { Signal } from "./runtime/activations/resident.ts";
 export type { EventLog, LoggedEvent } from "./runtime/ports/event_log.ts";

@@ -1,6 +1,7 @@
 import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { abortable } from "@std/async/abortable";
-import type { AskOptions } from "../runtime/language/address.ts";
+import type { ActorId, AskOptions } from "../runtime/language/address.ts";
+import type { Outgoing } from "../runtime/messages/outbox.ts";
 import type { DeadlineWaiter, SharedDeadline } from "../runtime/scheduling/deadlines.ts";
 import {
   type Asker,
@@ -67,9 +68,17 @@ export function ask(
   }
 }
 
+/** Options of other sends, which the route refuses: no compiler may have looked. */
+interface Unusable {
+  readonly afterMs?: unknown;
+  readonly at?: unknown;
+}
+
 /** Whether the options add nothing to the message but its caller and its size. */
-function isPlain({ id, headers, signal, after }: AskOptions & IngressSendOptions): boolean {
-  return (id ?? headers ?? signal ?? after) === undefined;
+function isPlain(
+  { id, headers, signal, after, afterMs, at }: AskOptions & IngressSendOptions & Unusable,
+): boolean {
+  return (id ?? headers ?? signal ?? after ?? afterMs ?? at) === undefined;
 }
 
 /** The caller and the size of a message that came from outside of the program. */
@@ -97,7 +106,7 @@ function askWith(
     : new NamedPendingReply(operation, to.key, raw, asker);
   const deadline = deadlineAt(nowMs + timeoutMs);
   const route = runtime.route(operation, { options, cause: turn, replyTo: waiter, deadline });
-  for (const sent of turn?.takeOutgoing(to.protocol, to.key) ?? []) { // so that the ask follows it
+  for (const sent of turn === undefined ? [] : takeOutgoing(turn, to)) { // so that the ask follows it
     runtime.delivery.deliver(sent.to, sent.route, sent.payload);
   }
   const answer = once(runtime, to, route, payload, (remembered) => {
@@ -285,4 +294,17 @@ class NamedPendingReply extends PendingReply {
     rejected.catch(() => {}); // there may be no repeat
     this.onLate?.(rejected, error);
   }
+}
+
+/** Removes and returns the messages of a turn to one actor, so that they can be sent before the commit. */
+function takeOutgoing(turn: Turn, { protocol, key }: ActorId): Outgoing[] {
+  const taken: Outgoing[] = [];
+  const all = turn.outgoing;
+  turn.discard();
+  for (const outgoing of all) {
+    const { to, route, payload } = outgoing;
+    if (to.protocol === protocol && to.key === key) taken.push(outgoing);
+    else turn.post(to, route, payload);
+  }
+  return taken;
 }

@@ -1,6 +1,7 @@
 import type { Activation } from "../runtime/activations/activation.ts";
 import { type Address, type Ref, requireKey } from "../runtime/language/address.ts";
-import type { AskOptions, SendOptions, SubmitOptions } from "../runtime/language/address.ts";
+import type { AskOptions, SubmitOptions, TellOptions } from "../runtime/language/address.ts";
+import type { DelayOptions } from "../runtime/language/when.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import type { Target } from "../runtime/target.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -31,7 +32,7 @@ export class ActorRef implements Target, Handle {
     this.target = found;
   }
 
-  tell(operation: Operation, first?: unknown, second?: SendOptions): Promise<void> {
+  tell(operation: Operation, first?: unknown, second?: TellOptions): Promise<void> {
     return tell(this.services, this, operation, first, second);
   }
 
@@ -42,7 +43,7 @@ export class ActorRef implements Target, Handle {
   submit(
     operation: Operation,
     first?: unknown,
-    second?: SubmitOptions<unknown>,
+    second?: SubmitOptions<unknown> & DelayOptions,
   ): Promise<Ticket<unknown>> {
     return submit(this.services, this, operation, first, second);
   }

@@ -1,5 +1,6 @@
 import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import type { SubmitOptions } from "../runtime/language/address.ts";
+import type { DelayOptions } from "../runtime/language/when.ts";
 import type { Route } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { replyKey, replyName } from "../runtime/messages/reply_name.ts";
@@ -12,7 +13,7 @@ export interface SubmitRequest {
   readonly to: Target;
   readonly operation: Operation;
   readonly payload: unknown;
-  readonly options: (SubmitOptions<unknown> & IngressSendOptions) | undefined;
+  readonly options: (SubmitOptions<unknown> & DelayOptions & IngressSendOptions) | undefined;
 }
 
 /** The route of a request whose reply is kept. */

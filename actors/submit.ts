@@ -2,6 +2,7 @@ import type { IngressSendOptions } from "../runtime/language/ingress_options.ts"
 import { abortable } from "@std/async/abortable";
 import type { SubmitOptions } from "../runtime/language/address.ts";
 import { NotFoundError, type PosthornError, ReplyPendingError } from "../runtime/base/errors.ts";
+import type { DelayOptions } from "../runtime/language/when.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
@@ -41,7 +42,7 @@ export function submit(
   to: Target,
   operation: Operation,
   first: unknown,
-  second: (SubmitOptions<unknown> & IngressSendOptions) | undefined,
+  second: (SubmitOptions<unknown> & DelayOptions & IngressSendOptions) | undefined,
 ): Promise<Ticket<unknown>> {
   try {
     const payload = payloadIn(operation, first);
@@ -97,7 +98,7 @@ function submitInMemory(runtime: Runtime, request: SubmitRequest): Promise<Ticke
 /** Keeps the reply of a request. If there is no room, but the request could never be accepted, throws the reason of that. */
 function openReply(runtime: Runtime, to: Target, route: Route, payload: unknown, key: string): KeptReply {
   try {
-    const kept = runtime.replies.open(key, route.extras?.caller);
+    const kept = runtime.replies.open(key, route.extras?.caller, route.extras?.delay?.delayMs);
     kept.to = { protocol: to.protocol, key: to.key };
     return kept;
   } catch (error) {

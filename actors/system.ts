@@ -1,6 +1,16 @@
 import type { Signal } from "../runtime/activations/resident.ts";
-import type { ActorId, Address, Arguments, Ref, SendOptions } from "../runtime/language/address.ts";
+import type {
+  AcceptedBy,
+  ActorId,
+  Address,
+  Arguments,
+  Payload,
+  Ref,
+  SendOptions,
+} from "../runtime/language/address.ts";
 import type { Clock } from "../runtime/base/clock.ts";
+import type { When } from "../runtime/language/when.ts";
+import type { Scheduled, ScheduleFilter } from "../runtime/ports/scheduled.ts";
 import type {
   ListenOptions,
   Published,
@@ -13,8 +23,6 @@ import type { DeadLetters } from "../runtime/ports/dead_letters.ts";
 import type { EventLog } from "../runtime/ports/event_log.ts";
 import { topicKey } from "../runtime/messages/builtin_protocols.ts";
 import { requireDelay } from "../runtime/base/require.ts";
-import { LaterReply, TransientLaterReply } from "../runtime/messages/later.ts";
-import { laterActor } from "../runtime/turns/later_actor.ts";
 import type { Inspector } from "../runtime/ports/inspection.ts";
 import type {
   InputOf,
@@ -25,18 +33,16 @@ import type {
   ReplyOutputOf,
 } from "../runtime/language/protocol.ts";
 import type { Health, StopReport } from "../runtime/ports/health.ts";
-import { type ModeSet, Runtime } from "../runtime/runtime.ts";
+import { Runtime } from "../runtime/runtime.ts";
 import type { Stats } from "../runtime/ports/stats.ts";
 import type { SystemOptions } from "../runtime/ports/options.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
-import { ask } from "./ask.ts";
-import { endedInMemory } from "./builtin/ended_laters.ts";
-import { collectorActor } from "./builtin/collector.ts";
-import { listenerActor, type LocalListener } from "./builtin/listener.ts";
-import { topicActor } from "./builtin/topic.ts";
+import type { LocalListener } from "./builtin/listener.ts";
 import { eraseMail } from "./erase_mail.ts";
+import { modesOf } from "./modes.ts";
 import { publish, subscribe } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
+import { cancelSchedule, schedule, schedulesOf } from "./schedules.ts";
 import { ticketOf } from "./submit.ts";
 import { subscriptionsOf, unsubscribe } from "./subscriptions.ts";
 import { surveyAll } from "./survey.ts";
@@ -49,18 +55,6 @@ export interface StopOptions {
    * @default the system's `drainMs`
    */
   readonly drainMs?: number;
-}
-
-/** The modes and their built-in actors. If there is a store, topics are in it. */
-function modesOf(runtime: Runtime, durable: boolean): ModeSet {
-  const laters = durable ? TransientLaterReply : LaterReply;
-  const later = laterActor(laters, endedInMemory(runtime.options.limits.ids), false);
-  const transient = [listenerActor(runtime), later, collectorActor(() => runtime.lateReplies++)];
-  return {
-    actors: durable ? transient : [topicActor, ...transient],
-    ask: (to, operation, payload, options, turn) => ask(runtime, to, operation, payload, options, turn),
-    survey: (operation, payload, options, turn) => surveyAll(runtime, operation, payload, options, turn),
-  };
 }
 
 /**
@@ -247,6 +241,63 @@ export class System implements AsyncDisposable {
     options?: { readonly caller?: string },
   ): Ticket<ReplyOutputOf<Op>> {
     return ticketOf(this.#runtime, id, operation, options?.caller) as Ticket<ReplyOutputOf<Op>>;
+  }
+
+  /**
+   * Sets a schedule of the actor at an address, in a turn of that actor, as if it had called `ctx.schedule`: a name of the
+   * actor, a time, and the message that it gets then. One that repeats and is set again as it is (time, address and
+   * payload) goes on, and a changed one replaces it, so a program may set it at each start. Resolves when it is set: in
+   * memory, or with the commit of the turn.
+   *
+   * Rejects with a `RangeError` if the name or the time is invalid, as {@linkcode Ref.ask} does if the actor does not set
+   * it, and with a {@linkcode LimitExceededError} (`too-many-schedules`) if it has 1,000 others. Only actors that this
+   * system hosts can be scheduled for.
+   *
+   * @example
+   * ```ts
+   * import assert from "node:assert/strict";
+   * import { actor, ask, protocol, System, tell } from "@posthorn/posthorn";
+   * import { VirtualClock } from "@posthorn/posthorn/testing";
+   * import * as z from "zod";
+   *
+   * const Report = protocol("report", { build: tell(), built: ask(z.number()) });
+   * const report = actor(Report, {
+   *   state: () => 0,
+   *   on: { build: (ctx) => { ctx.state += 1; }, built: (ctx) => ctx.state },
+   * });
+   *
+   * const clock = new VirtualClock({ nowMs: Date.UTC(2030, 0, 1, 12) });
+   * await using system = new System({ actors: [report], clock });
+   * const main = system.ref(Report, "main");
+   * await system.schedule("nightly", { cron: "0 2 * * *", timeZone: "Europe/Berlin" }, main.at(Report.build));
+   * await clock.advance(2 * 86_400_000);
+   * assert(await main.ask(Report.built) === 2);
+   * ```
+   */
+  async schedule<To extends Address>(
+    name: string,
+    when: When,
+    to: To,
+    ...payload: Payload<AcceptedBy<To>>
+  ): Promise<void> {
+    await schedule(this.#runtime, name, when, to, payload[0]);
+  }
+
+  /**
+   * The schedules of all actors, of those of a protocol, or of one actor; a handle names one. They are read a page at a
+   * time: those of transient actors of this process first, then those in the store in the order of their keys. A schedule
+   * that is due is listed until its message was sent. Delayed sends are not listed.
+   */
+  schedules(of?: ScheduleFilter): AsyncIterable<Scheduled> {
+    return { [Symbol.asyncIterator]: () => schedulesOf(this.#runtime, of) };
+  }
+
+  /**
+   * Cancels a schedule of an actor, in a turn of that actor. Resolves with whether there was one that had not fired yet.
+   * Rejects as {@linkcode System.schedule} does.
+   */
+  cancelSchedule(actor: ActorId, name: string): Promise<boolean> {
+    return cancelSchedule(this.#runtime, actor, name);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { SendOptions } from "../runtime/language/address.ts";
+import type { TellOptions } from "../runtime/language/address.ts";
 import { Envelope, isReplyTarget, type Route } from "../runtime/messages/envelope.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
@@ -18,7 +18,7 @@ export function tell(
   to: Target,
   operation: Operation,
   first: unknown,
-  second: SendOptions | undefined,
+  second: TellOptions | undefined,
 ): Promise<void> {
   try {
     const payload = payloadIn(operation, first);

@@ -11,6 +11,8 @@ import type { MemoryHost } from "./activations/memory_host.ts";
 import type { Ids } from "./messages/ids.ts";
 import { FailureLog } from "./ports/failure_log.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
+import { DelayedDelivery } from "./delayed_delivery.ts";
+import type { Timers } from "./scheduling/timers.ts";
 import {
   type Callback,
   type InspectedMessage,
@@ -27,11 +29,12 @@ import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
 import { shownActor, shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
-import { tellPass, uncountedRoute } from "./messages/respondents.ts";
+import { tellPass } from "./messages/respondents.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
 import type { Acceptance } from "./durable/delivery/acceptance.ts";
 import type { Target } from "./target.ts";
 import { requireHandledBy } from "./require_handled.ts";
+import { resend } from "./resend.ts";
 import type { Persistence } from "./durable/persistence.ts";
 import type { Remote } from "./remote/remote.ts";
 
@@ -48,6 +51,8 @@ export class Delivery implements DeliveryPort {
   readonly deadLetters: InMemoryDeadLetters;
   readonly log: FailureLog;
   readonly hosts: Map<string, MemoryHost> = new Map();
+  /** The delayed messages that wait in memory. */
+  readonly delayed: DelayedDelivery;
   /** The durable actors; absent if the system has no store. */
   persistence: Persistence | undefined = undefined;
   /** The store; if the system has none, the replies that it keeps in memory. */
@@ -65,12 +70,14 @@ export class Delivery implements DeliveryPort {
   constructor(
     ids: Ids,
     { clock, deduplicationWindowMs: windowMs, replyRetentionMs: answerMs, limits, log }: ResolvedOptions,
+    timers: Timers,
   ) {
     this.ids = ids;
     this.clock = clock;
     this.deduplication = new Deduplication({ ...limits, windowMs, answerMs }, clock);
     this.deadLetters = new InMemoryDeadLetters(limits.deadLetters, limits.deadLetterBytes);
     this.log = new FailureLog(log, clock);
+    this.delayed = new DelayedDelivery(limits, timers, this);
   }
 
   /** Whether the system accepts messages. */
@@ -106,6 +113,8 @@ export class Delivery implements DeliveryPort {
     payload: unknown,
     route?: Route,
   ): Promise<unknown> | undefined {
+    const waits = route?.extras?.delay !== undefined && !this.commits(operation.protocol);
+    if (waits) return this.delayed.accept(to, route, payload);
     if (this.persistence?.has(operation.protocol) || this.remote?.has(operation.protocol)) {
       return this.acceptDurably(to, payload, route ?? new Route(operation));
     }
@@ -137,8 +146,9 @@ export class Delivery implements DeliveryPort {
    * for it.
    */
   acceptDurably(to: Target, payload: unknown, route: Route, ticket?: string): Promise<Acceptance> {
-    const { operation } = route;
+    const { operation, extras } = route;
     this.requireAcceptable(to, operation, payload);
+    if (extras?.delay !== undefined) return this.persistence!.accept(to, route, payload, ticket);
     if (this.remote?.has(operation.protocol)) return this.remote.accept(to, route, payload, ticket);
     return this.persistence!.accept(to, route, payload, ticket);
   }
@@ -156,8 +166,10 @@ export class Delivery implements DeliveryPort {
       found.takes(operation) && found.offer(route, payload, found.host.turnCapacity);
   }
 
-  private deliverAny(to: Target, route: Route, payload: unknown): void {
+  /** Delivers a message of a turn, or one that was delayed and is due. */
+  deliverAny(to: Target, route: Route, payload: unknown): void {
     const { extras } = route;
+    if (extras?.delay !== undefined) return this.delayed.deliver(to, route, payload);
     if (this.remote !== undefined) {
       if (this.remote.takes(to)) return this.deliverElsewhere(this.remote, to, route, payload);
       const copy = this.remote.copyOf(to, route, payload);
@@ -192,7 +204,7 @@ export class Delivery implements DeliveryPort {
   deadLetter(envelope: Envelope, reason: string, message: string, error?: unknown): void {
     const letter = deadLetterOf(envelope, this.ids, { reason, message, atMs: this.clock.now() });
     const { caller, bytes } = envelope.route.extras ?? {};
-    this.deadLetters.add(letter, { resend: () => this.resend(envelope), caller, bytes });
+    this.deadLetters.add(letter, { resend: () => resend(this, envelope), caller, bytes });
     this.deadLettered(letter, error);
     const { replyTo, extras } = envelope.route;
     if (isReplyTarget(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
@@ -360,12 +372,12 @@ export class Delivery implements DeliveryPort {
    * Makes a dead letter of a message that a committed turn sent: the other messages of the turn must still be
    * delivered.
    */
-  private undeliverable(envelope: Envelope, error: unknown): void {
+  undeliverable(envelope: Envelope, error: unknown): void {
     this.undelivered++;
     this.deadLetter(envelope, codeOf(error, "failed"), messageOf(error), error);
   }
 
-  private envelope(route: Route, key: string, value: unknown): Envelope {
+  envelope(route: Route, key: string, value: unknown): Envelope {
     return new Envelope(route, key, route.extras?.id ?? this.ids.next(), value);
   }
 
@@ -377,18 +389,5 @@ export class Delivery implements DeliveryPort {
   private observersChanged(observed: boolean): void {
     this.usual = !observed && this.state === "running";
     for (const host of this.hosts.values()) host.observed = observed;
-  }
-
-  private resend(envelope: Envelope): void | Promise<void> {
-    const { operation, key, payload } = envelope;
-    const routeAgain = uncountedRoute(envelope.routeAgain);
-    this.requireRunning(`accept ${shownName(operation, key)}`);
-    const to = { protocol: operation.protocol, key };
-    const here = this.persistence?.has(to.protocol) ? undefined : this.elsewhere;
-    const elsewhere = this.remote?.takes(to) ? this.remote : here;
-    const sent = elsewhere?.takes(to)
-      ? elsewhere.send(to, routeAgain, payload)
-      : this.accept(to, operation, payload, routeAgain);
-    return sent?.then(() => {});
   }
 }

@@ -3,12 +3,12 @@ import { errorOfFailure } from "./ports/dead_letters.ts";
 import type { ReplyTarget, Route } from "./messages/envelope.ts";
 import { LimitExceededError, type PosthornError, TerminalError } from "./base/errors.ts";
 import { Expiring, ExpiryList } from "./scheduling/expiry_list.ts";
-import type { Timers } from "./scheduling/timers.ts";
+import type { Timer, Timers } from "./scheduling/timers.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
 import type { Failure } from "./language/failure.ts";
 import type { ToldFailure } from "./messages/told_failure.ts";
 import type { Cancellation } from "./language/ticket.ts";
-import { Reply } from "./messages/builtin_protocols.ts";
+import { type OpenedReply, Reply } from "./messages/builtin_protocols.ts";
 import { BoundedSet } from "./base/bounded_set.ts";
 import { FifoSet } from "./base/fifo_set.ts";
 import { expiredReply, pendingReply, replyNameOf, waitersMax } from "./messages/reply_name.ts";
@@ -50,6 +50,8 @@ export class KeptReply extends Expiring {
   /** The key of the actor that will answer it, if its turn answered "later". */
   later: string | undefined = undefined;
   held: Held | undefined = undefined;
+  /** Begins its retention when its request is due, if that is later. */
+  begins: Timer | undefined = undefined;
   private waiting: ReplyTarget[] | undefined = undefined;
   private ended: PromiseWithResolvers<void> | undefined = undefined;
 
@@ -101,6 +103,7 @@ export class KeptReply extends Expiring {
 export class InMemoryReplies {
   /** The keys of replies that expired lately, so that they can be told from keys that were never used. */
   readonly expired: BoundedSet;
+  readonly #timers: Timers;
   readonly #capacity: number;
   readonly #bytesMax: number;
   readonly #replies = new Map<string, KeptReply>();
@@ -119,6 +122,7 @@ export class InMemoryReplies {
     this.#pending = new ExpiryList(Math.max(replyRetentionMs, laterMs), timers, expire);
     this.#kept = new ExpiryList(replyRetentionMs, timers, expire);
     this.#leaving = new ExpiryList(collectedKeepMs, timers, expire);
+    this.#timers = timers;
     this.expired = new BoundedSet(ids);
     this.#capacity = replies;
     this.#bytesMax = replyBytes;
@@ -136,15 +140,17 @@ export class InMemoryReplies {
 
   /**
    * Keeps one more reply, of a caller if `name` is given. Throws a `LimitExceededError` if there are as many, or as
-   * large ones, as there may be. A collected one makes room for it as soon as its request is `accepted`.
+   * large ones, as there may be. A collected one makes room for it as soon as its request is `accepted`. Its retention
+   * begins when the request is sent: `delayMs` from now.
    */
-  open(key: string, name?: string): KeptReply {
+  open(key: string, name?: string, delayMs = 0): KeptReply {
     let caller: Caller | undefined;
     if (name !== undefined) caller = this.#callers.get(name) ?? { name, waiting: 0, bytes: 0 };
     this.#requireRoom(caller);
     const reply = new KeptReply(key, caller);
     this.#replies.set(key, reply);
-    this.#pending.add(reply);
+    if (delayMs > 0) reply.begins = this.#timers.set(delayMs, () => this.#pending.add(reply));
+    else this.#pending.add(reply);
     if (caller !== undefined && caller.waiting++ === 0) this.#callers.set(caller.name, caller);
     return reply;
   }
@@ -167,7 +173,8 @@ export class InMemoryReplies {
       return this.#settle(key, { failure, cancellation });
     }
     if (this.#replies.has(key)) return; // a turn may repeat a submit under the same id
-    this.open(key).to = payload as ActorId;
+    const { protocol, key: receiver, delayMs } = payload as OpenedReply;
+    this.open(key, undefined, delayMs).to = { protocol, key: receiver };
     this.accepted();
   }
 
@@ -190,6 +197,7 @@ export class InMemoryReplies {
     reply.collected = true;
     this.#collected.add(reply);
     if (reply.caller !== undefined) reply.caller.waiting--;
+    reply.begins?.cancel();
     if (this.#kept.leftMs(reply) <= collectedKeepMs) return;
     this.#kept.delete(reply);
     this.#leaving.add(reply);
@@ -229,6 +237,7 @@ export class InMemoryReplies {
   #end(reply: KeptReply, outcome: Outcome): void {
     reply.outcome = outcome;
     reply.over();
+    reply.begins?.cancel();
     this.#pending.delete(reply);
     if (this.#leaving.leftMs(reply) === Infinity) {
       this.#kept.delete(reply);
@@ -271,6 +280,7 @@ export class InMemoryReplies {
     this.#leaving.delete(reply);
     reply.held?.release();
     reply.over();
+    reply.begins?.cancel();
     if (caller === undefined) return;
     if (!reply.collected) caller.waiting--;
     caller.bytes -= reply.bytes;

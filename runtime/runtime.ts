@@ -5,6 +5,7 @@ import type { Clock } from "./base/clock.ts";
 import { Deadlines } from "./scheduling/deadlines.ts";
 import { Delivery } from "./delivery.ts";
 import { type Asker, deadlineAt, Route } from "./messages/envelope.ts";
+import { delayOf } from "./messages/delay.ts";
 import { messageOf, PosthornError } from "./base/errors.ts";
 import { didYouMean } from "./base/did_you_mean.ts";
 import { requireDuration } from "./base/require.ts";
@@ -29,6 +30,7 @@ import type { HostCounts, Persistence, PersistenceParts } from "./durable/persis
 import type { Store } from "./ports/store.ts";
 import type { Remote, RemoteParts } from "./remote/remote.ts";
 import type { Transport } from "./ports/transport.ts";
+import { CronTimes } from "./turns/cron_times.ts";
 import { Timers } from "./scheduling/timers.ts";
 import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
 
@@ -46,6 +48,7 @@ export class Runtime implements RuntimeServices {
   readonly clock: Clock;
   readonly random: Random;
   readonly timers: Timers;
+  readonly cron: CronTimes = new CronTimes();
   readonly scheduler: Scheduler;
   readonly deadlines: Deadlines;
   readonly ids: Ids;
@@ -81,7 +84,7 @@ export class Runtime implements RuntimeServices {
     );
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
     this.ids = new Ids(this.clock, this.random);
-    this.delivery = new Delivery(this.ids, resolved);
+    this.delivery = new Delivery(this.ids, resolved, this.timers);
     this.replies = new InMemoryReplies(resolved, this.timers);
     const { store, transport, name = "" } = options;
     this.laters = new Laters(transport === undefined ? "" : name, store !== undefined, resolved);
@@ -129,8 +132,9 @@ export class Runtime implements RuntimeServices {
     if (options?.caller !== undefined) requireCaller(options.caller);
     const timeoutMs = options?.timeoutMs;
     if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
+    const delay = options && delayOf(operation, options, this.clock);
     const deadline = parts.deadline ??
-      (timeoutMs === undefined ? undefined : deadlineAt(this.clock.now() + timeoutMs));
+      (timeoutMs === undefined ? undefined : deadlineAt((delay?.dueMs ?? this.clock.now()) + timeoutMs));
     const given = options?.headers ?? undefined;
     const headers = given === undefined ? cause?.route.extras?.headers : givenHeaders(given);
     const { failTo } = parts;
@@ -140,14 +144,15 @@ export class Runtime implements RuntimeServices {
       ? `out ${options.caller ?? ""}`
       : `in ${cause.actor.protocol}/${cause.actor.key}`;
     const { after, onAccepted, caller, bytes } = options ?? {};
-    const rare = (id ?? failTo ?? headers ?? input ?? after ?? onAccepted ?? caller ?? bytes) !== undefined;
+    const rare =
+      (id ?? failTo ?? headers ?? input ?? after ?? onAccepted ?? caller ?? bytes ?? delay) !== undefined;
     return new Route(
       operation,
       cause?.messageId,
       cause && (cause.route.correlationId ?? cause.messageId),
       parts.replyTo,
       deadline,
-      rare ? { id, failTo, headers, scope, input, after, onAccepted, caller, bytes } : undefined,
+      rare ? { id, failTo, headers, scope, input, after, onAccepted, caller, bytes, delay } : undefined,
     );
   }
 
@@ -206,6 +211,7 @@ export class Runtime implements RuntimeServices {
       dead: this.delivery.deadLetters.deadLettered,
       cancelled: sum((host) => host.cancelled) + this.cancelledElsewhere,
       waiting: sum((host) => host.waiting),
+      delayed: this.delivery.delayed.size + (this.persistence?.delayed ?? 0),
       running: this.running,
       lateReplies: this.lateReplies,
       protocols: {
@@ -271,7 +277,7 @@ export class Runtime implements RuntimeServices {
     const drained = await promise;
     this.rested = undefined;
     this.delivery.status = "stopped";
-    let left = 0;
+    let left = this.delivery.delayed.end();
     for (const host of this.delivery.hosts.values()) {
       for (const activation of host.activations()) {
         left += activation.deadLetter("stopping", "the system stopped");

@@ -1,11 +1,12 @@
 import type { Actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address, Arguments } from "../runtime/language/address.ts";
-import type { When } from "../runtime/language/context.ts";
+import type { When } from "../runtime/language/when.ts";
 import { type Asker, isReplyTarget, namedOperation, Route } from "../runtime/messages/envelope.ts";
 import type { Later } from "../runtime/language/later.ts";
 import type { Reason } from "../runtime/language/later_options.ts";
 import { fingerprint } from "../runtime/base/fingerprint.ts";
 import { LaterReply, Laters } from "../runtime/messages/later.ts";
+import { delayOf } from "../runtime/messages/delay.ts";
 import { givenHeaders } from "../runtime/language/given_headers.ts";
 import {
   Publication,
@@ -19,6 +20,7 @@ import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import { parse } from "../runtime/language/parse.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
 import { Turn } from "../runtime/turns/turn.ts";
+import { CronTimes } from "../runtime/turns/cron_times.ts";
 import type { RouteParts, TurnDelivery, TurnModes, TurnServices } from "../runtime/turns/turn_services.ts";
 import { Ids } from "../runtime/messages/ids.ts";
 import { Timers } from "../runtime/scheduling/timers.ts";
@@ -88,6 +90,8 @@ export interface SentMessage extends ActorId {
   readonly id: string;
   /** The payload as it was sent: the input of the schema. */
   readonly payload: unknown;
+  /** When it is due, in milliseconds since 1970; absent if it is not delayed. */
+  readonly dueMs?: number;
   /** The address that receives the reply, if the turn set one. */
   readonly replyTo?: Address;
   /** The address that receives a failure, if the turn set one. */
@@ -284,6 +288,7 @@ function outcomeOf({ outgoing, answers, schedules = [], ending }: Turn, host: Lo
       operation: route.operation.name,
       id: String(route.extras?.id ?? host.ids.ulid()),
       payload,
+      ...(route.extras?.delay !== undefined && { dueMs: route.extras.delay.dueMs }),
       ...addresses(route),
       ...headersOf(route),
     })),
@@ -319,6 +324,7 @@ const weekMs = 604_800_000;
 class LoneHost implements TurnServices {
   readonly clock: VirtualClock;
   readonly timers: Timers;
+  readonly cron = new CronTimes();
   readonly ids: Ids;
   readonly laters: Laters;
   readonly delivery: TurnDelivery = {
@@ -357,6 +363,7 @@ class LoneHost implements TurnServices {
     return new Route(operation, cause?.messageId, correlationId, replyTo, undefined, {
       id,
       failTo,
+      delay: options && delayOf(operation, options, this.clock),
       headers: options?.headers === undefined ? cause?.route.extras?.headers : givenHeaders(options.headers),
     });
   }

@@ -65,6 +65,13 @@ export interface IngressOptions {
    */
   readonly timeoutMsMax?: number;
   /**
+   * The maximum delay of a tell or a submit (`?afterMs=`, `?at=`), in whole milliseconds of at least 1; a longer one is
+   * refused.
+   *
+   * @default {31_536_000_000}, a year
+   */
+  readonly delayMsMax?: number;
+  /**
    * The maximum number of replies to a survey (`?max=`), at least 1; a higher value is reduced to it.
    *
    * @default {1_000}
@@ -109,6 +116,7 @@ const ingressNames: OptionNames<IngressOptions> = {
   accept: true,
   bodyBytesMax: true,
   caller: true,
+  delayMsMax: true,
   depthMax: true,
   expose: true,
   healthReasons: true,
@@ -138,6 +146,7 @@ export function resolveBounds(options: IngressOptions): IngressBounds {
     bodyBytesMax: options.bodyBytesMax ?? 1_048_576,
     depthMax: options.depthMax ?? 64,
     timeoutMsMax: options.timeoutMsMax ?? 30_000,
+    delayMsMax: options.delayMsMax ?? 31_536_000_000,
     surveyRepliesMax: options.surveyRepliesMax ?? 1_000,
     replayEventsMax: options.replayEventsMax ?? 1_000,
     replayCharactersMax: options.replayCharactersMax ?? 4_194_304,
@@ -146,7 +155,7 @@ export function resolveBounds(options: IngressOptions): IngressBounds {
     retryMs: options.retryMs ?? 2_000,
   };
   for (const [name, value] of Object.entries(resolved)) {
-    if (/Ms(Max)?$/.test(name) && name !== "retryMs") requireDuration(name, value);
+    if (/Ms(Max)?$/.test(name) && name !== "retryMs" && name !== "delayMsMax") requireDuration(name, value);
     else requireInteger(name, value, 1);
   }
   return resolved;

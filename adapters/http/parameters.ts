@@ -1,4 +1,7 @@
 import type { Context } from "hono";
+import type { Clock } from "../../runtime/base/clock.ts";
+import type { IngressBounds } from "./options.ts";
+import type { DelayOptions } from "../../runtime/language/when.ts";
 import { parseSubjectPattern } from "../../runtime/language/subject.ts";
 import { RequestError } from "./problem.ts";
 
@@ -8,12 +11,57 @@ export function integerParameter(context: Context, name: string, most: number): 
   if (text === undefined) return undefined;
   const value = /^\d{1,15}$/.test(text) ? Number(text) : 0;
   if (value >= 1) return Math.min(value, most);
-  throw new RequestError(
+  throw invalid(name, "a whole number of at least 1", text);
+}
+
+/** A time of day with its zone (RFC 3339). The `+` of an offset is a space if a client did not escape it. */
+const timePattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[-+ ]\d\d:\d\d)$/i;
+
+/**
+ * The delay of `?afterMs=` or `?at=`, of which only one may be given, and which may be up to `delayMsMax` milliseconds.
+ * `delays` says whether the operation can be delayed.
+ */
+export function delayParameter(
+  context: Context,
+  delays: boolean,
+  clock: Pick<Clock, "now">,
+  { delayMsMax: most }: Pick<IngressBounds, "delayMsMax">,
+): DelayOptions {
+  const [afterMs, at] = [context.req.query("afterMs"), context.req.query("at")];
+  if (afterMs === undefined && at === undefined) return {};
+  const name = afterMs === undefined ? "at" : "afterMs";
+  if (!delays) {
+    const why = "only a tell or a submit can be delayed";
+    throw new RequestError(
+      400,
+      "invalid-parameter",
+      `The query parameter ${name} cannot be used here: ${why}`,
+    );
+  }
+  if (afterMs !== undefined && at !== undefined) {
+    const why = "The query parameters afterMs and at cannot be used together";
+    throw new RequestError(400, "invalid-parameter", why);
+  }
+  if (afterMs !== undefined) {
+    const value = /^\d{1,15}$/.test(afterMs) ? Number(afterMs) : Infinity;
+    if (value <= most) return { afterMs: value };
+    throw invalid("afterMs", `a whole number of 0 to ${most}`, afterMs);
+  }
+  const [, time, zone] = timePattern.exec(at!) ?? [];
+  const atMs = Date.parse(`${time}${zone?.replace(" ", "+")}`);
+  const isDate = !Number.isNaN(atMs) &&
+    new Date(`${time.slice(0, 10)}T00:00Z`).toISOString().startsWith(time.slice(0, 10));
+  if (!isDate) throw invalid("at", "a time with its zone, as 2030-01-31T02:00:00Z", at!);
+  if (atMs - clock.now() <= most) return { at: new Date(atMs) };
+  throw invalid("at", `at most ${most} ms from now`, at!);
+}
+
+function invalid(name: string, must: string, text: string): RequestError {
+  const shown = JSON.stringify(text.slice(0, 80));
+  return new RequestError(
     400,
     "invalid-parameter",
-    `The query parameter ${name} must be a whole number of at least 1: current value is ${
-      JSON.stringify(text.slice(0, 80))
-    }`,
+    `The query parameter ${name} must be ${must}: current value is ${shown}`,
   );
 }
 

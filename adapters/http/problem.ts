@@ -62,6 +62,7 @@ export const statuses: Readonly<Record<string, number>> = {
   "mailbox-full": 429,
   "too-many-actors": 429,
   "too-many-replies": 429,
+  "too-many-delayed": 429,
   "too-many-subscribers": 429,
   "outbox-full": 429,
   "no-receiver": 503,

@@ -8,12 +8,13 @@ import { StoreError } from "../../runtime/base/store_errors.ts";
 import { type AnswerHeaders, Answers, notStored } from "./answers.ts";
 import { argumentsOf } from "./arguments.ts";
 import { readPayload, wantsSuperjson } from "./body/body.ts";
-import type { Callers } from "./caller.ts";
+import { type Callers, textOfCaller } from "./caller.ts";
 import type { Exposure } from "./exposure.ts";
 import type { Failures } from "./failures.ts";
 import type { Feed, FeedReader, FeedStart } from "./streams/feed.ts";
 import type { IngressBounds, IngressOptions } from "./options.ts";
 import {
+  delayParameter,
   idempotencyKey,
   integerParameter,
   pathBefore,
@@ -94,6 +95,7 @@ export class Routes {
     const id = idempotencyKey(context);
     const found = this.#caller(context, id !== undefined || operation.mode !== "ask");
     const caller = typeof found === "string" ? found : await found;
+    const delay = delayParameter(context, operation.mode !== "ask", this.#system.clock, this.#options);
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
       // without an id, the ask is not stored and has no position
@@ -113,7 +115,7 @@ export class Routes {
       return await this.#answers.value(context, answer, headers);
     }
     const headers: AnswerHeaders = {};
-    const options = this.#named(context, id, caller, bytes, headers);
+    const options = { ...this.#named(context, id, caller, bytes, headers), ...delay };
     if (operation.mode === "tell") {
       await ref.tell(
         operation as Tell<unknown, unknown, string>,
@@ -161,6 +163,7 @@ export class Routes {
     let bytes: number | undefined;
     const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const id = idempotencyKey(context);
+    delayParameter(context, false, this.#system.clock, this.#options);
     const headers: AnswerHeaders = {};
     const options = this.#named(context, id, await this.#caller(context, true), bytes, headers);
     await this.#system.publish(
@@ -372,14 +375,6 @@ export class Routes {
     this.#feeds.set(protocol, feed);
     return feed;
   }
-}
-
-/** Throws a `TypeError` if the caller is not text: all such callers would otherwise become one. */
-async function textOfCaller(found: Promise<string>): Promise<string> {
-  const caller: unknown = await found;
-  if (typeof caller === "string") return caller;
-  const got = caller === null ? "null" : typeof caller;
-  throw new TypeError(`The option caller of an ingress must return text: it returned ${got}`);
 }
 
 type FeedParts = readonly [

@@ -17,6 +17,7 @@ export function metricsText(stats: Stats, store?: StoreHealth, transport?: Trans
       ["", stats.lateReplies],
     ]),
     metric("waiting", "gauge", "Messages in mailboxes", each((protocol) => protocol.waiting)),
+    metric("delayed", "gauge", "Messages that wait until they are due", [["", stats.delayed]]),
     metric("running", "gauge", "Turns that await a promise", [["", stats.running]]),
     metric(
       "actors",

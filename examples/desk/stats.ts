@@ -48,6 +48,7 @@ export function addStats(one: SystemStats, other: SystemStats): SystemStats {
     dead: one.dead + other.dead,
     cancelled: one.cancelled + other.cancelled,
     waiting: one.waiting + other.waiting,
+    delayed: one.delayed + other.delayed,
     running: one.running + other.running,
     lateReplies: one.lateReplies + other.lateReplies,
     protocols: { ...one.protocols, ...other.protocols }, // no actor is hosted by two services

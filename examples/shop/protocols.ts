@@ -76,7 +76,6 @@ export const Mail = protocol("mail", {
 
 /** A single actor with the key `main`. */
 export const Report = protocol("report", {
-  start: tell(),
   record: tell(OrderView),
   send: tell(),
   today: ask(z.object({ orders: z.number(), cents: Cents })),

@@ -20,7 +20,7 @@ export async function openShop(
   await system.ready();
   const books = system.ref(Report, "main");
   await system.subscribe(Order.changed, books.at(Report.record), { subject: "shipped" }).ready;
-  await books.tell(Report.start);
+  await system.schedule("nightly", { cron: "0 2 * * *", timeZone: "Europe/Berlin" }, books.at(Report.send));
   return system;
 }
 

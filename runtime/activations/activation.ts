@@ -12,6 +12,7 @@ import { Resident, type Signal } from "./resident.ts";
 import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
 import { parse } from "../language/parse.ts";
 import { Status } from "./status.ts";
+import { needsCron } from "../turns/schedules.ts";
 import { Turn } from "../turns/turn.ts";
 import { TurnLimit } from "../turns/turn_limit.ts";
 import { isThenable } from "../base/thenable.ts";
@@ -303,12 +304,15 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
     let opened: OpenedLater | undefined;
     let reply = result;
     const later = route.operation.mode === "submit" && isLater(result);
+    if (!plain && this.loadsCron(turn)) {
+      return this.await(turn, value, this.services.cron.load().then(() => result), fresh);
+    }
     if (!plain || later || (replies && !route.operation.repliesUnchecked)) {
       try {
         if (later) opened = turn.opened(result);
         replies &&= opened === undefined;
         if (replies) reply = parse(route.operation.reply, result, "Cannot reply to", turn);
-        if (turn.schedules !== undefined) this.ownSchedules.requireRoom(turn.schedules, String(this));
+        if (turn.schedules !== undefined) this.ownSchedules.requireChanges(turn.schedules, String(this));
       } catch (error) {
         return this.fail(turn, route, value, fresh, error);
       }
@@ -337,6 +341,11 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
     const { host } = this;
     turn.deliver(host.services.delivery);
     host.done++;
+  }
+
+  /** Whether a turn schedules by a cron expression, and nothing can read those yet. */
+  private loadsCron({ schedules }: Turn): boolean {
+    return schedules !== undefined && !this.services.cron.loaded && needsCron(schedules);
   }
 
   private applySchedules({ schedules }: Turn): void {

@@ -1,6 +1,8 @@
 import type { Actor, Handler } from "../language/actor.ts";
 import { LimitExceededError } from "../base/errors.ts";
 import { shownActor } from "../messages/shown_name.ts";
+import type { Operation } from "../language/protocol.ts";
+import { ScheduleCommand, scheduleOperation } from "../turns/schedule_command.ts";
 import { IdleList, type Idler } from "../scheduling/idle.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
 import { TurnSlots } from "../scheduling/turn_slots.ts";
@@ -45,6 +47,8 @@ export class ActorQuota {
 export abstract class ActorRegistry<Member extends RegisteredActor> {
   readonly actor: Actor;
   readonly services: RuntimeServices;
+  /** The operation by which the system changes the schedules of an actor. */
+  readonly scheduling: Operation;
   /** What handles each operation, at its slot. */
   readonly handlers: readonly (Handler | undefined)[];
   /** The slots of its awaited turns; absent if any number of them is awaited. */
@@ -60,7 +64,8 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
   constructor(actor: Actor, services: RuntimeServices, quota: ActorQuota) {
     this.actor = actor;
     this.services = services;
-    this.handlers = actor.handlers;
+    this.scheduling = scheduleOperation(actor.name, actor.handlers.length);
+    this.handlers = [...actor.handlers, ScheduleCommand.handle];
     this.slots = actor.concurrency === undefined ? undefined : new TurnSlots(actor.concurrency);
     this.quota = quota;
     this.idleList = new IdleList(actor.idleMs, services.timers);

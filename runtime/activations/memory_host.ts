@@ -39,7 +39,8 @@ export class MemoryHost extends ActorRegistry<Activation> {
   constructor(actor: Actor, services: RuntimeServices, quota: ActorQuota) {
     super(actor, services, quota);
     const operations = Object.values(actor.operations);
-    this.handled = operations.map((operation) => operation.mode === "event" ? undefined : operation);
+    const handled = operations.map((operation) => operation.mode === "event" ? undefined : operation);
+    this.handled = [...handled, this.scheduling];
     this.plainRoutes = operations.map((operation) => new Route(operation));
     this.name = actor.name;
     this.capacity = actor.mailbox.capacity;

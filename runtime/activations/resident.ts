@@ -2,7 +2,7 @@ import type { HeldBytes } from "../base/held_bytes.ts";
 import type { Idler } from "../scheduling/idle.ts";
 import { Mailbox, type MailboxExtras } from "../messages/mailbox.ts";
 import type { Recovery } from "./recovery.ts";
-import { Schedules } from "../turns/schedules.ts";
+import { Schedules, type WaitingSchedule } from "../turns/schedules.ts";
 import type { RegisteredActor } from "./actor_registry.ts";
 import type { MemoryHost } from "./memory_host.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
@@ -165,6 +165,11 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
 
   get ensureExtras(): ResidentExtras {
     return this.extras ??= {};
+  }
+
+  /** Its schedules that wait. */
+  get scheduled(): readonly WaitingSchedule[] {
+    return this.extras?.schedules?.list() ?? [];
   }
 
   protected get ownSchedules(): Schedules {

@@ -22,6 +22,8 @@ export function givenUpFailure(id: string, name: string): Failure {
  */
 export function takeBackHere(delivery: DeliveryPort, to: ActorId, replyKey: string): Envelope | undefined {
   const { protocol, key } = to;
+  const delayed = delivery.delayed.take(replyKey);
+  if (delayed !== undefined) return delivery.envelope(delayed.route, key, delayed.payload); // it was not accepted yet
   const activation = delivery.hosts.get(protocol)?.find(key);
   const envelope = activation?.takeBack(({ replyTo }) => repliesTo(replyTo, replyKey));
   if (envelope !== undefined) delivery.inspect({ type: "cancelled" }, envelope);

@@ -22,8 +22,8 @@ export interface MarkedMessage {
   readonly scoped: boolean;
   /** The key of the reply that the store keeps for it. */
   readonly ticket: string | undefined;
-  /** The position of the message, as others may know it. */
-  readonly place: string;
+  /** The position of the message, as others may know it; absent if it has none yet. */
+  readonly place: string | undefined;
   /** How long a repeat with its id is recognised, in milliseconds. */
   readonly windowMs: number;
   /** What the simulation calls it if it landed although the store did not say so. */

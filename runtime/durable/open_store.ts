@@ -7,6 +7,8 @@ import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { Store, StoreConnection } from "../ports/store.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import { Acceptor } from "./acceptor.ts";
+import { DelayedAcceptor } from "./delayed_acceptor.ts";
+import { DelayedRows } from "./delivery/delayed_rows.ts";
 import { ScheduleRunner } from "./background/schedule_runner.ts";
 import { SurveyReplies } from "./delivery/survey_replies.ts";
 import { InProcessDelivery } from "./in_process_delivery.ts";
@@ -34,8 +36,10 @@ import { TimelyConnection } from "./timely_connection.ts";
 import { TurnWrites } from "./activations/turn_writes.ts";
 import { Unhosted } from "./delivery/unhosted.ts";
 import { commitOne } from "./commits/commit_one.ts";
-import { WriteSet } from "./commits/write_set.ts";
+import { type TransientMessage, WriteSet } from "./commits/write_set.ts";
 import { indexKey } from "./rows/keys.ts";
+import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
+import { storedSchedules } from "./stored_schedules.ts";
 import { topicsOf } from "./rows/topics_of.ts";
 import type { RemotePart } from "./remote_part.ts";
 import { topicActor } from "./topic.ts";
@@ -69,6 +73,8 @@ export interface LocalActors extends HostLookup {
 /** The parts that work on a store while it is open. */
 export interface OpenStore extends DurableServices {
   readonly acceptor: Acceptor;
+  readonly delayedAcceptor: DelayedAcceptor;
+  readonly delayed: DelayedRows;
   readonly replies: ReplyRows;
   readonly rows: RowWriter;
   readonly cancellations: Cancellations;
@@ -82,6 +88,8 @@ export interface OpenStore extends DurableServices {
   readonly letters: DeadLetterRows;
   readonly watching: Disposable;
   readonly localActors: LocalActors;
+  /** Lists the schedules of actors. */
+  schedules(of: ScheduleFilter | undefined): AsyncGenerator<Scheduled>;
   /** Lists the topics to which an actor subscribed. */
   topicsOf(actor: ActorId): Promise<string[]>;
 }
@@ -158,16 +166,14 @@ async function begin(
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
   const replies = new ReplyRows(session, replyRetentionMs, laterMs);
   const committedDelivery = new InProcessDelivery(session, delivery, localActors, () => assignments);
-  const surveyReplies = new SurveyReplies(
-    session,
-    ids,
-    (locals) => committedDelivery.deliverTransient(locals),
-  );
+  const deliverHere = (messages: readonly TransientMessage[]) => committedDelivery.deliverTransient(messages);
+  const surveyReplies = new SurveyReplies(session, ids, deliverHere);
   const unhosted = new Unhosted(session, {
     here: (protocol) => localActors.hosts.has(protocol),
     elsewhere: (protocol) => membership.hostedElsewhere(protocol),
   });
-  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, ids);
+  const delayed = new DelayedRows(session, ids, limits, (dueMs) => scheduleRunner.wakeAt(dueMs));
+  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, delayed, ids);
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
     writer.remote = await remote.beginRows({ session, writer, committedDelivery, replies, deadLettered });
@@ -176,30 +182,31 @@ async function begin(
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const looks = [() => replies.look(), () => runningRequests.look(), () => log.look()];
   const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
-  const scheduleRunner = new ScheduleRunner(session, { timers, writer, committedDelivery });
-  const turnWrites = new TurnWrites(session, writer, scheduleRunner);
+  const running = { timers, cron: services.cron, writer, committedDelivery, delayed };
+  const scheduleRunner: ScheduleRunner = new ScheduleRunner(session, running);
+  const turnWrites = new TurnWrites(session, writer, scheduleRunner, services.cron);
   const { membership, assignments } = keeping(services, session, localActors, [
     ...looks, // a notification of the watch may have been lost
     () => surveyReplies.heartbeat(),
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
+    () => delayed.heartbeat(),
     ...remote === undefined ? [] : [() => remote.heartbeat()],
   ]);
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
-  const watching = connection.watch(() => {
-    for (const look of looks) look().catch(() => {}); // the next heartbeat does
-    surveyReplies.wake();
-    assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
-  });
+  const watching = watchCommits(connection, looks, { surveyReplies, assignments });
+  const accepting = { session, writer, replies, ids, deduplicationWindowMs, committedDelivery };
   return {
-    acceptor: new Acceptor({ session, writer, replies, ids, deduplicationWindowMs, committedDelivery }),
+    acceptor: new Acceptor(accepting),
+    delayedAcceptor: new DelayedAcceptor({ ...accepting, delayed }),
+    delayed,
     session,
     writer,
     replies,
-    ...besideTurns({ session, writer, replies, committedDelivery }, options, services, ids, localActors),
+    ...besideTurns({ ...accepting, delayed }, options, services, localActors),
     surveyReplies,
     log,
     unhosted,
@@ -210,6 +217,7 @@ async function begin(
     letters: stored,
     watching,
     localActors,
+    schedules: (of) => storedSchedules(connection, of),
     topicsOf: (actor) => topicsOf(connection, actor),
     turnWrites,
     laters: new LaterRows(replies, turnWrites),
@@ -224,15 +232,34 @@ async function begin(
 
 /** What settles replies beside the turns: those of actors in memory, and those of requests that are taken back. */
 function besideTurns(
-  writing: WritingServices & { readonly replies: ReplyRows },
+  writing: WritingServices & {
+    readonly replies: ReplyRows;
+    readonly ids: Ids;
+    readonly delayed: DelayedRows;
+  },
   { replyRetentionMs, random }: ResolvedOptions,
   { timers, delivery }: RuntimeServices,
-  ids: Ids,
   localActors: LocalActors,
 ): { readonly rows: RowWriter; readonly cancellations: Cancellations } {
   const rows = new RowWriter({ ...writing, replyRetentionMs, timers, random });
   const takenBack = (to: ActorId, place: string) => localActors.takenBack(to, place);
-  return { rows, cancellations: new Cancellations({ ...writing, rows, delivery, ids, timers, takenBack }) };
+  return {
+    rows,
+    cancellations: new Cancellations({ ...writing, rows, delivery, timers, takenBack }),
+  };
+}
+
+/** Looks at what may concern this instance whenever another one has committed something. */
+function watchCommits(
+  connection: StoreConnection,
+  looks: readonly (() => Promise<void>)[],
+  { surveyReplies, assignments }: Pick<OpenStore, "surveyReplies" | "assignments">,
+): Disposable {
+  return connection.watch(() => {
+    for (const look of looks) look().catch(() => {}); // the next heartbeat does
+    surveyReplies.wake();
+    assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
+  });
 }
 
 /** The membership of this instance among those that share the store, and the actors that are assigned to it. */

@@ -8,10 +8,11 @@ import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
 import type { TurnSlots } from "../scheduling/turn_slots.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { turnRoom } from "../activations/memory_host.ts";
-import { Collector, Reply, Topic } from "../messages/builtin_protocols.ts";
+import { Collector, type OpenedReply, Reply, Topic } from "../messages/builtin_protocols.ts";
 import { LaterReply } from "../messages/later.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownName } from "../messages/shown_name.ts";
+import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
@@ -219,6 +220,9 @@ export class Persistence {
       if (this.#ending) {
         throw new StoppedError(`Cannot accept ${shownName(route.operation, to.key)}: the system has stopped`);
       }
+      if (route.extras?.delay !== undefined) {
+        return this.#open.delayedAcceptor.accept(to, route, payload, ticket);
+      }
       return this.#open.acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, ticket);
     } catch (error) {
       return Promise.reject(error);
@@ -233,8 +237,8 @@ export class Persistence {
   }
 
   /** Registers a reply that is to come under that name, from an actor in memory. Rejects if the store does not commit it. */
-  openReply(name: string, to: ActorId): Promise<void> {
-    return this.#whenOpen(({ rows }) => rows.open(name, to));
+  openReply(name: string, opened: OpenedReply): Promise<void> {
+    return this.#whenOpen(({ rows }) => rows.open(name, opened));
   }
 
   /** Takes back the request of a reply, as `Cancellations.cancel` does. */
@@ -271,6 +275,17 @@ export class Persistence {
   /** Erases what waits for actors that nobody hosts. Resolves with how many messages that were. */
   eraseMail(of: MailOf): Promise<number> {
     return this.#whenOpen(({ mailEraser }) => mailEraser.erase(of));
+  }
+
+  /** The schedules in the store, a page at a time. */
+  async *schedules(of: ScheduleFilter | undefined): AsyncGenerator<Scheduled> {
+    const list = await this.#whenOpen((open) => open.schedules);
+    yield* list(of);
+  }
+
+  /** How many delayed messages wait in the store, as far as this process knows. */
+  get delayed(): number {
+    return this.#open?.delayed.size ?? 0;
   }
 
   /** What waits in the store for protocols that nobody hosts, by protocol. */

@@ -4,6 +4,7 @@ import type { Later } from "./later.ts";
 import type { InputOf, Operation, ReplyOf, ReplyOutputOf } from "./protocol.ts";
 import type { IsNothing } from "./something.ts";
 import type { Ticket } from "./ticket.ts";
+import type { DelayOptions } from "./when.ts";
 
 /** The identity of an actor: the name of its protocol and its key. */
 export interface ActorId {
@@ -59,8 +60,9 @@ export interface SendOptions {
    */
   readonly id?: string;
   /**
-   * The message is not started later than this, in milliseconds above 0. For an ask the default is the system's; its
-   * time is never up too early, and at most a slice of the scheduler late.
+   * The message is not started later than this, in milliseconds above 0, counted from the time when a delayed message is
+   * due. For an ask the default is the system's; its time is never up too early, and at most a slice of the scheduler
+   * late.
    */
   readonly timeoutMs?: number;
   /**
@@ -70,6 +72,9 @@ export interface SendOptions {
    */
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+/** Options of a tell, from outside a turn or within one. */
+export type TellOptions = SendOptions & DelayOptions;
 
 /** Options of a submit, from outside a turn or within one. */
 export interface SubmitOptions<Reply> extends SendOptions {
@@ -128,10 +133,13 @@ export interface Ref<in out Name extends string> extends ActorId {
    * nothing accepted, with {@linkcode InvalidPayloadError}, {@linkcode MailboxFullError},
    * {@linkcode LimitExceededError}, {@linkcode NotFoundError}, {@linkcode IdConflictError} or
    * {@linkcode StoppedError}.
+   *
+   * With a delay (`afterMs` or `at`) the message is accepted now, and takes its place in the mailbox when it is due. It
+   * cannot be taken back: use a submit or a schedule for that.
    */
   tell<Op extends Operation<"tell", Name>>(
     operation: Op,
-    ...args: Arguments<InputOf<Op>, SendOptions>
+    ...args: Arguments<InputOf<Op>, TellOptions>
   ): Promise<void>;
 
   /**
@@ -153,7 +161,7 @@ export interface Ref<in out Name extends string> extends ActorId {
    */
   submit<Op extends Operation<"submit", Name>>(
     operation: Op,
-    ...args: Arguments<InputOf<Op>, SubmitOptions<ReplyOf<Op>>>
+    ...args: Arguments<InputOf<Op>, SubmitOptions<ReplyOf<Op>> & DelayOptions>
   ): Promise<Ticket<ReplyOutputOf<Op>>>;
 
   /**

@@ -8,18 +8,14 @@ import type {
   Ref,
   SendOptions,
   SubmitOptions,
+  TellOptions,
 } from "./address.ts";
 import type { Frozen } from "./frozen.ts";
 import type { Later } from "./later.ts";
 import type { AnswerTo, LaterOptions, Reason } from "./later_options.ts";
 import type { InputOf, NamedProtocol, Operation, ReplyOf, ReplyOutputOf } from "./protocol.ts";
 import type { Refused } from "./refused.ts";
-
-/**
- * When a scheduled message is due: once after a delay (at least 0 ms), once at a time (at once if that has
- * passed), or repeatedly (at an interval of at least 1 ms).
- */
-export type When = { readonly afterMs: number } | { readonly at: Date } | { readonly everyMs: number };
+import type { DelayOptions, When } from "./when.ts";
 
 /** Options of a subscription. */
 export interface SubscribeOptions {
@@ -117,8 +113,8 @@ export interface Replies<Reply> extends AsyncIterableIterator<Reply, SurveyEnd> 
 export interface TurnRef<in out Name extends string> extends ActorId {
   /** The name of its protocol. */
   readonly protocol: Name;
-  /** Sends a notification when the turn commits. */
-  tell<Op extends Operation<"tell", Name>>(operation: Op, ...args: Arguments<InputOf<Op>, SendOptions>): void;
+  /** Sends a notification when the turn commits, or later: a delay is counted from the turn. */
+  tell<Op extends Operation<"tell", Name>>(operation: Op, ...args: Arguments<InputOf<Op>, TellOptions>): void;
   /**
    * Sends a request when the turn commits. Returns the id of its reply, for `system.ticket`; if the reply
    * goes to an address, it returns the id of the request, which the turn that handles the reply sees as
@@ -126,7 +122,7 @@ export interface TurnRef<in out Name extends string> extends ActorId {
    */
   submit<Op extends Operation<"submit", Name>>(
     operation: Op,
-    ...args: Arguments<InputOf<Op>, SubmitOptions<ReplyOf<Op>>>
+    ...args: Arguments<InputOf<Op>, SubmitOptions<ReplyOf<Op>> & DelayOptions>
   ): string;
   /** The address of one operation of that actor. */
   at<I, O, R, S>(operation: Operation<"tell" | "ask" | "submit" | "survey", Name, I, O, R, S>): Address<I, R>;
@@ -247,9 +243,11 @@ export interface Context<Name extends string, State> {
   ): void;
   /**
    * Schedules a message to an address when the turn commits. The name belongs to this actor: 1 to 512 bytes
-   * of text without control characters. A schedule with the same name replaces the previous one. Missed ticks
-   * of a repeating schedule are delivered as one. Throws a `RangeError` if the name is invalid or the time
-   * never comes.
+   * of text without control characters. A schedule with the same name replaces the previous one. But if a
+   * schedule that repeats is set again as it is (time, address and payload), it goes on; to begin its phase
+   * anew, cancel it first. Missed ticks of a repeating schedule are delivered as one. Throws a `RangeError` if
+   * the name or the time is invalid. The turn fails with one if a cron expression has a field out of its range,
+   * or names no time to come.
    */
   schedule<To extends Address>(
     name: string,

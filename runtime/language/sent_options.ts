@@ -7,8 +7,12 @@ import type { IngressSendOptions } from "./ingress_options.ts";
 import type { Operation } from "./protocol.ts";
 
 /** The options of all sends. A new one must be named here, or it does not compile. */
-const optionNames: OptionNames<SubmitOptions<unknown> & AskOptions & SurveyOptions & IngressSendOptions> = {
+const optionNames: OptionNames<
+  SubmitOptions<unknown> & AskOptions & SurveyOptions & IngressSendOptions & { afterMs?: number; at?: Date }
+> = {
   after: true,
+  afterMs: true,
+  at: true,
   asker: true,
   bytes: true,
   caller: true,

@@ -71,7 +71,7 @@ export class Deduplication {
    * throws, nothing is kept: the same id may be sent again.
    */
   once<Answer>(envelope: Envelope, accept: (remembered?: Remembered) => Answer): Answer {
-    const { scope } = envelope.route.extras ?? {};
+    const { scope, delay: { delayMs } = { delayMs: 0 } } = envelope.route.extras ?? {};
     if (scope === undefined) return accept();
     const print = fingerprint(payloadOf(envelope));
     const first = this.#firstOf(envelope, scope);
@@ -87,7 +87,7 @@ export class Deduplication {
       name: nameOf(envelope, scope),
       scope,
       fingerprint: print,
-      untilMs: this.#clock.monotonicMs() + this.#bounds.windowMs,
+      untilMs: this.#clock.monotonicMs() + this.#bounds.windowMs + delayMs,
       answer: undefined,
       answerUntilMs: Infinity,
       bytes: 0,

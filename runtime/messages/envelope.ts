@@ -1,6 +1,7 @@
 import type { Address } from "../language/address.ts";
 import type { PosthornError } from "../base/errors.ts";
 import type { Operation } from "../language/protocol.ts";
+import type { Delay } from "./delay.ts";
 
 /** Marks a {@linkcode ReplyTarget}: an address from outside cannot have it. */
 export const asks: unique symbol = Symbol("asks");
@@ -60,6 +61,8 @@ export interface RouteExtras {
   readonly input?: { readonly payload: unknown } | undefined;
   /** How many attempts have begun. */
   readonly attempts?: number | undefined;
+  /** How long it waits before it takes its place; absent if it does not. */
+  readonly delay?: Delay | undefined;
   /** The position of a message that it must follow. */
   readonly after?: string | undefined;
   /** The caller, if the message came from outside of the program. */

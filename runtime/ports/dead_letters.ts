@@ -69,6 +69,7 @@ const runtimeReasons = new Set([
   "unknown-operation",
   "too-many-actors",
   "too-many-replies",
+  "too-many-delayed",
   "late-reply",
   "too-large",
   "not-storable",

@@ -36,6 +36,22 @@ export interface Limits {
    */
   readonly deadLetterBytes?: number;
   /**
+   * The maximum number of delayed messages that wait until they are due, at least 1: in memory in one process, in a store
+   * about. One more from outside a turn is refused with a {@linkcode LimitExceededError} (`too-many-delayed`). In memory
+   * it is also refused if its caller has as many as there is room left. Ten times as many messages of turns may wait; one
+   * more becomes a dead letter (`too-many-delayed`).
+   *
+   * @default {100_000}
+   */
+  readonly delayed?: number;
+  /**
+   * The maximum number of bytes of delayed messages, at least 1, with the same answers. In memory only those of known
+   * size count: those sent with `bytes`, as over HTTP.
+   *
+   * @default {67_108_864}
+   */
+  readonly delayedBytes?: number;
+  /**
    * The maximum number of events in the log of each topic in a store, at least 1. One more evicts the oldest.
    *
    * @default {1_000}
@@ -210,6 +226,8 @@ const limitNames: OptionNames<Limits> = {
   answerBytes: true,
   deadLetterBytes: true,
   deadLetters: true,
+  delayed: true,
+  delayedBytes: true,
   events: true,
   ids: true,
   outbox: true,
@@ -246,6 +264,8 @@ export function resolveOptions(options: SystemOptions): ResolvedOptions {
     answerBytes = 16_777_216,
     deadLetterBytes = 67_108_864,
     deadLetters = 1_000,
+    delayed = 100_000,
+    delayedBytes = 67_108_864,
     events = 1_000,
     ids = 10_000,
     outbox = 10_000,
@@ -265,6 +285,8 @@ export function resolveOptions(options: SystemOptions): ResolvedOptions {
     answerBytes,
     deadLetterBytes,
     deadLetters,
+    delayed,
+    delayedBytes,
     events,
     ids,
     outbox,

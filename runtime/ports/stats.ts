@@ -13,6 +13,11 @@ export interface Stats {
   readonly cancelled: number;
   /** Messages in mailboxes or waiting for a retry. */
   readonly waiting: number;
+  /**
+   * Delayed messages that wait until they are due, with a store about and as far as this process knows. Not included in
+   * `accepted`: they are when they are due.
+   */
+  readonly delayed: number;
   /** Turns that await a promise. */
   readonly running: number;
   /** Replies that arrived after their survey had ended: they are dropped, and counted as done. */

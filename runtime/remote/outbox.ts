@@ -124,6 +124,11 @@ export class Outbox implements RemoteRows {
     this.#draft({ to, message, mode, sender }, text, replyName).write(writeSet);
   }
 
+  isFull({ protocol, key }: ActorId): boolean {
+    const operation = { name: "", mode: "tell" } as const;
+    return this.#services.lanes.full(laneOf({ kind: "inbox", protocol, key, operation }), 0, 0) !== undefined;
+  }
+
   publishes({ operation: { protocol, name, mode }, heard }: Publication): boolean {
     return mode === "event" && !heard && this.#services.registry.sends(protocol, name);
   }

@@ -1,7 +1,9 @@
-import { type Address, faultOfName } from "../language/address.ts";
-import type { When } from "../language/context.ts";
+import type { Address } from "../language/address.ts";
+import type { When } from "../language/when.ts";
 import { LimitExceededError } from "../base/errors.ts";
+import { guarded } from "../base/guarded.ts";
 import type { Timer } from "../scheduling/timers.ts";
+import { firstDueMs, isIfAbsent, printOf, repeats } from "./schedule_time.ts";
 import type { TurnServices } from "./turn_services.ts";
 
 /** A schedule that a turn sets under a name; without `when` it cancels the one of that name. */
@@ -10,22 +12,47 @@ export interface ScheduleChange {
   readonly when?: When;
   readonly to?: Address;
   readonly payload?: unknown;
+  /** Is told, when the change is made, whether there was a schedule of that name. */
+  readonly onChange?: (existed: boolean) => void;
 }
 
+/** A change that sets a schedule. */
+export type SetSchedule = ScheduleChange & Required<Pick<ScheduleChange, "when" | "to">>;
+
 /** What the schedules of an actor need of its system. */
-export interface ScheduleServices extends Pick<TurnServices, "clock" | "timers"> {
+export interface ScheduleServices extends Pick<TurnServices, "clock" | "timers" | "cron"> {
   readonly delivery: { deliverTo(address: Address, payload: unknown): void };
 }
 
 interface Schedule {
   timer: Timer;
+  /** When it is due, in milliseconds since 1970. */
+  dueMs: number;
   readonly when: When;
   readonly to: Address;
   readonly payload: unknown;
 }
 
+/** A schedule that waits. */
+export interface WaitingSchedule {
+  readonly name: string;
+  readonly when: When;
+  readonly to: Address;
+  readonly dueMs: number;
+}
+
 /** The most schedules of one actor. */
 export const schedulesMax = 1_000;
+
+/** Whether a change sets a schedule, and does not cancel one. */
+export function isSet(change: ScheduleChange): change is SetSchedule {
+  return change.when !== undefined && change.to !== undefined;
+}
+
+/** Whether a change needs the times of a cron expression. */
+export function needsCron(changes: readonly ScheduleChange[]): boolean {
+  return changes.some(({ when }) => when !== undefined && "cron" in when);
+}
 
 /** The schedules of one actor that lives in memory, by name. */
 export class Schedules {
@@ -44,10 +71,24 @@ export class Schedules {
     return this.#schedules.size;
   }
 
-  /** Throws a `LimitExceededError` if there would be too many. */
-  requireRoom(changes: readonly ScheduleChange[], actor: string): void {
+  /** Those that wait now. */
+  list(): WaitingSchedule[] {
+    return Array.from(this.#schedules, ([name, { when, to, dueMs }]) => ({ name, when, to, dueMs }));
+  }
+
+  /**
+   * Throws a `LimitExceededError` if there would be too many after the changes, and a `RangeError` if one of them would
+   * never be due: then none of them may be made.
+   */
+  requireChanges(changes: readonly ScheduleChange[], actor: string): void {
     const names = new Set(this.#schedules.keys());
-    for (const { name, when } of changes) when === undefined ? names.delete(name) : names.add(name);
+    const { clock, cron } = this.#services;
+    for (const change of changes) {
+      if (isSet(change)) {
+        names.add(change.name);
+        if (repeats(change.when)) firstDueMs(change.name, change.when, clock.now(), cron);
+      } else names.delete(change.name);
+    }
     if (names.size <= schedulesMax) return;
     throw new LimitExceededError(
       "too-many-schedules",
@@ -55,17 +96,24 @@ export class Schedules {
     );
   }
 
-  /** Sets a schedule in place of the one of its name, or cancels that. */
-  change({ name, when, to, payload }: ScheduleChange): void {
-    this.#schedules.get(name)?.timer.cancel();
-    this.#schedules.delete(name);
-    if (when === undefined || to === undefined) return;
-    const delayMs = "afterMs" in when
-      ? when.afterMs
-      : "everyMs" in when
-      ? when.everyMs
-      : when.at.getTime() - this.#services.clock.now();
-    this.#schedules.set(name, { when, to, payload, timer: this.#arm(name, Math.max(delayMs, 0)) });
+  /**
+   * Sets a schedule in place of the one of its name, or cancels that. One that repeats and is set again as it is goes
+   * on.
+   */
+  change(change: ScheduleChange): void {
+    const before = this.#schedules.get(change.name);
+    change.onChange?.(before !== undefined);
+    if (before !== undefined && isSet(change) && staysAs(before, change)) return;
+    before?.timer.cancel();
+    this.#schedules.delete(change.name);
+    if (!isSet(change)) return;
+    const { name, when, to, payload } = change;
+    const nowMs = this.#services.clock.now();
+    // The last time of an expression may have passed since it was checked.
+    const dueMs = guarded(() => firstDueMs(name, when, nowMs, this.#services.cron), undefined);
+    if (dueMs === undefined) return;
+    const delayMs = "afterMs" in when ? when.afterMs : "everyMs" in when ? when.everyMs : dueMs - nowMs;
+    this.#schedules.set(name, { when, to, payload, dueMs, timer: this.#arm(name, delayMs) });
   }
 
   /** Cancels all of them. */
@@ -80,38 +128,36 @@ export class Schedules {
 
   #fire(name: string): void {
     const schedule = this.#schedules.get(name)!;
-    if ("everyMs" in schedule.when) {
-      const { everyMs } = schedule.when;
-      const lateMs = this.#services.timers.monotonicMs() - schedule.timer.dueMs;
-      schedule.timer = this.#arm(name, everyMs - (lateMs % everyMs)); // one tick stands for those that were missed
-    } else {
-      this.#schedules.delete(name);
-    }
+    if (!this.#again(name, schedule)) this.#schedules.delete(name);
     this.#services.delivery.deliverTo(schedule.to, schedule.payload);
     if (this.#schedules.size === 0) this.#onEmpty();
   }
+
+  /** Arms a schedule that repeats for its next time: one stands for all that were missed. Returns whether there is one. */
+  #again(name: string, schedule: Schedule): boolean {
+    const { clock, timers, cron } = this.#services;
+    const { when } = schedule;
+    const nowMs = clock.now();
+    let delayMs: number;
+    if ("everyMs" in when) {
+      delayMs = when.everyMs - ((timers.monotonicMs() - schedule.timer.dueMs) % when.everyMs);
+    } else if ("cron" in when) {
+      // Behind the time that it was due at, also if the clock of the machine has not come to that.
+      const nextMs = cron.next(when, Math.max(nowMs, schedule.dueMs));
+      if (nextMs === undefined) return false;
+      delayMs = nextMs - nowMs;
+    } else return false;
+    schedule.dueMs = nowMs + delayMs;
+    schedule.timer = this.#arm(name, delayMs);
+    return true;
+  }
 }
 
-/** Throws a `RangeError` if the name or the time of a schedule is not valid. */
-export function requireSchedule(name: string, when: When): void {
-  const fault = faultOfName(name);
-  if (fault !== undefined) {
-    const shown = JSON.stringify(String(name).slice(0, 80));
-    throw new RangeError(`Cannot schedule ${shown}: a name is 1 to 512 bytes of text: ${fault}`);
-  }
-  if ("at" in when) {
-    const atMs = when.at instanceof Date ? when.at.getTime() : NaN;
-    if (!Number.isNaN(atMs)) return;
-    throw new RangeError(
-      `Cannot schedule ${name}: at must be a valid date: current value is ${String(when.at)}`,
-    );
-  }
-  const [option, value, least] = "afterMs" in when
-    ? ["afterMs", when.afterMs, 0]
-    : ["everyMs", when.everyMs, 1];
-  if (Number.isFinite(value) && value >= least) return;
-  const what = `a finite number of milliseconds of at least ${least}`;
-  throw new RangeError(
-    `Cannot schedule ${name}: ${option} must be ${what}: current value is ${String(value)}`,
-  );
+/** Whether a schedule stays although one of its name is set. */
+function staysAs(before: Schedule, { when, to, payload }: SetSchedule): boolean {
+  if (!repeats(when)) return isIfAbsent(when);
+  const { when: old } = before;
+  if (!repeats(old)) return false;
+  // A payload that cannot be read is not known to be the same.
+  return guarded(() => printOf(when, to, payload) === printOf(old, before.to, before.payload), false);
 }

@@ -5,7 +5,8 @@ import {
   requireKey,
   type SendOptions,
 } from "../language/address.ts";
-import type { Replies, SubscribeOptions, SurveyOptions, When } from "../language/context.ts";
+import type { Replies, SubscribeOptions, SurveyOptions } from "../language/context.ts";
+import type { When } from "../language/when.ts";
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
 import { CancelledError } from "../base/cancelled_error.ts";
 import { givenAddress } from "../language/given_address.ts";
@@ -13,12 +14,13 @@ import { Publication, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { type MessageSink, Outbox, type Outgoing } from "../messages/outbox.ts";
 import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { optionsIn, payloadIn } from "../language/sent_options.ts";
-import { requireSchedule, type ScheduleChange } from "./schedules.ts";
+import { requireSchedule } from "./schedule_time.ts";
+import type { ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
-import { isLater, type Later } from "../language/later.ts";
+import type { Later } from "../language/later.ts";
 import type { LaterOptions, Reason } from "../language/later_options.ts";
 import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
-import { type LaterAnswer, type OpenedLater, TurnLaters } from "./turn_laters.ts";
+import { type LaterAnswer, openedIn, type OpenedLater, TurnLaters } from "./turn_laters.ts";
 import { notTransient, turnOver } from "./turn_errors.ts";
 import { TurnActorRef } from "./turn_ref.ts";
 import type { TurnExtras } from "./turn_extras.ts";
@@ -135,12 +137,17 @@ export class Turn {
     if (this.over) this.refuse("schedule");
     requireSchedule(name, when);
     const own = this.actor.protocol.startsWith("~"); // keys of built-in actors are no keys that a user may give
-    (this.ensureExtras.schedules ??= []).push({ name, when, to: own ? to : givenAddress(to), payload });
+    this.changeSchedule({ name, when, to: own ? to : givenAddress(to), payload });
+  }
+
+  /** Changes a schedule of its actor with the commit. */
+  changeSchedule(change: ScheduleChange): void {
+    (this.ensureExtras.schedules ??= []).push(change);
   }
 
   cancel(name: string): void {
     if (this.over) this.refuse("cancel");
-    (this.ensureExtras.schedules ??= []).push({ name });
+    this.changeSchedule({ name });
   }
 
   passivate(): void {
@@ -265,19 +272,6 @@ export class Turn {
     return this.ensureExtras.waitsFor ??= [];
   }
 
-  /** Removes and returns the messages to one actor, so that they can be sent before the commit. */
-  takeOutgoing(protocol: string, key: string): Outgoing[] {
-    const taken: Outgoing[] = [];
-    const all = this.outgoing;
-    this.discard();
-    for (const outgoing of all) {
-      const { to, route, payload } = outgoing;
-      if (to.protocol === protocol && to.key === key) taken.push(outgoing);
-      else this.post(to, route, payload);
-    }
-    return taken;
-  }
-
   /** Aborts the signal of the handler. */
   abort(reason: unknown): void {
     this.ensureExtras.abortion = { reason };
@@ -314,12 +308,7 @@ export class Turn {
 
   /** The later that its handler returned instead of a reply. Throws a `TypeError` if that is of another turn. */
   opened(result: unknown): OpenedLater | undefined {
-    if (this.route.operation.mode !== "submit" || !isLater(result)) return undefined;
-    const own = this.extras?.laters?.own;
-    if (own?.later === result) return own;
-    throw new TypeError(
-      `Cannot answer ${this} with a later of another turn: give it to another actor instead`,
-    );
+    return openedIn(this, this.extras?.laters, result);
   }
 
   /** What it answered of other requests, in order. */

@@ -3,7 +3,7 @@ import { requireDuration } from "../base/require.ts";
 import { shorten } from "../base/shorten.ts";
 import { endAt, timeAfter } from "../base/times.ts";
 import type { Address } from "../language/address.ts";
-import { type Later, type LaterParts, laterParts } from "../language/later.ts";
+import { isLater, type Later, type LaterParts, laterParts } from "../language/later.ts";
 import type { LaterOptions, Reason } from "../language/later_options.ts";
 import { parse } from "../language/parse.ts";
 import { isReplyTarget } from "../messages/envelope.ts";
@@ -116,4 +116,17 @@ export class TurnLaters {
     const operation = this.#turn.actor.services.delivery.operationAt(to);
     this.#turn.send({ protocol: to.protocol, key: to.key }, operation, payload);
   }
+}
+
+/** The later that a handler returned instead of a reply. Throws a `TypeError` if that is of another turn. */
+export function openedIn(
+  turn: Turn,
+  laters: TurnLaters | undefined,
+  result: unknown,
+): OpenedLater | undefined {
+  if (turn.route.operation.mode !== "submit" || !isLater(result)) return undefined;
+  if (laters?.own?.later === result) return laters.own;
+  throw new TypeError(
+    `Cannot answer ${turn} with a later of another turn: give it to another actor instead`,
+  );
 }

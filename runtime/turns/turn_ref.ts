@@ -1,4 +1,5 @@
-import type { ActorId, Address, AskOptions, SendOptions, SubmitOptions } from "../language/address.ts";
+import type { ActorId, Address, AskOptions, SubmitOptions, TellOptions } from "../language/address.ts";
+import type { DelayOptions } from "../language/when.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
 import { Envelope } from "../messages/envelope.ts";
@@ -31,12 +32,12 @@ export class TurnActorRef implements Handle {
     this.target = found;
   }
 
-  tell(operation: Operation, first?: unknown, second?: SendOptions): void {
+  tell(operation: Operation, first?: unknown, second?: TellOptions): void {
     const options = optionsIn(operation, first, second);
     this.turn.send(this.receiver, operation, payloadIn(operation, first), options && { options });
   }
 
-  submit(operation: Operation, first?: unknown, second?: SubmitOptions<unknown>): string {
+  submit(operation: Operation, first?: unknown, second?: SubmitOptions<unknown> & DelayOptions): string {
     const payload = payloadIn(operation, first);
     const options = optionsIn(operation, first, second);
     const given = options?.id;
@@ -57,7 +58,8 @@ export class TurnActorRef implements Handle {
       failTo: failTo ?? { ...reply, operation: Reply.refuse.name },
     });
     const { protocol, key } = to;
-    if (before === undefined) this.turn.send(reply, Reply.open, { protocol, key });
+    const opened = { protocol, key, delayMs: route.extras?.delay?.delayMs };
+    if (before === undefined) this.turn.send(reply, Reply.open, opened);
     this.turn.post(to, route, payload);
     return reply.key;
   }

@@ -2,12 +2,14 @@ import type { IngressSendOptions } from "../language/ingress_options.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ActorId, Address, AskOptions, SendOptions } from "../language/address.ts";
 import type { Replies, SurveyOptions } from "../language/context.ts";
+import type { DelayOptions } from "../language/when.ts";
 import type { Asker, Deadline, Envelope, ReplyTarget, Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { Laters } from "../messages/later.ts";
 import type { Callback } from "../ports/inspection.ts";
 import type { Timers } from "../scheduling/timers.ts";
 import type { Operation } from "../language/protocol.ts";
+import type { CronTimes } from "./cron_times.ts";
 import type { Turn } from "./turn.ts";
 
 /** What turns need of the delivery of their system. */
@@ -48,6 +50,7 @@ export interface TurnModes {
 export interface TurnServices {
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly cron: CronTimes;
   readonly ids: Ids;
   readonly laters: Laters;
   readonly delivery: TurnDelivery;
@@ -85,7 +88,7 @@ export interface TurnActor extends ActorId {
 
 /** What a route is made from, besides its operation. */
 export interface RouteParts {
-  readonly options?: (SendOptions & IngressSendOptions) | undefined;
+  readonly options?: (SendOptions & DelayOptions & IngressSendOptions) | undefined;
   readonly cause?: Turn | undefined;
   readonly replyTo?: ReplyTarget | Address | undefined;
   readonly failTo?: Address | undefined;

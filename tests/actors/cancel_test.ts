@@ -290,3 +290,34 @@ Deno.test("a time-out of a cancel is a duration, or 0", async () => {
   await assert.rejects(ticket.cancel({ timeoutMs: -1 }), RangeError);
   assert.equal(await ticket.cancel({ timeoutMs: 0 }), "cancelled");
 });
+
+Deno.test("a delayed request is taken back before it is due: it never runs", async () => {
+  const done: string[] = [];
+  const got: unknown[] = [];
+  await using world = new World([mill(done), office(got)]);
+  const failTo = world.system.ref(Office, "head").at(Office.lost);
+  const main = mainOf(world.system);
+  const options = { afterMs: 60_000, id: "mine", failTo };
+  const ticket = await main.submit(Mill.grind, "a", options);
+  assert.equal(world.system.stats().delayed, 1);
+  assert.equal(await ticket.cancel(), "cancelled");
+  assert.equal(await ticket.cancel(), "cancelled");
+  assert.equal(world.system.stats().delayed, 0);
+  await assert.rejects(ticket.reply(), CancelledError);
+  assert.equal((await main.submit(Mill.grind, "a", options)).id, ticket.id);
+  await world.clock.advance(120_000);
+  assert.deepEqual(done, []);
+  assert.deepEqual(got.map((failure) => (failure as { code: string }).code), ["cancelled"]);
+  assert.deepEqual(counts(world.system).waiting, 0);
+});
+
+Deno.test("a delayed request is taken back after it was due, like any other", async () => {
+  const done: string[] = [];
+  await using world = new World([mill(done)]);
+  await busy(world);
+  const ticket = await mainOf(world.system).submit(Mill.grind, "a", { afterMs: 1_000 });
+  await world.clock.advance(2_000);
+  assert.equal(counts(world.system).waiting, 1);
+  assert.equal(await ticket.cancel(), "cancelled");
+  assert.deepEqual(counts(world.system).cancelled, 1);
+});

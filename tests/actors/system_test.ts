@@ -131,6 +131,7 @@ Deno.test("every accepted message is counted as done, dead, waiting or running",
     dead: 1,
     cancelled: 0,
     waiting: 1,
+    delayed: 0,
     running: 1,
     lateReplies: 0,
   });
@@ -144,6 +145,7 @@ Deno.test("every accepted message is counted as done, dead, waiting or running",
     cancelled: 0,
     waiting: 0,
     running: 0,
+    delayed: 0,
     lateReplies: 0,
   }]);
 

@@ -30,6 +30,8 @@ export interface World {
   readonly transientDeliveries: TransientDeliveries;
   readonly hanging: Hanging;
   readonly turns: TurnCheck;
+  /** The true time. */
+  readonly now: () => number;
   /** Whether fragile handlers throw. */
   readonly spoils: () => boolean;
   /** Called when a handler starts. */
@@ -152,7 +154,10 @@ function finish(ctx: NodeContext, job: Job, stage: Stage): Answer {
   } else if (next !== undefined) {
     const { kind, key } = partsOf(next);
     const sent = sendOn(ctx, stage, job, next, rest, ">");
-    if (does === "stamp") ctx.ref(StampedScroll, key).tell(StampedScroll.stamp, sent);
+    if (does === "delay") {
+      const dueMs = stage.world.now() + more;
+      ctx.ref(kind, key).tell(kind.job, { ...sent, seq: 0, delayMs: more, dueMs }, { afterMs: more });
+    } else if (does === "stamp") ctx.ref(StampedScroll, key).tell(StampedScroll.stamp, sent);
     else ctx.ref(kind, key).tell(kind.job, sent);
   }
   const { kind } = partsOf(nameOf(ctx));
@@ -171,6 +176,7 @@ function finish(ctx: NodeContext, job: Job, stage: Stage): Answer {
   if (does === "listen") ctx.subscribe(News.posted, self.at(kind.heard));
   if (does === "deafen") ctx.unsubscribe(News.posted, self.at(kind.heard));
   if (does === "every") ctx.schedule(tag, { everyMs: 2_000 }, self.at(kind.tick), { tag });
+  if (does === "cron") ctx.schedule(target, { cron: "*/2 * * * * *" }, self.at(kind.tick), { tag: target });
   if (does === "whisper") ctx.ref(Echo, "e0").tell(Echo.hear, `${nameOf(ctx)} ${tag}`);
   if (does === "cancel") ctx.cancel(target);
   if (does === "erase") ctx.erase();

@@ -189,14 +189,26 @@ export class Clients {
     await this.call(async (system, host) => await act(system, host));
   }
 
-  async submit(tag: string, actor: string, bulk?: number): Promise<void> {
+  async submit(tag: string, actor: string, bulk?: number, delayMs?: number): Promise<void> {
     const { simulation } = this.#options;
     const { kind, key } = partsOf(actor);
     const does = this.pick(["write", "write", "refuse", "fail"] as const);
-    const job: Job = { tag, from: "submit", seq: 0, path: [], does, more: 2, bulk };
+    const job: Job = {
+      tag,
+      from: "submit",
+      seq: 0,
+      path: [],
+      does,
+      more: 2,
+      bulk,
+      ...this.#delayed(delayMs),
+    };
     const sent = this.note(actor, job);
     const outcome = await this.again(sent, async (system) => {
-      const ticket = await system.ref(kind, key).submit(kind.work, job, { id: tag });
+      const ticket = await system.ref(kind, key).submit(kind.work, job, {
+        id: tag,
+        ...(delayMs !== undefined && { afterMs: delayMs }),
+      });
       return ticket.id;
     });
     if (outcome === undefined) return;
@@ -237,15 +249,17 @@ export class Clients {
     let sent: Sent | undefined;
     const send = (system: System, host: SimulatedHost) => {
       if (job === undefined) {
-        job = { ...parts, from: host.name, seq: this.#nextSeq(`${host.name} ${actor}`) };
+        const seq = parts.delayMs === undefined ? this.#nextSeq(`${host.name} ${actor}`) : 0; // it has no order
+        job = { ...parts, from: host.name, seq, ...this.#delayed(parts.delayMs) };
         if (job.does === "spoil") markFresh(job);
         if (how === "once") this.#unnamed.set(`${actor} ${job.tag}`, job);
         sent = this.note(actor, job);
       } else this.unordered.add(job.tag);
-      const { timeoutMs } = job;
+      const { timeoutMs, delayMs } = job;
       const options = {
         ...(how === "named" && { id: job.tag }),
         ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(delayMs !== undefined && { afterMs: delayMs }),
       };
       if (job.does === "stamp") return system.ref(StampedScroll, key).tell(StampedScroll.stamp, job, options);
       return system.ref(kind, key).tell(kind.job, job, options);
@@ -325,6 +339,11 @@ export class Clients {
     this.sent.push(sent);
     this.#options.simulation.note(`${job.tag} ${job.does} is sent to ${actor}`);
     return sent;
+  }
+
+  /** The delay of a job that is sent now. */
+  #delayed(delayMs: number | undefined): Pick<Job, "delayMs" | "dueMs"> {
+    return delayMs === undefined ? {} : { delayMs, dueMs: this.#options.simulation.clock.now() + delayMs };
   }
 
   #nextSeq(lane: string): number {

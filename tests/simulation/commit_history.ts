@@ -2,6 +2,7 @@ import type { SimulatedCommit } from "@posthorn/posthorn/testing/simulation";
 import type { AtomicPart } from "../../runtime/ports/store.ts";
 import { eventKey } from "../../runtime/durable/rows/keys.ts";
 import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";
+import type { StoredSchedule } from "../../runtime/durable/rows/schedule_row.ts";
 import type { RecordHead } from "../../runtime/durable/rows/actor_record.ts";
 import { decodeValue, fromText } from "../../runtime/durable/rows/value_codec.ts";
 import { storedDiary } from "./state_versions.ts";
@@ -64,6 +65,8 @@ export interface CommitHistoryOptions {
   readonly revisionOf: (instance: string) => number;
   /** Rows that existed before the program, which it does not know. */
   readonly planted: () => ReadonlySet<string>;
+  /** How far the clocks of two processes may be apart, in milliseconds. */
+  readonly clocksApartMs: number;
   /** Called when a message of an actor has taken effect. */
   readonly onDone: (actor: string, job: Job) => void;
   readonly fail: (why: string) => void;
@@ -149,6 +152,7 @@ export class CommitHistory {
     const written = new Map<string, KnownMail>();
     const removed: KnownMail[] = [];
     const dead: DeadRow[] = [];
+    const delayed = new Set<string>();
     let record: { name: string; value: Uint8Array } | undefined;
     for (const { key, value } of part.writes) {
       const [space, protocol, name, ...rest] = key.split(separator);
@@ -164,6 +168,7 @@ export class CommitHistory {
         const row = this.#death(key, value);
         if (row !== undefined) dead.push(row);
       } else if (space === "schedule") this.#schedules.add(key);
+      else if (space === "timer" && protocol === "~delayed") delayed.add(delayedName(value));
       else if (space === "reply") this.#reply(key, value);
       else if (space === "subscriber") this.subscribed++;
       else if (space === "event") this.#event(protocol, Number(name), value, part);
@@ -185,7 +190,7 @@ export class CommitHistory {
     if (record === undefined || !(record.name.split("/")[0] in kinds)) return;
     this.#forms(commit, record.name, record.value);
     this.#unknown(commit, removed, dead);
-    this.#turn(commit, record.name, record.value, removed, written, dead);
+    this.#turn(commit, record.name, record.value, removed, written, dead, delayed);
   }
 
   #mail({ atMs }: SimulatedCommit, key: string, actor: string, value: Uint8Array): KnownMail {
@@ -194,12 +199,21 @@ export class CommitHistory {
     const user = actor.split("/")[0] in kinds;
     const tag = user ? tagOf(head.operation, payload, head.id) : head.id;
     if (this.mails.has(key)) this.#fail(`the message ${tag} for ${actor} is written twice`);
+    this.#requireDue(atMs, actor, payload);
     if (this.cancelled.has(tag)) this.#fail(`the timer of ${tag} fires, and was cancelled`);
     const { id, operation } = head;
     const mail: KnownMail = { actor, id, operation, tag, payload, atMs, waits: true };
     this.mails.set(key, mail);
     this.#actor(actor).waiting++;
     return mail;
+  }
+
+  /** A delayed message comes into its mailbox when it is due, as far as clocks agree, and not before. */
+  #requireDue(atMs: number, actor: string, payload: unknown): void {
+    const { tag, dueMs = -Infinity } = (payload ?? {}) as Partial<Job>;
+    const earlyMs = dueMs - atMs - this.#options.clocksApartMs;
+    if (earlyMs > 0) this.#fail(`${tag} comes to ${actor} ${earlyMs} ms before it is due`);
+    if (dueMs > 0) this.#options.onRare("a delayed message is due");
   }
 
   /**
@@ -293,12 +307,13 @@ export class CommitHistory {
     removed: readonly KnownMail[],
     written: ReadonlyMap<string, KnownMail>,
     dead: readonly DeadRow[],
+    delayed: ReadonlySet<string>,
   ): void {
     const { head, text } = decodeValue<RecordHead>(value);
     const actor = this.#actor(name);
     const taken = new Map(removed.map((mail) => [mail.tag, mail]));
     const sent = new Map([...written.values()].map((mail) => [`${mail.actor} ${mail.tag}`, mail]));
-    const buried = new Set(dead.map(({ actor, tag }) => `${actor} ${tag}`));
+    const buried = new Set([...delayed, ...dead.map(({ actor, tag }) => `${actor} ${tag}`)]);
     if (head.schema === undefined) { // it never existed or was erased, so its earlier entries are unknown
       if (actor.log.length > 0 && !name.startsWith("mayfly/")) this.#fail(`the state of ${name} is lost`);
       actor.log = [];
@@ -333,6 +348,7 @@ export class CommitHistory {
   #direct(actor: string, tag: string): Pick<KnownMail, "tag" | "payload" | "operation"> | undefined {
     const payload = this.#options.sent(actor, tag);
     if (payload === undefined) return undefined;
+    if (payload.delayMs !== undefined) this.#fail(`${tag} takes effect on ${actor}, and was delayed`);
     for (const mail of this.mails.values()) if (mail.actor === actor && mail.tag === tag) return undefined;
     this.#options.onRare("a message is accepted with its turn");
     return { tag, payload, operation: payload.does === "stamp" ? "stamp" : "job" };
@@ -437,4 +453,10 @@ export class CommitHistory {
   #fail(why: string): void {
     this.#options.fail(why);
   }
+}
+
+/** The receiver and the tag of a delayed message. */
+function delayedName(value: Uint8Array): string {
+  const { head: { to }, text } = decodeValue<StoredSchedule>(value);
+  return `${to.protocol}/${to.key} ${tagOf(to.operation, fromText(text), "")}`;
 }

@@ -12,6 +12,8 @@ export type Deed =
   | "publish"
   | "timer"
   | "every"
+  | "cron"
+  | "delay"
   | "cancel"
   | "submit"
   | "erase"
@@ -46,6 +48,9 @@ export interface Job {
   readonly to?: string;
   /** Its deadline. */
   readonly timeoutMs?: number;
+  /** How long it is delayed, and when it is due by the true time. */
+  readonly delayMs?: number;
+  readonly dueMs?: number;
 }
 
 export interface Answer {

@@ -8,10 +8,10 @@ import { DeadLetterRows } from "../../runtime/durable/background/dead_letter_row
 import { commitOne } from "../../runtime/durable/commits/commit_one.ts";
 import { TurnSlots } from "../../runtime/scheduling/turn_slots.ts";
 import { TurnLimit } from "../../runtime/turns/turn_limit.ts";
+import { Turn } from "../../runtime/turns/turn.ts";
 import { GroupCommitter } from "../../runtime/durable/commits/group_committer.ts";
 import { StoreSession } from "../../runtime/durable/commits/store_session.ts";
 import { MessageWriter, type StoredDeadLetter } from "../../runtime/durable/delivery/message_writer.ts";
-import { Turn } from "../../runtime/turns/turn.ts";
 import { Collector } from "../../runtime/messages/builtin_protocols.ts";
 import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
@@ -237,7 +237,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "tried-where-it-waits",
-    foundBy: 125,
+    foundBy: 283,
     says: "an attempt of a crash suspect is written only if the message still waits",
     faultPlan: (faultPlan) => ({
       ...repeated(faultPlan),

@@ -9,6 +9,7 @@ export const sceneNames = [
   "cancelling",
   "crowded",
   "deadlines",
+  "delays",
   "hours",
   "hundreds",
   "hung",
@@ -33,6 +34,7 @@ const shares: Readonly<Record<Scene, number>> = {
   cancelling: 0.25,
   crowded: 0.02,
   deadlines: 0.2,
+  delays: 0.15,
   hours: 0.1,
   hundreds: 0.03,
   hung: 0.1,
@@ -54,7 +56,7 @@ const tenChecks: Partial<StoreLimits> = { checks: 10 };
 const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
 
 /** Scenes that were added later: they are drawn after all else, so that a seed draws everything else as before. */
-const drawnLast: readonly Scene[] = ["limited", "laters", "cancelling"];
+const drawnLast: readonly Scene[] = ["limited", "delays", "laters", "cancelling"];
 const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
 
 /** Draws the scenes of a run. */
@@ -72,6 +74,7 @@ export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
 export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
   // A false "ended" can only be excluded if there are no other faults.
   const others = faultPlan.scenes.filter((name) => name !== scene && name !== "saturated");
+  if (scene === "delays" && faultPlan.scenes.includes("hours")) return faultPlan; // their due times are hours apart
   const scenes = scene === "saturated" ? [scene] : [...others, scene];
   const added: FaultPlan = { ...faultPlan, scenes };
   switch (scene) {
@@ -80,6 +83,7 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
     case "hours": // the wait of an unknown operation is measured by clocks that are nearly the same
       return {
         ...added,
+        scenes: scenes.filter((name) => name !== "delays"),
         deploy: undefined,
         process: { ...faultPlan.process, clocksApartMs: 2 * hourMs },
       };

@@ -129,6 +129,7 @@ class Run {
       sent: (actor, tag) => this.#clients.unnamed(actor, tag),
       eventsMax,
       waitingMax: capacity * 10 + 200,
+      clocksApartMs: process.clocksApartMs ?? 0,
       revisionOf: (instance) => this.#rollingDeploy.revisionOf(instance),
       planted: () => this.#planted,
       onDone: (actor, job) => this.#reminded.done(this.#history, actor, job),
@@ -153,6 +154,7 @@ class Run {
       healed: this.#healed,
       transientDeliveries: this.#transientDeliveries,
       hanging: this.#hanging,
+      now: () => this.#simulation.clock.now(),
       spoils: () => this.#troubled,
       ran: (host: string, actor: string, tag: string, attempt: number) =>
         this.#simulation.note(`${host} ${actor} handles ${tag}, attempt ${attempt}`),

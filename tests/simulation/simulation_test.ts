@@ -14,6 +14,8 @@ const marks = [
   "a batch cannot be committed",
   "a commit is late",
   "a commit is unknown",
+  "a delayed message is due",
+  "a delayed message landed unheard",
   "a handler does not end",
   "a handler is abandoned",
   "a list brought a message before its commit was heard of",

@@ -6,6 +6,7 @@ import { callers } from "./callers.ts";
 import { cancelling } from "./cancelling.ts";
 import type { Workload } from "./clients.ts";
 import { deadlines } from "./deadlines.ts";
+import { delays } from "./delays.ts";
 import { deploying } from "./deploying.ts";
 import { usualWork } from "./usual_work.ts";
 import type { FaultPlan } from "./fault_plan.ts";
@@ -48,6 +49,7 @@ export function workloadsOf(
     callers,
     cancelling: cancelling(history, fail),
     deadlines,
+    delays,
     hundreds,
     hung,
     laters: laters(laterCheck),

@@ -260,3 +260,25 @@ Deno.test("a turn has the headers of its options, and passes them on", async () 
   assert.deepEqual(read, {});
   assert.deepEqual(bare.sent.map((one) => "headers" in one), [false, true]);
 });
+
+Deno.test("turn() says when a delayed message is due, and which cron schedules were set", async () => {
+  const Timed = protocol("timed", { begin: tell(), tick: tell(z.number()) });
+  const timed = actor(Timed, {
+    state: () => null,
+    on: {
+      begin: (ctx) => {
+        ctx.self.tell(Timed.tick, 1, { afterMs: 500 });
+        ctx.self.tell(Timed.tick, 2, { at: new Date(5_000) });
+        ctx.self.tell(Timed.tick, 3);
+        ctx.schedule("night", { cron: "0 2 * * *" }, ctx.self.at(Timed.tick), 4);
+      },
+      tick: () => {},
+    },
+  });
+  const { sent, scheduled, error } = await turn(timed, Timed.begin, { now: 1_000 });
+  assert.deepEqual([sent.map(({ payload, dueMs }) => [payload, dueMs]), error], [
+    [[1, 1_500], [2, 5_000], [3, undefined]],
+    undefined,
+  ]);
+  assert.deepEqual(scheduled.map(({ name, when }) => [name, when]), [["night", { cron: "0 2 * * *" }]]);
+});

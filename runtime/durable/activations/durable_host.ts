@@ -34,7 +34,9 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
     super(actor, services, quota);
     this.#durable = durable;
     const operations = Object.values(actor.operations).filter(({ mode }) => mode !== "event");
-    this.#operations = new Map(operations.map((operation) => [operation.name, operation]));
+    this.#operations = new Map(
+      [...operations, this.scheduling].map((operation) => [operation.name, operation]),
+    );
     this.release = release;
   }
 

@@ -213,6 +213,7 @@ export class DurableMailbox {
   takeBack(place: string): boolean {
     const index = this.mails.findIndex((mail) => mail.place === place);
     this.#late = this.#late?.filter((mail) => mail.place !== place);
+    if (index < 0 && !this.complete && this.beyond > this.asideBeyond) this.beyond--; // it was to be listed
     if (index < this.inHand) return false;
     this.leaving.delete(place);
     this.mails.splice(index, 1);

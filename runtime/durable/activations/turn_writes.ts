@@ -2,8 +2,15 @@ import type { ActorId } from "../../language/address.ts";
 import { isReplyTarget, type Route } from "../../messages/envelope.ts";
 import { Topic } from "../../messages/builtin_protocols.ts";
 import { parse } from "../../language/parse.ts";
-import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
-import { timeAfter } from "../../base/times.ts";
+import type { CronTimes } from "../../turns/cron_times.ts";
+import { firstDueMs, isIfAbsent, printOf, repeats } from "../../turns/schedule_time.ts";
+import {
+  isSet,
+  needsCron,
+  type ScheduleChange,
+  schedulesMax,
+  type SetSchedule,
+} from "../../turns/schedules.ts";
 import type { Batch } from "./batch.ts";
 import type { ScheduleRunner } from "../background/schedule_runner.ts";
 import type { MessageWriter } from "../delivery/message_writer.ts";
@@ -26,7 +33,7 @@ import {
   type TimerRows,
 } from "../rows/schedule_row.ts";
 import { topicsOf } from "../rows/topics_of.ts";
-import { encodeValue, toText } from "../rows/value_codec.ts";
+import { encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
 const noTimers: TimerRows = new Map();
 
@@ -74,11 +81,13 @@ export class TurnWrites {
   readonly #session: StoreSession;
   readonly #writer: MessageWriter;
   readonly #scheduleRunner: ScheduleRunner;
+  readonly #cron: CronTimes;
 
-  constructor(session: StoreSession, writer: MessageWriter, scheduleRunner: ScheduleRunner) {
+  constructor(session: StoreSession, writer: MessageWriter, scheduleRunner: ScheduleRunner, cron: CronTimes) {
     this.#session = session;
     this.#writer = writer;
     this.#scheduleRunner = scheduleRunner;
+    this.#cron = cron;
   }
 
   /** The writes of a turn. Throws if its reply does not fit the schema, or a payload cannot be stored. */
@@ -104,7 +113,7 @@ export class TurnWrites {
     return writeSet;
   }
 
-  /** Reads the rows that a turn's changes of schedules depend on; usually there are none. */
+  /** Reads the rows that a turn's changes of schedules depend on, and loads what reads cron expressions; mostly neither. */
   timersFor(
     actor: ActorId,
     { schedules, committedSchedules }: Batch,
@@ -112,12 +121,15 @@ export class TurnWrites {
   ): TimerRows | Promise<TimerRows> {
     const { clock, connection } = this.#session;
     const names = namesToRead(schedules, committedSchedules, changes, clock.now());
-    return names.length === 0 ? noTimers : readTimers(connection, actor, names);
+    const rows = names.length === 0 ? noTimers : readTimers(connection, actor, names);
+    if (this.#cron.loaded || !needsCron(changes)) return rows;
+    return Promise.all([rows, this.#cron.load()]).then(([rows]) => rows);
   }
 
   /**
    * Writes changes of schedules, and returns the schedules of the actor after them. `rows` are those of
-   * {@linkcode timersFor}. Throws if there would be too many schedules, or if one could never fire.
+   * {@linkcode timersFor}. A schedule that repeats and is set again as it is goes on. Throws if there would be too many
+   * schedules, or if one could never fire.
    */
   schedule(
     writeSet: WriteSet,
@@ -127,13 +139,22 @@ export class TurnWrites {
     rows: TimerRows,
   ): ScheduleSummaries {
     const all = new Map(Object.entries(plans));
-    for (const [name, row] of rows) row === undefined ? all.delete(name) : all.set(name, row);
-    for (const { name, when, to, payload } of changes) {
+    for (const [name, row] of rows) row === undefined ? all.delete(name) : all.set(name, row.summary);
+    for (const change of changes) {
+      const { name } = change;
       const before = all.get(name);
+      change.onChange?.(before !== undefined);
+      if (before !== undefined && isSet(change) && staysAs(before, change)) {
+        const row = rows.get(name);
+        // It must not fire meanwhile, or nothing would come after this turn.
+        if (row?.summary === before) {
+          writeSet.checks.push({ key: timerKey(actor, name), version: row.version });
+        }
+        continue;
+      }
       if (before !== undefined) this.#remove(writeSet, actor, name, before);
       all.delete(name);
-      if (when === undefined || to === undefined) continue;
-      all.set(name, this.#write(writeSet, actor, { name, when, to, payload }, before?.bytes));
+      if (isSet(change)) all.set(name, this.#write(writeSet, actor, change, before?.bytes));
     }
     requireRoom(all.size, actor);
     return Object.fromEntries(all);
@@ -167,32 +188,34 @@ export class TurnWrites {
   #write(
     writeSet: WriteSet,
     actor: ActorId,
-    { name, when, to: { protocol, key, operation }, payload }: Required<ScheduleChange>,
+    { name, when, to: { protocol, key, operation }, payload }: SetSchedule,
     oldBytes: number | undefined,
   ): ScheduleSummary {
     const { clock, traits: { limits } } = this.#session;
-    const nowMs = clock.now();
-    const everyMs = "everyMs" in when ? when.everyMs : undefined;
-    const dueMs = "at" in when
-      ? Math.max(when.at.getTime(), nowMs)
-      : timeAfter(nowMs, "afterMs" in when ? when.afterMs : when.everyMs);
+    const dueMs = firstDueMs(name, when, clock.now(), this.#cron);
+    const text = toText(payload);
     const row: StoredSchedule = {
       actor: { protocol: actor.protocol, key: actor.key },
       name,
       dueMs,
-      everyMs,
+      everyMs: "everyMs" in when ? when.everyMs : undefined,
+      cron: "cron" in when ? when.cron : undefined,
+      timeZone: when.timeZone,
       to: { protocol, key, operation },
       token: this.#session.nextToken(),
     };
-    const value = encodeValue(row, toText(payload));
+    const value = encodeValue(row, text);
     const timer = timerKey(actor, name);
     requireFiring(row, { key: timer, value }, limits);
-    const by = "at" in when ? undefined : this.#session.setBy();
+    const by = "at" in when || "cron" in when ? undefined : this.#session.setBy();
     const due: StoredDue = { token: row.token, by };
     writeSet.write(timer, value, { oldBytes });
     writeSet.write(scheduleKey(dueMs, actor, name), encodeValue(due, ""));
     writeSet.after(() => this.#scheduleRunner.wakeAt(dueMs));
-    return { dueMs, repeats: everyMs === undefined ? undefined : true, bytes: value.length };
+    const { length: bytes } = value;
+    return repeats(when)
+      ? { dueMs, repeats: true, print: printOf(when, row.to, fromText(text)), bytes }
+      : { dueMs, bytes };
   }
 
   /** Removes both rows of a schedule. If it is due already, the schedule runner removes the row in the order of time. */
@@ -200,4 +223,10 @@ export class TurnWrites {
     writeSet.remove(timerKey(actor, name), bytes);
     if (dueMs > this.#session.clock.now()) writeSet.remove(scheduleKey(dueMs, actor, name));
   }
+}
+
+/** Whether a schedule stays although one of its name is set. */
+function staysAs(before: ScheduleSummary, { when, to, payload }: SetSchedule): boolean {
+  if (!repeats(when)) return isIfAbsent(when);
+  return before.print !== undefined && before.print === printOf(when, to, fromText(toText(payload)));
 }

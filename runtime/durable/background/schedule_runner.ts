@@ -1,16 +1,19 @@
-import { namedOperation, Route } from "../../messages/envelope.ts";
+import { deadlineAt, namedOperation, Route } from "../../messages/envelope.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
 import type { Entry, StoreLimits } from "../../ports/store.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import { fits, requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
+import type { CronTimes } from "../../turns/cron_times.ts";
+import type { DelayedRows } from "../delivery/delayed_rows.ts";
 import type { WritingServices } from "../delivery/message_writer.ts";
 import { removalOf, type WriteSet } from "../commits/write_set.ts";
-import { scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
+import { delayedReceiver, scheduled, scheduleKey, schedulePrefix, timerKey } from "../rows/keys.ts";
 import { pages } from "../rows/pages.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import { nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
+import { readableHead } from "../rows/readable_head.ts";
+import { endOf, nextDueMs, type StoredDue, type StoredSchedule } from "../rows/schedule_row.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
 import { decodeValue, encodeValue, fromText } from "../rows/value_codec.ts";
 
@@ -22,6 +25,8 @@ const shiftedAtOnce = 1_000;
 /** The services that the schedule runner uses. */
 export interface ScheduleRunnerServices extends Omit<WritingServices, "session"> {
   readonly timers: Timers;
+  readonly cron: CronTimes;
+  readonly delayed: DelayedRows;
 }
 
 /** A schedule that is due. */
@@ -77,10 +82,15 @@ export class ScheduleRunner {
 
   async #fire(due: Entry, nowMs: number): Promise<void> {
     const { actor, name } = scheduled(due.key);
+    if (this.#waits(due, nowMs)) {
+      this.#session.probes?.reach("a delayed message waits for room");
+      return this.wakeAt(nowMs + this.#session.traits.heartbeatMs);
+    }
     const found = await this.#read(due);
     let writeSet = removalOf(due);
     if (found !== undefined) { // if not, it was cancelled or set anew
       try {
+        if (found.head.cron !== undefined) await this.#services.cron.load();
         this.#send(writeSet, found, nowMs);
         requireFits(nameOfMessage(found), sizeOfCommit(writeSet, this.#limits), this.#limits);
       } catch (error) {
@@ -91,7 +101,10 @@ export class ScheduleRunner {
     const what = `the schedule ${name} of ${actor.protocol}/${actor.key}`;
     const committed = await commitKnown(this.#session, writeSet, what);
     if (committed === undefined) this.#session.probes?.reach("another sent what is due");
-    else writeSet.land(this.#services.committedDelivery, committed, this.#session.nextReadEpoch());
+    else {
+      if (found?.head.delayed !== undefined) this.#services.delayed.sent(found.row.value.length);
+      writeSet.land(this.#services.committedDelivery, committed, this.#session.nextReadEpoch());
+    }
   }
 
   /**
@@ -112,34 +125,44 @@ export class ScheduleRunner {
     }
   }
 
+  /** Whether a delayed message waits for longer, because there is no room for it now. It was accepted, and is not lost. */
+  #waits({ key, value }: Entry, nowMs: number): boolean {
+    const to = delayedReceiver(scheduled(key).actor);
+    if (to === undefined || !this.#services.writer.isFull(to)) return false;
+    return (readableHead<StoredDue>(value)?.endMs ?? Infinity) > nowMs;
+  }
+
   #send(writeSet: WriteSet, schedule: DueSchedule, nowMs: number): void {
-    const { row, head: { everyMs, to, dueMs }, text } = schedule;
-    if (everyMs === undefined) writeSet.removeIfUnchanged(row, row.value.length);
+    const { row, head, text } = schedule;
+    const next = nextDueMs(head, nowMs, this.#services.cron);
+    if (next === undefined) writeSet.removeIfUnchanged(row, row.value.length);
     else {
-      const next = nextDueMs(dueMs, everyMs, nowMs);
       this.#plan(writeSet, schedule, next);
       writeSet.after(() => this.wakeAt(next));
     }
-    const id = nameOfMessage(schedule);
-    const route = new Route(namedOperation(to), undefined, undefined, undefined, undefined, { id });
-    this.#services.writer.post(writeSet, to, route, fromText(text));
+    this.#services.writer.post(writeSet, head.to, routeOf(schedule), fromText(text), head.delayed?.from);
   }
 
   /** Writes both rows of a schedule with another time, if its own is still as it was read. */
   #plan(writeSet: WriteSet, { row, head, text }: DueSchedule, dueMs: number): void {
     writeSet.checks.push({ key: row.key, version: row.version });
-    const due: StoredDue = { token: head.token, by: this.#session.setBy() };
+    const due: StoredDue = {
+      token: head.token,
+      by: head.cron === undefined ? this.#session.setBy() : undefined,
+      endMs: endOf(head, dueMs),
+    };
     writeSet.write(row.key, encodeValue({ ...head, dueMs }, text), { oldBytes: row.value.length });
     writeSet.write(scheduleKey(dueMs, head.actor, head.name), encodeValue(due, ""));
   }
 
   /** Ends a schedule whose message cannot be made, or fits no commit, with a dead letter. */
   #giveUp(schedule: DueSchedule, error: unknown): WriteSet {
-    const { due, row, head: { to, name }, text } = schedule;
-    const route = new Route(namedOperation(to));
+    const { due, row, head: { to, name, delayed }, text } = schedule;
+    const route = routeOf(schedule);
     const id = nameOfMessage(schedule);
     const reason = error instanceof PosthornError ? error.code : "failed";
-    const why = `its schedule ${name} cannot be sent: ${messageOf(error)}`;
+    const what = delayed === undefined ? `its schedule ${name}` : "it was delayed, and";
+    const why = `${what} cannot be sent: ${messageOf(error)}`;
     const letter = (kept: string) => {
       const writeSet = removalOf(due);
       writeSet.removeIfUnchanged(row, row.value.length);
@@ -213,7 +236,22 @@ export class ScheduleRunner {
   }
 }
 
+/** The route of the message of a due schedule. That of a delayed message is as its sender made it. */
+function routeOf(schedule: DueSchedule): Route {
+  const { to, dueMs, delayed } = schedule.head;
+  const id = nameOfMessage(schedule);
+  if (delayed === undefined) {
+    return new Route(namedOperation(to), undefined, undefined, undefined, undefined, { id });
+  }
+  const { head: { causationId, correlationId, replyTo, failTo, headers, caller }, timeoutMs, scope } =
+    delayed;
+  const deadline = timeoutMs === undefined ? undefined : deadlineAt(dueMs + timeoutMs);
+  const extras = { id, failTo, headers, caller, scope };
+  return new Route(namedOperation(to), causationId, correlationId, replyTo, deadline, extras);
+}
+
 /** The id of the message of a due schedule: the same on every instance, and of no other message. */
-function nameOfMessage({ due, head: { actor: { protocol, key }, name } }: DueSchedule): string {
+function nameOfMessage({ due, head: { actor: { protocol, key }, name, delayed } }: DueSchedule): string {
+  if (delayed !== undefined) return delayed.head.id;
   return `${protocol}/${key}/${encodeURIComponent(name)}/${scheduled(due.key).dueMs}`;
 }

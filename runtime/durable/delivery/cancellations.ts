@@ -12,7 +12,10 @@ import type { Timers } from "../../scheduling/timers.ts";
 import { commitKnown } from "../commits/commit_one.ts";
 import { WriteSet } from "../commits/write_set.ts";
 import { mailPrefix } from "../rows/keys.ts";
-import { QueuedMessage } from "../rows/queued_message.ts";
+import { type MessageHeader, QueuedMessage } from "../rows/queued_message.ts";
+import { readableHead } from "../rows/readable_head.ts";
+import type { StoredSchedule } from "../rows/schedule_row.ts";
+import type { DelayedRows } from "./delayed_rows.ts";
 import type { WritingServices } from "./message_writer.ts";
 import type { ReplyRows, ReplyWait, RequestPlace, StoredReply } from "./reply_rows.ts";
 import type { RowWriter } from "./row_writer.ts";
@@ -25,6 +28,7 @@ export interface CancellationParts extends WritingServices {
   readonly delivery: DeliveryPort;
   readonly ids: Ids;
   readonly timers: Timers;
+  readonly delayed: DelayedRows;
   /** A message of an actor in the store was taken back: its actor, if it is here, must not wait for it. */
   takenBack(to: ActorId, place: string): void;
 }
@@ -60,6 +64,8 @@ export class Cancellations {
       if (later !== undefined) return asked ? await this.#settled(name, id, wait) : { later };
       const step = at?.sent !== undefined
         ? await this.#sent.step(name, stored, at.sent, at)
+        : at?.delayed !== undefined
+        ? await this.#delayed(name, id, stored, at, at.delayed)
         : at?.place === undefined
         ? await this.#inMemory(name, at)
         : await this.#waiting(name, id, stored, at, at.place);
@@ -107,18 +113,50 @@ export class Cancellations {
     return (await replies.find(name, id)).version === version ? "elsewhere" : "again";
   }
 
-  /** Removes a message that waits, and settles its reply. Returns whether it did: a turn may have taken it. */
-  async #remove(name: string, at: RequestPlace, mail: QueuedMessage): Promise<boolean> {
-    const { session, writer, replies, committedDelivery } = this.#parts;
-    const { failTo, operation } = mail.head;
-    const shown = `${at.protocol}/${at.key} ${operation}`;
+  /** Takes back a request that is not due: removes its schedule, which sends nothing any more. */
+  async #delayed(
+    name: string,
+    id: string,
+    { version }: StoredReply,
+    at: RequestPlace,
+    { timer, due }: NonNullable<RequestPlace["delayed"]>,
+  ): Promise<"cancelled" | "again" | "elsewhere"> {
+    const { session, replies, committedDelivery, delayed } = this.#parts;
+    const [row] = await session.connection.read([timer]);
+    const head = row && readableHead<StoredSchedule>(row.value)?.delayed?.head;
+    if (row === undefined || head === undefined) {
+      // It was due: it waits where it was sent, or in the memory of a process.
+      return (await replies.find(name, id)).version === version ? await this.#inMemory(name, at) : "again";
+    }
+    const shown = `${at.protocol}/${at.key} ${head.operation}`;
     session.committer.requireRoom(shown);
     const writeSet = new WriteSet();
-    const failure = this.takeOut(writeSet, at, mail);
+    writeSet.removeIfUnchanged(row, row.value.length);
+    writeSet.remove(due);
+    writeSet.after(() => delayed.sent(row.value.length));
+    this.#tell(writeSet, name, head, cancelledFailure(head.id, shown));
+    const landed = await commitKnown(session, writeSet, shown);
+    if (landed === undefined) return "again";
+    writeSet.land(committedDelivery, landed, session.nextReadEpoch());
+    return "cancelled";
+  }
+
+  /** Adds to a commit that a request was taken back, for its reply and for the address that it names for failures. */
+  #tell(writeSet: WriteSet, name: string, head: MessageHeader, failure: Failure): void {
+    const { replies, writer } = this.#parts;
     replies.cancel(writeSet, name, failure, "cancelled");
-    if (failTo !== undefined && failTo.protocol !== Reply.refuse.protocol) {
-      writer.answer(writeSet, failTo, failure, mail.head);
+    if (head.failTo !== undefined && head.failTo.protocol !== Reply.refuse.protocol) {
+      writer.answer(writeSet, head.failTo, failure, head);
     }
+  }
+
+  /** Removes a message that waits, and settles its reply. Returns whether it did: a turn may have taken it. */
+  async #remove(name: string, at: RequestPlace, mail: QueuedMessage): Promise<boolean> {
+    const { session, committedDelivery } = this.#parts;
+    const shown = `${at.protocol}/${at.key} ${mail.head.operation}`;
+    session.committer.requireRoom(shown);
+    const writeSet = new WriteSet();
+    this.#tell(writeSet, name, mail.head, this.takeOut(writeSet, at, mail));
     const version = await commitKnown(session, writeSet, shown);
     if (version !== undefined) writeSet.land(committedDelivery, version, session.nextReadEpoch());
     return version !== undefined;

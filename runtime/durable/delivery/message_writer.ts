@@ -1,6 +1,6 @@
 import type { ActorId, Address } from "../../language/address.ts";
 import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
-import { namedOperation, nameOf, Route } from "../../messages/envelope.ts";
+import { isReplyTarget, namedOperation, nameOf, Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { Remote } from "../../messages/remote_address.ts";
 import { failureAddresses } from "../../messages/failure_addresses.ts";
@@ -15,6 +15,7 @@ import { deadPrefix, indexKey, mailPrefix } from "../rows/keys.ts";
 import type { CommittedDelivery, WriteSet } from "../commits/write_set.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, type MessageHeader, NewMessage, type QueuedMessage } from "../rows/queued_message.ts";
+import type { DelayedRows } from "./delayed_rows.ts";
 import type { RemoteRows, Unsent } from "./remote_rows.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import type { Unhosted } from "./unhosted.ts";
@@ -81,6 +82,7 @@ export class MessageWriter {
   readonly #surveyReplies: SurveyReplies;
   readonly #hostLookup: HostLookup;
   readonly #unhosted: Unhosted;
+  readonly #delayed: DelayedRows;
   readonly #ids: Ids;
   /** What goes to other services; absent if the system has no transport. */
   remote: RemoteRows | undefined = undefined;
@@ -91,6 +93,7 @@ export class MessageWriter {
     surveyReplies: SurveyReplies,
     hostLookup: HostLookup,
     unhosted: Unhosted,
+    delayed: DelayedRows,
     ids: Ids,
   ) {
     this.#session = session;
@@ -98,6 +101,7 @@ export class MessageWriter {
     this.#surveyReplies = surveyReplies;
     this.#hostLookup = hostLookup;
     this.#unhosted = unhosted;
+    this.#delayed = delayed;
     this.#ids = ids;
   }
 
@@ -109,12 +113,28 @@ export class MessageWriter {
     if (to.protocol === Collector.take.protocol && this.#surveyReplies.isForAnotherInstance(to.key)) {
       return this.#surveyReplies.write(writeSet, to.key, route, payload);
     }
+    if (route.extras?.delay !== undefined) return this.#delay(writeSet, to, route, payload, from);
     if (this.#hostLookup.hosting(to.protocol) === "transient") {
       return void writeSet.transientMessages.push({ to, route, payload });
     }
     const id = this.#ids.text(route.extras?.id ?? this.#ids.next());
     if (this.remote === undefined) return this.#toMailbox(writeSet, { to, route, payload, id });
     this.#postWith(this.remote, writeSet, { to, route, payload, id }, from);
+  }
+
+  /** Adds a delayed message of a turn to a commit, wherever it will go. */
+  #delay(writeSet: WriteSet, to: ActorId, route: Route, payload: unknown, from: ActorId | undefined): void {
+    const id = this.#ids.text(route.extras?.id ?? this.#ids.next());
+    const outgoing = { to, route, payload, id };
+    try {
+      const written = this.#delayed.write(writeSet, outgoing, from);
+      if ("reason" in written) return this.undelivered(writeSet, outgoing, written);
+      const { replyTo, extras } = route;
+      if (replyTo === undefined || isReplyTarget(replyTo) || replyTo.protocol !== Reply.open.protocol) return;
+      this.#replies.open(writeSet, replyTo.key, written, extras!.delay!.delayMs);
+    } catch (error) {
+      this.#unsendable(writeSet, outgoing, error);
+    }
   }
 
   /** Adds a message to a commit if other services may get it. */
@@ -138,6 +158,13 @@ export class MessageWriter {
       return this.#unsendable(writeSet, outgoing, error);
     }
     this.#toMailbox(writeSet, outgoing);
+  }
+
+  /** Whether a message of a turn would find no room now, in its mailbox or in the outbox to another service. */
+  isFull(to: ActorId): boolean {
+    if (this.remote?.takes(to)) return this.remote.isFull(to);
+    const room = this.#roomFor(to);
+    return room !== undefined && room.waiting >= room.capacity;
   }
 
   /** Adds a publication to a commit for other services. Throws why it can never be sent. */
@@ -296,17 +323,23 @@ export class MessageWriter {
     const { to } = outgoing;
     try {
       const draft = this.draft(outgoing);
-      const hosting = this.#hostLookup.hosting(to.protocol);
-      const room = (hosting === "durable" ? this.#hostLookup : this.#unhosted).roomFor(to);
+      const room = this.#roomFor(to);
       if (room === undefined) return this.deliver(writeSet, to, draft);
       const waiting = room.waiting + sentWith(writeSet, to, room.capacity - room.waiting);
       if (waiting < room.capacity) return this.deliver(writeSet, to, draft);
       const full = `the mailbox holds ${waiting} of ${room.capacity} messages`;
-      const why = hosting !== "no" ? full : `${full}, and this system hosts no actor of ${to.protocol}`;
+      const why = this.#hostLookup.hosting(to.protocol) !== "no"
+        ? full
+        : `${full}, and this system hosts no actor of ${to.protocol}`;
       this.undelivered(writeSet, outgoing, { text: draft.text, reason: "mailbox-full", why });
     } catch (error) {
       this.#unsendable(writeSet, outgoing, error);
     }
+  }
+
+  #roomFor(to: ActorId): { readonly waiting: number; readonly capacity: number } | undefined {
+    const durable = this.#hostLookup.hosting(to.protocol) === "durable";
+    return (durable ? this.#hostLookup : this.#unhosted).roomFor(to);
   }
 
   /** What its schema or its `subject` throws is a failure of this message, and not of its sender. */

@@ -33,6 +33,8 @@ export interface RemoteRows {
    * there is no room for that.
    */
   cancel(writeSet: WriteSet, request: RequestPlace & { readonly sent: SentRequest }): void;
+  /** Whether a message of a turn to that receiver would find no room now. */
+  isFull(to: ActorId): boolean;
   /** Adds a message that was a dead letter to a commit. */
   writeAgain(writeSet: WriteSet, to: ActorId, head: MessageHeader, text: string): void;
   /** Whether a publication leaves this service too. */

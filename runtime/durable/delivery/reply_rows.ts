@@ -6,7 +6,7 @@ import type { ActorId } from "../../language/address.ts";
 import type { Failure } from "../../language/failure.ts";
 import type { ToldFailure } from "../../messages/told_failure.ts";
 import type { Cancellation } from "../../language/ticket.ts";
-import { Reply } from "../../messages/builtin_protocols.ts";
+import { type OpenedReply, Reply } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
 import type { ReturnChannel } from "../../ports/transport.ts";
 import { StoreError } from "../../base/store_errors.ts";
@@ -46,6 +46,8 @@ export interface SentRequest {
 export interface RequestPlace extends ActorId {
   /** Its position in the mailbox of that actor; absent if the actor is in the memory of a process alone. */
   readonly place?: string | undefined;
+  /** The keys of the rows of its schedule, if it is delayed and not due. */
+  readonly delayed?: { readonly timer: string; readonly due: string } | undefined;
   /** Present if it was sent to another service. */
   readonly sent?: SentRequest | undefined;
 }
@@ -100,9 +102,12 @@ export class ReplyRows {
     this.#pendingMs = Math.max(keepMs, laterMs);
   }
 
-  /** Adds to a commit that a reply is pending, and where its request is. */
-  open(writeSet: WriteSet, name: string, at?: RequestPlace): void {
-    const untilMs = endAt(this.#session.clock.now() + this.#pendingMs);
+  /**
+   * Adds to a commit that a reply is pending, and where its request is. It is awaited for so much longer as its request is
+   * sent later.
+   */
+  open(writeSet: WriteSet, name: string, at?: RequestPlace, delayMs = 0): void {
+    const untilMs = endAt(this.#session.clock.now() + delayMs + this.#pendingMs);
     this.#write(writeSet, name, { status: "pending", untilMs, at }, "");
   }
 
@@ -118,8 +123,10 @@ export class ReplyRows {
 
   /** Adds a message to a reply to a commit: that it is pending, the reply, or the failure of its request. */
   write(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
-    if (operation === Reply.open.name) this.open(writeSet, name, payload as ActorId);
-    else if (operation === Reply.arrive.name) {
+    if (operation === Reply.open.name) {
+      const { protocol, key, delayMs } = payload as OpenedReply;
+      this.open(writeSet, name, { protocol, key }, delayMs);
+    } else if (operation === Reply.arrive.name) {
       this.#settle(writeSet, name, { status: "done" }, toText(payload));
     } else if (operation === Reply.refuse.name) {
       const { outcome: cancellation, ...failure } = payload as ToldFailure;

@@ -140,6 +140,32 @@ export function timerKey(actor: ActorId, name: string): string {
   return timerPrefix(actor) + name;
 }
 
+/** The prefix of all schedules. */
+export const timersPrefix: string = keyOf("timer", "");
+
+/** The prefix of the schedules of all actors of a protocol. */
+export function protocolTimersPrefix(protocol: string): string {
+  return timersPrefix + protocol + separator;
+}
+
+/** The protocol of the owners of delayed messages: no user can name it. */
+export const delayedProtocol = "~delayed";
+
+/** The prefix of the delayed messages. */
+export const delayedPrefix: string = protocolTimersPrefix(delayedProtocol);
+
+/** The owner of the delayed messages to an actor, as if they were its schedules. */
+export function delayedOwner({ protocol, key }: ActorId): ActorId {
+  return { protocol: delayedProtocol, key: `${protocol}/${key}` };
+}
+
+/** The receiver of the delayed messages of an owner; `undefined` if it is an actor. */
+export function delayedReceiver({ protocol, key }: ActorId): ActorId | undefined {
+  if (protocol !== delayedProtocol) return undefined;
+  const end = key.indexOf("/"); // no name of a protocol has one
+  return { protocol: key.slice(0, end), key: key.slice(end + 1) };
+}
+
 /** The last part of a key: the name of a schedule, or the topic that an actor subscribed to. */
 export function lastPart(key: string): string {
   return key.slice(key.lastIndexOf(separator) + 1);

@@ -1,9 +1,15 @@
 import type { ActorId, Address } from "../../language/address.ts";
+import type { When } from "../../language/when.ts";
 import { LimitExceededError } from "../../base/errors.ts";
+import { guarded } from "../../base/guarded.ts";
 import { lastTimeMs } from "../../base/times.ts";
 import type { AtomicPart, Entry, Put, StoreConnection, StoreLimits } from "../../ports/store.ts";
 import { requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
+import type { CronTimes } from "../../turns/cron_times.ts";
+import { isIfAbsent, printOf, type Repetition } from "../../turns/schedule_time.ts";
 import { type ScheduleChange, schedulesMax } from "../../turns/schedules.ts";
+import type { MessageHeader } from "./queued_message.ts";
+import { decodeValue, fromText } from "./value_codec.ts";
 import { indexKey, lastPart, mailPrefix, scheduleKey, timerKey } from "./keys.ts";
 import { readableHead } from "./readable_head.ts";
 
@@ -17,9 +23,25 @@ export interface StoredSchedule {
   readonly dueMs: number;
   /** The interval of a schedule that repeats; absent if it is due once. */
   readonly everyMs?: number | undefined;
+  /** The expression of one that repeats so, and its time zone. */
+  readonly cron?: string | undefined;
+  readonly timeZone?: string | undefined;
   readonly to: Address;
   /** Distinguishes it from earlier schedules of the same name. */
   readonly token: string;
+  /** The message of a delayed send: it was accepted before, and is sent as it was. */
+  readonly delayed?: DelayedMessage | undefined;
+}
+
+/** A message that waits until it is due, besides its payload. */
+export interface DelayedMessage {
+  readonly head: MessageHeader;
+  /** How long after it is due it may begin; absent if it has no deadline. */
+  readonly timeoutMs?: number | undefined;
+  /** The actor that sent it, if one did. */
+  readonly from?: ActorId | undefined;
+  /** The scope of its id, which tells its sender to other services. */
+  readonly scope?: string | undefined;
 }
 
 /** The row in the order of time. */
@@ -27,6 +49,8 @@ export interface StoredDue {
   readonly token: string;
   /** The clock by which a delay was measured; absent if the schedule is due at a time of day. */
   readonly by?: SetBy | undefined;
+  /** When a delayed message must have begun; absent if it has no deadline. */
+  readonly endMs?: number | undefined;
 }
 
 /** The instance that set a schedule, the time by its clock, and how far that clock had been set back by then. */
@@ -36,8 +60,34 @@ export interface SetBy {
   readonly backMs: number;
 }
 
-/** The next time of a schedule that was due at `dueMs`: several missed times become one. */
-export function nextDueMs(dueMs: number, everyMs: number, nowMs: number): number {
+/** When a delayed message must have begun that is due then; absent if it has no deadline. */
+export function endOf({ delayed }: StoredSchedule, dueMs: number): number | undefined {
+  return delayed?.timeoutMs && dueMs + delayed.timeoutMs;
+}
+
+/** The time that repeats of a schedule; `undefined` if it is due once. */
+export function repetitionOf({ everyMs, cron, timeZone }: StoredSchedule): Repetition | undefined {
+  if (cron !== undefined) return { cron, ...timeZone !== undefined && { timeZone } };
+  return everyMs === undefined ? undefined : { everyMs };
+}
+
+/** When a schedule is due, as it was set; of one that is due once only the time is left. */
+export function whenOf(schedule: StoredSchedule): When {
+  return repetitionOf(schedule) ?? { at: new Date(schedule.dueMs) };
+}
+
+/**
+ * The next time of a schedule that was due at `dueMs`: several missed times become one. `undefined` if there is none.
+ * Throws a `RangeError` if its expression is none.
+ */
+export function nextDueMs(
+  schedule: StoredSchedule,
+  nowMs: number,
+  cronTimes: CronTimes,
+): number | undefined {
+  const { dueMs, everyMs, cron, timeZone } = schedule;
+  if (cron !== undefined) return cronTimes.next({ cron, timeZone }, Math.max(dueMs, nowMs));
+  if (everyMs === undefined) return undefined;
   return Math.min(dueMs + everyMs * (Math.floor(Math.max(nowMs - dueMs, 0) / everyMs) + 1), lastTimeMs);
 }
 
@@ -51,7 +101,8 @@ export function requireFiring(
   row: Pick<Put, "key" | "value">,
   limits: StoreLimits,
 ): void {
-  const { actor, name, dueMs, everyMs, to } = schedule;
+  const { actor, name, dueMs, to } = schedule;
+  const once = repetitionOf(schedule) === undefined;
   const { key, value } = row;
   const due = scheduleKey(dueMs, actor, name);
   const oldBytes = value.length;
@@ -62,14 +113,13 @@ export function requireFiring(
   ];
   const part: AtomicPart = {
     checks: [{ key: due, version: place }, { key: timerKey(actor, name), version: place }],
-    writes: everyMs === undefined ? mail : [...mail, { key, value, oldBytes }, { key: due, value: nothing }],
-    removals: everyMs === undefined ? [{ key: due }, { key, oldBytes }] : [{ key: due }],
+    writes: once ? mail : [...mail, { key, value, oldBytes }, { key: due, value: nothing }],
+    removals: once ? [{ key: due }, { key, oldBytes }] : [{ key: due }],
   };
-  requireFits(
-    `the schedule ${name} of ${actor.protocol}/${actor.key} when it is due`,
-    sizeOfCommit(part, limits),
-    limits,
-  );
+  const what = schedule.delayed === undefined
+    ? `the schedule ${name} of ${actor.protocol}/${actor.key}`
+    : `${to.protocol}/${to.key} ${to.operation}`;
+  requireFits(`${what} when it is due`, sizeOfCommit(part, limits), limits);
 }
 
 /** A schedule in the record of its actor: enough to remove its rows. */
@@ -80,6 +130,8 @@ export interface ScheduleSummary {
    */
   readonly dueMs: number;
   readonly repeats?: true | undefined;
+  /** The hash of one that repeats, by which it is known if it is set again as it is. */
+  readonly print?: string | undefined;
   /** The size of its row. */
   readonly bytes: number;
 }
@@ -87,8 +139,14 @@ export interface ScheduleSummary {
 /** The schedules in the record of an actor, by their names. One that has fired may still be among them. */
 export type ScheduleSummaries = Readonly<Record<string, ScheduleSummary>>;
 
+/** A schedule in a row. */
+export interface TimerRow {
+  readonly summary: ScheduleSummary;
+  readonly version: string;
+}
+
 /** The schedules in rows, by their names; `undefined` for a row that does not exist. */
-export type TimerRows = ReadonlyMap<string, ScheduleSummary | undefined>;
+export type TimerRows = ReadonlyMap<string, TimerRow | undefined>;
 
 /** The summary of that name. A name is any text, also `constructor`. */
 function summaryOf(plans: ScheduleSummaries, name: string): ScheduleSummary | undefined {
@@ -100,7 +158,11 @@ function summaryIn({ value }: Entry): ScheduleSummary {
   const bytes = value.length;
   const head = readableHead<StoredSchedule>(value);
   if (head === undefined) return { dueMs: 0, bytes };
-  return { dueMs: head.dueMs, repeats: head.everyMs === undefined ? undefined : true, bytes };
+  const repetition = repetitionOf(head);
+  if (repetition === undefined) return { dueMs: head.dueMs, bytes };
+  const payload = () => fromText(decodeValue<StoredSchedule>(value).text);
+  const print = guarded(() => printOf(repetition, head.to, payload()), undefined);
+  return { dueMs: head.dueMs, repeats: true, print, bytes };
 }
 
 /** The summaries of rows. */
@@ -110,8 +172,9 @@ export function summariesOf(rows: readonly Entry[]): ScheduleSummaries {
 
 /**
  * The names whose rows must be read before changes are written: of a schedule that repeats only the row has the next
- * time; and if there would be too many schedules, the rows tell which have fired. A schedule that `committed` does not
- * have was set in this batch, and has no row yet.
+ * time; whether one that is due once has fired matters if it is to stay, or if somebody asks; and if there would be too
+ * many schedules, the rows tell which have fired. A schedule that `committed` does not have was set in this batch, and
+ * has no row yet.
  */
 export function namesToRead(
   plans: ScheduleSummaries,
@@ -120,9 +183,10 @@ export function namesToRead(
   nowMs: number,
 ): readonly string[] {
   const names = new Set<string>();
-  for (const { name } of changes) {
+  for (const { name, when, onChange } of changes) {
     const plan = summaryOf(plans, name);
-    if (plan?.repeats === true && summaryOf(committed, name) === plan) names.add(name);
+    if (plan === undefined || summaryOf(committed, name) !== plan) continue;
+    if (plan.repeats || onChange !== undefined || (when && isIfAbsent(when))) names.add(name);
   }
   if (Object.keys(plans).length + changes.length > schedulesMax) {
     for (const [name, plan] of Object.entries(plans)) {
@@ -141,7 +205,7 @@ export async function readTimers(
   const rows = await connection.read(names.map((name) => timerKey(actor, name)));
   return new Map(names.map((name, index) => {
     const row = rows[index];
-    return [name, row && summaryIn(row)];
+    return [name, row && { summary: summaryIn(row), version: row.version }];
   }));
 }
 

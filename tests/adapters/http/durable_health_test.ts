@@ -132,6 +132,7 @@ Deno.test("/metrics counts durable actors like those in memory, and has no count
     dead: 0,
     cancelled: 0,
     waiting: 0,
+    delayed: 0,
     running: 0,
     lateReplies: 0,
     protocols: {},

@@ -5,6 +5,7 @@ const defaults = {
   bodyBytesMax: 1_048_576,
   depthMax: 64,
   timeoutMsMax: 30_000,
+  delayMsMax: 31_536_000_000,
   surveyRepliesMax: 1_000,
   replayEventsMax: 1_000,
   replayCharactersMax: 4_194_304,

@@ -319,3 +319,47 @@ onEach(
     assert.deepEqual(counts(system), { cancelled: 2, dead: 0, waiting: 0, running: 0 });
   },
 );
+
+onEach(kinds, "a delayed request is taken back before it is due, also after a restart", async (stage) => {
+  const work = new Work();
+  const actors = [worker(work.scripts)];
+  const first = await stage.start(actors);
+  const options = { afterMs: 60_000, id: "mine" };
+  const ticket = await ref(first, "ada").submit(Worker.job, "add a", options);
+  const other = await ref(first, "ada").submit(Worker.job, "add b", { afterMs: 60_000 });
+  assert.equal(await ticket.cancel(), "cancelled");
+  assert.equal(first.stats().delayed, 1);
+  await stage.kill(first);
+  const second = await stage.start(actors);
+  await stage.pass(missedMs);
+  assert.equal(await second.ticket(other.id, Worker.job).cancel(), "cancelled");
+  assert.deepEqual(await stage.keys("timer", "schedule"), []);
+  assert.equal((await ref(second, "ada").submit(Worker.job, "add a", options)).id, ticket.id);
+  await stage.pass(120_000, 10_000);
+  assert.deepEqual(await notesOf(second, "ada"), []);
+  await assert.rejects(second.ticket(ticket.id).reply({ timeoutMs: 0 }), CancelledError);
+});
+
+onEach(sharedKinds, "a delayed request is taken back by another process", async (stage) => {
+  const work = new Work();
+  const actors = [worker(work.scripts)];
+  const [first, second] = [await stage.start(actors), await stage.start(actors)];
+  const ticket = await ref(first, "ada").submit(Worker.job, "add a", { afterMs: 20_000 });
+  assert.equal(await second.ticket(ticket.id, Worker.job).cancel(), "cancelled");
+  await stage.pass(60_000, 5_000);
+  assert.deepEqual(await notesOf(second, "ada"), []);
+  await requireGone(stage, ticket);
+});
+
+onEach(kinds, "a delayed request is taken back after it was due, like any other", async (stage) => {
+  const work = new Work();
+  const system = await stage.start([worker(work.scripts)]);
+  await ref(system, "ada").submit(Worker.job, "busy");
+  const ticket = await ref(system, "ada").submit(Worker.job, "add a", { afterMs: 2_000 });
+  await stage.pass(5_000);
+  assert.equal(await ticket.cancel(), "cancelled");
+  assert.deepEqual(counts(system), { cancelled: 1, dead: 0, waiting: 0, running: 1 });
+  work.gate.resolve();
+  await stage.settle();
+  assert.deepEqual(await notesOf(system, "ada"), []);
+});

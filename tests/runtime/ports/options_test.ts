@@ -17,6 +17,8 @@ Deno.test("resolveOptions fills in every default", () => {
       answerBytes: 16_777_216,
       deadLetterBytes: 67_108_864,
       deadLetters: 1_000,
+      delayed: 100_000,
+      delayedBytes: 67_108_864,
       events: 1_000,
       ids: 10_000,
       outbox: 10_000,

@@ -3,20 +3,23 @@ import { type Address, LimitExceededError } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { Schedules } from "../../../runtime/turns/schedules.ts";
 import { Timers } from "../../../runtime/scheduling/timers.ts";
+import { CronTimes } from "../../../runtime/turns/cron_times.ts";
 
 const to: Address = { protocol: "clock", key: "main", operation: "tick" };
 
 function stage() {
   const clock = new VirtualClock({ nowMs: 1_000 });
   const timers = new Timers(clock);
+  const cron = new CronTimes();
   const sent: string[] = [];
   const deliverTo = (_to: Address, payload: unknown) =>
     void sent.push(`${payload} at ${clock.monotonicMs()}`);
   return {
     clock,
     timers,
+    cron,
     sent,
-    schedules: new Schedules({ timers, clock, delivery: { deliverTo } }, () => sent.push("empty")),
+    schedules: new Schedules({ timers, clock, cron, delivery: { deliverTo } }, () => sent.push("empty")),
   };
 }
 
@@ -53,10 +56,13 @@ Deno.test("Schedules that are cleared send nothing and leave no timer", async ()
 Deno.test("Schedules have a bound, which counts names and not changes", () => {
   const { schedules } = stage();
   const many = Array.from({ length: 1_000 }, (_, n) => ({ name: `n${n}`, when: { afterMs: 1 }, to }));
-  schedules.requireRoom(many, "clock/main");
+  schedules.requireChanges(many, "clock/main");
   for (const change of many) schedules.change(change);
-  schedules.requireRoom([many[0], { name: "n1" }, { name: "new", when: { afterMs: 1 }, to }], "clock/main");
-  assert.throws(() => schedules.requireRoom([{ name: "new", when: { afterMs: 1 }, to }], "clock/main"), {
+  schedules.requireChanges(
+    [many[0], { name: "n1" }, { name: "new", when: { afterMs: 1 }, to }],
+    "clock/main",
+  );
+  assert.throws(() => schedules.requireChanges([{ name: "new", when: { afterMs: 1 }, to }], "clock/main"), {
     name: LimitExceededError.name,
     code: "too-many-schedules",
     message: "Cannot schedule for clock/main: it would have 1001 of 1000 schedules",

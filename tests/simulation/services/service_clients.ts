@@ -106,6 +106,7 @@ export class ServiceClients {
     if (kind < 0.14) return void await this.#survey(service, tag);
     if (kind < 0.22) return await this.#publish(service, tag);
     if (kind < 0.3) return this.#stranger(tag);
+    if (kind < 0.34) return await this.#delay(service, tag);
     if (kind < 0.5) return await this.#burst(service, tag);
     if (kind > 0.88) return await this.#cancel(service, tag);
     const through = this.#someone(service);
@@ -128,6 +129,13 @@ export class ServiceClients {
     return sent;
   }
 
+  /** A message that is due later: it has no order with others, so its user sends no other. */
+  async #delay(service: Service, tag: string): Promise<void> {
+    const sent = this.#jobOf(tag, `${service}-later-${tag}`, this.#pick(actors));
+    const afterMs = 1 + Math.floor(this.#draw() * 10_000);
+    await this.#send(service, sent, this.#draw() < 0.5, this.#someone(service), { afterMs });
+  }
+
   /** Several messages at once, in the order in which they are sent. */
   async #burst(service: Service, tag: string): Promise<void> {
     const user = `${service}-burst-${tag}`;
@@ -143,12 +151,16 @@ export class ServiceClients {
     sent: SentJob,
     tells: boolean,
     through: Through | undefined,
+    delay: { readonly afterMs?: number } = {},
   ): Promise<void> {
     const { to, job } = sent;
     const { service: other, key } = partsOf(to);
     const send = async (system: System): Promise<string | undefined> => {
-      if (tells) return void await this.#tell(system, sent);
-      const ticket = await system.ref(kinds[other], key).submit(kinds[other].work, job, { id: job.tag });
+      if (tells) return void await this.#tell(system, sent, delay);
+      const ticket = await system.ref(kinds[other], key).submit(kinds[other].work, job, {
+        id: job.tag,
+        ...delay,
+      });
       return ticket.id;
     };
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
@@ -165,9 +177,9 @@ export class ServiceClients {
     }
   }
 
-  #tell(system: System, { to, job }: SentJob): Promise<void> {
+  #tell(system: System, { to, job }: SentJob, delay: { readonly afterMs?: number }): Promise<void> {
     const { service, key } = partsOf(to);
-    return system.ref(kinds[service], key).tell(kinds[service].note, job, { id: job.tag });
+    return system.ref(kinds[service], key).tell(kinds[service].note, job, { id: job.tag, ...delay });
   }
 
   /** Submits, and takes it back after a while, through any process. */

@@ -1,0 +1,64 @@
+import { type Address, faultOfName } from "../language/address.ts";
+import type { When } from "../language/when.ts";
+import { fingerprint } from "../base/fingerprint.ts";
+import { timeAfter } from "../base/times.ts";
+import { type CronTimes, requireCronForm } from "./cron_times.ts";
+
+/** A time that comes again and again. */
+export type Repetition = Extract<When, { everyMs: number } | { cron: string }>;
+
+/** Whether a schedule repeats. */
+export function repeats(when: When): when is Repetition {
+  return "everyMs" in when || "cron" in when;
+}
+
+/** Whether a schedule is set only if there is none of its name. */
+export function isIfAbsent(when: When): boolean {
+  return !repeats(when) && when.ifAbsent === true;
+}
+
+/** When a schedule that is set now is first due. Throws a `RangeError` if that is never. */
+export function firstDueMs(name: string, when: When, nowMs: number, cron: CronTimes): number {
+  if ("at" in when) return Math.max(when.at.getTime(), nowMs);
+  if ("cron" in when) return cron.first(name, when, nowMs);
+  return timeAfter(nowMs, "afterMs" in when ? when.afterMs : when.everyMs);
+}
+
+/**
+ * A hash that tells a schedule that is set again as it is from a changed one: of its time, its address and its payload.
+ * Throws if the payload cannot be read.
+ */
+export function printOf(when: Repetition, { protocol, key, operation }: Address, payload: unknown): string {
+  const time = "cron" in when ? [when.cron, when.timeZone ?? "UTC"] : [when.everyMs];
+  return fingerprint([time, protocol, key, operation, payload]);
+}
+
+/** Throws a `RangeError` if the name or the time of a schedule is not valid. */
+export function requireSchedule(name: string, when: When): void {
+  const fault = faultOfName(name);
+  if (fault !== undefined) {
+    const shown = JSON.stringify(String(name).slice(0, 80));
+    throw new RangeError(`Cannot schedule ${shown}: a name is 1 to 512 bytes of text: ${fault}`);
+  }
+  const { ifAbsent }: { readonly ifAbsent?: boolean } = when;
+  if (ifAbsent === true && repeats(when)) {
+    const why = "one that repeats goes on if it is set again as it is";
+    throw new RangeError(`Cannot schedule ${name}: ifAbsent is for a schedule that is due once: ${why}`);
+  }
+  if ("cron" in when) return requireCronForm(name, when);
+  if ("at" in when) return requireDate(name, when.at);
+  const [option, value, least] = "afterMs" in when
+    ? ["afterMs", when.afterMs, 0]
+    : ["everyMs", when.everyMs, 1];
+  if (Number.isFinite(value) && value >= least) return;
+  const what = `a finite number of milliseconds of at least ${least}`;
+  throw new RangeError(
+    `Cannot schedule ${name}: ${option} must be ${what}: current value is ${String(value)}`,
+  );
+}
+
+function requireDate(name: string, at: Date): void {
+  const atMs = at instanceof Date ? at.getTime() : NaN;
+  if (!Number.isNaN(atMs)) return;
+  throw new RangeError(`Cannot schedule ${name}: at must be a valid date: current value is ${String(at)}`);
+}
