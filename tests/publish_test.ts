@@ -45,6 +45,7 @@ Deno.test("the package's deno.json has the imports that its modules use, and no 
       "@standard-schema/spec",
       "@std/async",
       "@std/ulid",
+      "croner",
       "hono",
       "kafkajs",
       "rabbitmq-client",
