@@ -1,4 +1,5 @@
 import {
+  type Cancellation,
   type DeadLetter,
   IdConflictError,
   OutcomeUnknownError,
@@ -22,6 +23,8 @@ export interface Sent {
   /** The id of its reply, if one is kept. */
   ticket?: string | undefined;
   answer?: Answer | undefined;
+  /** How it ended, as whoever took it back was told. */
+  cancellation?: Cancellation | undefined;
 }
 
 /** A job before it is sent. */
