@@ -91,6 +91,13 @@ export const sceneRules: readonly Rule[] = [
     part: (part) => part.writes.some(isCancelled) ? keeping("mail")(part) : part,
   },
   {
+    name: "cancelled-not-sent",
+    foundBy: 1,
+    says: "a delayed request leaves its row in the commit that takes it back",
+    faultPlan: within("cancelling"),
+    part: (part) => part.writes.some(isCancelled) ? keeping("timer")(part) : part,
+  },
+  {
     name: "place-moves",
     foundBy: 1,
     says: "a request that steps aside says in its reply where it is now",
