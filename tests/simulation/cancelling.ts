@@ -16,11 +16,15 @@ export function cancelling(history: CommitHistory, fail: (why: string) => void):
     const { kind, key } = partsOf(actor);
     const does = clients.pick(deeds);
     const more = does === "fail" ? 1 + Math.floor(clients.draw() * 6) : Math.floor(clients.draw() * 4_000);
-    const job: Job = { tag, from: "submit", seq: 0, path: [], does, more };
+    const delayMs = clients.pick([undefined, undefined, undefined, 200, 4_000, 20_000]);
+    const job: Job = { tag, from: "submit", seq: 0, path: [], does, more, ...clients.delayed(delayMs) };
     const sent = clients.note(actor, job);
     const submit = (noted = sent) =>
       clients.again(noted, async (system) => {
-        const { id } = await system.ref(kind, key).submit(kind.work, job, { id: tag });
+        const { id } = await system.ref(kind, key).submit(kind.work, job, {
+          id: tag,
+          ...(delayMs && { afterMs: delayMs }),
+        });
         return id;
       });
     const id = await submit();
@@ -51,6 +55,7 @@ export function cancelling(history: CommitHistory, fail: (why: string) => void):
       if ("value" in outcome) return outcome.value;
       if ("error" in outcome) {
         const { error } = outcome;
+        if (error instanceof NotFoundError && error.code === "expired-reply") return undefined; // by another clock
         const passes = error instanceof StoreError || error instanceof OutcomeUnknownError;
         if (!passes && (!(error instanceof PosthornError) || error instanceof NotFoundError)) {
           fail(`who takes back the request of ${id} gets ${error}`);

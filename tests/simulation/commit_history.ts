@@ -101,6 +101,8 @@ export class CommitHistory {
   /** The number of subscriptions made. */
   subscribed = 0;
   readonly #schedules: Set<string> = new Set();
+  /** The receivers and tags of delayed messages, by the keys of their rows. */
+  readonly #delayed: Map<string, string> = new Map();
   /** Tags of schedules that were cancelled. */
   readonly cancelled: Set<string> = new Set();
   readonly #options: CommitHistoryOptions;
@@ -168,8 +170,10 @@ export class CommitHistory {
         const row = this.#death(key, value);
         if (row !== undefined) dead.push(row);
       } else if (space === "schedule") this.#schedules.add(key);
-      else if (space === "timer" && protocol === "~delayed") delayed.add(delayedName(value));
-      else if (space === "reply") this.#reply(key, value);
+      else if (space === "timer" && protocol === "~delayed") {
+        delayed.add(delayedName(value));
+        this.#delayed.set(key, delayedName(value));
+      } else if (space === "reply") this.#reply(key, value);
       else if (space === "subscriber") this.subscribed++;
       else if (space === "event") this.#event(protocol, Number(name), value, part);
     }
@@ -181,6 +185,7 @@ export class CommitHistory {
         touched.add(`${name}/${rest[0]}`);
         this.#actor(`${name}/${rest[0]}`).index.delete(protocol);
       } else if (space === "schedule") this.#schedules.delete(key);
+      else if (space === "timer" && part.writes.some(isCancelled)) this.#takenBackEarly(key);
       else if (space === "dead") this.#gone(key, written);
       else if (space === "event") {
         this.events.get(protocol)!.kept--;
@@ -246,6 +251,12 @@ export class CommitHistory {
     this.#actor(mail.actor).waiting--;
     this.takenBack.add(`${mail.actor} ${mail.tag}`);
     this.#options.onRare("a request is taken back");
+  }
+
+  /** The commit that takes a delayed request back removes its row. */
+  #takenBackEarly(key: string): void {
+    this.takenBack.add(this.#delayed.get(key)!);
+    this.#options.onRare("a delayed request is taken back");
   }
 
   #death(key: string, value: Uint8Array): DeadRow | undefined {

@@ -91,6 +91,13 @@ export const sceneRules: readonly Rule[] = [
     part: (part) => part.writes.some(isCancelled) ? keeping("mail")(part) : part,
   },
   {
+    name: "cancelled-not-sent",
+    foundBy: 1,
+    says: "a delayed request leaves its row in the commit that takes it back",
+    faultPlan: within("cancelling"),
+    part: (part) => part.writes.some(isCancelled) ? keeping("timer")(part) : part,
+  },
+  {
     name: "place-moves",
     foundBy: 1,
     says: "a request that steps aside says in its reply where it is now",
@@ -248,8 +255,9 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "ended-stay-ended",
-    foundBy: 108,
+    foundBy: 20,
     says: "an instance that has ended is not written as living by a commit that succeeds late",
+    faultPlan: (plan) => ({ ...plan, scenes: [] }),
     part: (part) => ({
       ...part,
       checks: writes(part, "instance")

@@ -22,6 +22,7 @@ const marks = [
   "a message comes into the store with its first attempt",
   "a message in hand is stored",
   "a message is accepted with its turn",
+  "a delayed request is taken back",
   "a message is given up that ended processes",
   "a message is stored before its turn",
   "a message may land that the store refused",
