@@ -11,6 +11,13 @@ const Mill = protocol("mill", {
   ground: ask(z.array(z.string())),
 });
 
+/** What a test sends; the types of a whole RequestInit differ between versions of Deno. */
+interface Sent {
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+  readonly signal?: AbortSignal;
+}
+
 /** A mill whose handlers wait until the test lets them go on, behind HTTP. */
 class Shop implements AsyncDisposable {
   readonly clock = new VirtualClock();
@@ -43,7 +50,7 @@ class Shop implements AsyncDisposable {
     this.app = ingress(this.system, { expose: [Mill], metrics: true });
   }
 
-  async send(method: string, path: string, init: RequestInit = {}): Promise<Response> {
+  async send(method: string, path: string, init: Sent = {}): Promise<Response> {
     const response = this.app.request(path, { method, ...init });
     await this.settle();
     return await response;
