@@ -88,9 +88,9 @@ export class System implements AsyncDisposable {
    * create it in the global scope of a platform that allows neither there.
    *
    * Throws a `RangeError` if an option is out of its bounds, and a `TypeError` if an option does not exist; if two actors
-   * have the same protocol; if
-   * there is a transport without a name, or `remote` without a transport; if an actor of a protocol in `remote` is hosted
-   * here; if a tell, ask or submit is exposed that no actor here handles, or what is exposed or heard is `unchecked`.
+   * have the same protocol; if there is a transport without a name, `remote` without a transport, or `peers` without a
+   * store; if a protocol is in two of `actors`, `peers` and `remote`; if a tell, ask or submit is exposed that no actor
+   * here handles, or what is exposed or heard is `unchecked`.
    */
   constructor(options: SystemOptions) {
     this.#runtime = new Runtime(options, modesOf);
@@ -317,8 +317,8 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * The reason why neither an actor of this system nor one of another service handles an operation that is sent to an
-   * actor, with a similar name if there is one; `undefined` if one does. For an ingress, which can refuse at its start
+   * The reason why neither an actor of this system, nor a peer, nor another service handles an operation that is sent to
+   * an actor, with a similar name if there is one; `undefined` if one does. For an ingress, which can refuse at its start
    * what could never be answered.
    */
   whyUnhandled(operation: Operation): string | undefined {

@@ -14,6 +14,8 @@ import type { TurnDelivery, TurnServices } from "../turns/turn_services.ts";
 /** What an activation needs of the delivery of its system. */
 export interface DeliveryPort extends MessageSink, TurnDelivery {
   readonly inspectors: Inspectors;
+  /** How many messages found no mailbox. */
+  undelivered: number;
   /** The window in which repeated ids are known to this process. */
   readonly deduplication: Deduplication;
   /** Who takes the messages that go into no mailbox of this process, once the system has begun. */

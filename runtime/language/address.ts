@@ -146,7 +146,8 @@ export interface Ref<in out Name extends string> extends ActorId {
    * as {@linkcode Ref.tell} does; with the handler's {@linkcode TerminalError}; at once with
    * {@linkcode DeadLetterError} if the handler failed or the message will not be handled; with
    * {@linkcode DeadlineExceededError} if the reply is not there in time. The runtime never retries a request:
-   * its caller decides.
+   * its caller decides. A request to an actor that another process hosts (`peers`) waits in the store, and is
+   * not begun after its time.
    */
   ask<Op extends Operation<"ask", Name>>(
     operation: Op,

@@ -66,6 +66,7 @@ const runtimeReasons = new Set([
   "id-reused",
   "unknown-protocol",
   "unknown-operation",
+  "transient-peer",
   "too-many-actors",
   "too-many-replies",
   "too-many-delayed",

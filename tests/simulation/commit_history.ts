@@ -6,7 +6,7 @@ import type { StoredSchedule } from "../../runtime/durable/rows/schedule_row.ts"
 import type { RecordHead } from "../../runtime/durable/rows/actor_record.ts";
 import { decodeValue, fromText } from "../../runtime/durable/rows/value_codec.ts";
 import { storedDiary } from "./state_versions.ts";
-import { type Entry, entryOf, type Job, kinds, overflowOf, type Post, tagOf } from "./messages.ts";
+import { type Entry, entryOf, type Job, kinds, onlyReads, overflowOf, type Post, tagOf } from "./messages.ts";
 
 interface KnownMail {
   readonly actor: string;
@@ -291,7 +291,7 @@ export class CommitHistory {
       if (actor.log.length > 0 && !name.startsWith("mayfly/")) this.#fail(`the state of ${name} is lost`);
       actor.log = [];
       for (const { tag, payload } of removed) {
-        if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue;
+        if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`) || onlyReads(tag)) continue;
         const { from = "", seq = 0 } = payload as Partial<Job>;
         this.#effect(commit, name, actor, { tag, from, seq });
       }
@@ -313,6 +313,7 @@ export class CommitHistory {
     actor.log = log;
     for (const tag of taken.keys()) {
       if (buried.has(`${name} ${tag}`) || sent.has(`${name} ${tag}`)) continue; // a dead letter, or set aside
+      if (onlyReads(tag)) continue;
       this.#fail(`${tag} leaves the mailbox of ${name} without an effect`);
     }
   }

@@ -48,6 +48,7 @@ const marks = [
   "dead letters are counted anew",
   "drop-newest in a full mailbox",
   "drop-oldest in a full mailbox",
+  "mail for a transient actor is refused",
   "no slot is left for a turn",
   "mail waits for the revision that wrote the state",
   "state is migrated",

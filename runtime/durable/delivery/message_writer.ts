@@ -16,6 +16,7 @@ import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, type MessageHeader, NewMessage, type QueuedMessage } from "../rows/queued_message.ts";
 import type { DelayedRows } from "./delayed_rows.ts";
 import type { RemoteRows, Unsent } from "./remote_rows.ts";
+import { PeerMailboxes } from "./peer_mailboxes.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import type { Unhosted } from "./unhosted.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
@@ -36,10 +37,13 @@ export interface StoredDeadLetter extends Omit<DeadLetter, "payload"> {
   readonly head: MessageHeader;
 }
 
+/** Where the actors of a protocol are: here, durable or transient; in other processes on the store; or nobody knows. */
+export type Hosting = "durable" | "transient" | "peer" | "no";
+
 /** Which actors are hosted in this process, and how full their mailboxes are. */
 export interface HostLookup {
-  /** Whether this system hosts the actors of a protocol, as durable or as transient ones. */
-  hosting(protocol: string): "durable" | "transient" | "no";
+  /** Where the actors of a protocol are. */
+  hosting(protocol: string): Hosting;
   /** How many messages wait for a durable actor that is in memory, and how many may; absent if it is not. */
   roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
   /** A message became a dead letter before it came into its mailbox. */
@@ -52,6 +56,13 @@ export interface WritingServices {
   readonly writer: MessageWriter;
   /** Delivers what a commit brings to this process. */
   readonly committedDelivery: CommittedDelivery;
+}
+
+/** How full a mailbox is, in messages unless it says otherwise. */
+interface Room {
+  readonly waiting: number;
+  readonly capacity: number;
+  readonly what?: "messages" | "bytes";
 }
 
 /** Why a message will not be delivered. */
@@ -83,6 +94,8 @@ export class MessageWriter {
   readonly #unhosted: Unhosted;
   readonly #delayed: DelayedRows;
   readonly #ids: Ids;
+  /** How full the mailboxes are of actors that other processes host. */
+  readonly peerMailboxes: PeerMailboxes;
   /** What goes to other services; absent if the system has no transport. */
   remote: RemoteRows | undefined = undefined;
 
@@ -100,6 +113,7 @@ export class MessageWriter {
     this.#surveyReplies = surveyReplies;
     this.#hostLookup = hostLookup;
     this.#unhosted = unhosted;
+    this.peerMailboxes = new PeerMailboxes(session);
     this.#delayed = delayed;
     this.#ids = ids;
   }
@@ -223,12 +237,16 @@ export class MessageWriter {
   /** Writes a message into its mailbox, and the index entry by which its actor is found. */
   deliver(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
     writeSet.writeOnce(draft.key, draft.value);
-    if (this.#hostLookup.hosting(to.protocol) === "durable") {
+    const hosting = this.#hostLookup.hosting(to.protocol);
+    if (hosting === "durable") {
       writeSet.writeOnce(indexKey(this.#session.instance, to), nothing);
       return void writeSet.arrivals.push({ to, draft });
     }
     writeSet.leave(to, this.#session.clock.now());
-    writeSet.after(() => this.#unhosted.wrote(to));
+    const isPeer = hosting === "peer";
+    writeSet.after(() =>
+      isPeer ? this.peerMailboxes.wrote(to, draft.value.length) : this.#unhosted.wrote(to)
+    );
   }
 
   /**
@@ -298,7 +316,7 @@ export class MessageWriter {
       if (room === undefined) return this.deliver(writeSet, to, draft);
       const waiting = room.waiting + sentWith(writeSet, to, room.capacity - room.waiting);
       if (waiting < room.capacity) return this.deliver(writeSet, to, draft);
-      const full = `the mailbox holds ${waiting} of ${room.capacity} messages`;
+      const full = `the mailbox holds ${waiting} of ${room.capacity} ${room.what ?? "messages"}`;
       const why = this.#hostLookup.hosting(to.protocol) !== "no"
         ? full
         : `${full}, and this system hosts no actor of ${to.protocol}`;
@@ -308,9 +326,11 @@ export class MessageWriter {
     }
   }
 
-  #roomFor(to: ActorId): { readonly waiting: number; readonly capacity: number } | undefined {
-    const durable = this.#hostLookup.hosting(to.protocol) === "durable";
-    return (durable ? this.#hostLookup : this.#unhosted).roomFor(to);
+  #roomFor(to: ActorId): Room | undefined {
+    const hosting = this.#hostLookup.hosting(to.protocol);
+    if (hosting !== "peer") return (hosting === "durable" ? this.#hostLookup : this.#unhosted).roomFor(to);
+    const full = this.peerMailboxes.fullness(to);
+    return full && { waiting: full.held, capacity: full.bound, what: full.what };
   }
 
   /** What its schema or its `subject` throws is a failure of this message, and not of its sender. */

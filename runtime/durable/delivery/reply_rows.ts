@@ -164,8 +164,8 @@ export class ReplyRows {
   }
 }
 
-/** Throws a `PosthornError` (`failed`) if the row cannot be read. */
-function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; readonly reply: unknown } {
+/** What a row of a reply says. Throws a `PosthornError` (`failed`) if the row cannot be read. */
+export function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; readonly reply: unknown } {
   try {
     const { head, text } = decodeValue<ReplyHead>(value);
     return { head, reply: head.status === "done" ? fromText(text) : undefined };
