@@ -20,6 +20,7 @@ class Services implements AsyncDisposable {
   refused = "";
   readonly #calls: { readonly path: string; readonly key: string }[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  #next = Promise.withResolvers<void>();
   #held = "";
   #called = Promise.withResolvers<void>();
   #answers = Promise.withResolvers<void>();
@@ -28,6 +29,8 @@ class Services implements AsyncDisposable {
     this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
       const path = new URL(request.url).pathname.slice(1);
       this.#calls.push({ path, key: request.headers.get("idempotency-key")! });
+      this.#next.resolve();
+      this.#next = Promise.withResolvers();
       await request.body?.cancel();
       if (path === this.#held) {
         this.#called.resolve();
@@ -53,6 +56,11 @@ class Services implements AsyncDisposable {
   release(): void {
     this.#held = "";
     this.#answers.resolve();
+  }
+
+  /** Resolves when each of these paths has been called. */
+  async all(paths: readonly string[]): Promise<void> {
+    while (paths.some((path) => this.countsOf(path).calls === 0)) await this.#next.promise;
   }
 
   /** How often a path was called, and with how many keys: that many times it took effect. */
@@ -265,12 +273,9 @@ Deno.test("the checkout of a shop that is killed while it undoes is answered onc
     await using shop = await Shop.start(folder, services);
     assert.deepEqual(await shop.answer(location), { order: "o1", status: "cancelled", cents: 900 });
     await shop.has(10);
-    while (services.countsOf("recall").calls === 0 || services.countsOf("mail").calls === 0) {
-      await shop.becomes("cancelled");
-    }
-    for (const path of ["charge", "refund", "recall", "mail"]) {
-      assert.equal(services.countsOf(path).effects, 1, path);
-    }
+    const paths = ["charge", "refund", "recall", "mail"];
+    await services.all(paths);
+    for (const path of paths) assert.equal(services.countsOf(path).effects, 1, path);
     assert.deepEqual(await shop.post("admin/actors/report/main/today"), { orders: 0, cents: 0 });
   } finally {
     await Deno.remove(folder, { recursive: true });
