@@ -149,6 +149,28 @@ Deno.test("a parcel that cannot be sent undoes what was done before it", async (
   ]);
 });
 
+Deno.test("a checkout that is taken back is undone, and has no second answer", async () => {
+  await using stage = await Stage.open();
+  stage.outside.hangs = { call: "ship", times: 1 };
+  await stage.order("o1").tell(Order.place, purchase);
+  await stage.clock.settle();
+  const checkout = await stage.checkout("o1");
+  assert.equal(await stage.status("o1"), "paid");
+  assert.equal(await checkout.cancel(), "withdrawn");
+  assert.equal(await stage.status("o1"), "cancelled");
+  await stage.clock.advance(60_000); // the call that hangs is ended, and the parcel that is sent then is recalled
+  assert.equal(await stage.left(), 10);
+  assert.deepEqual(stage.outside.done.toSorted(), [
+    "charge o1 900",
+    "mail ada@example.com: Order o1: it is cancelled: the checkout was taken back",
+    "recall o1",
+    "refund o1",
+    "ship o1 2 tea by post",
+  ]);
+  assert.equal(stage.system.deadLetters.size, 0);
+  assert.equal(await (await stage.checkout("o1")).cancel(), "done", "there was nothing to take back");
+});
+
 Deno.test("a reservation that arrives after the order was cancelled is released", async () => {
   await using stage = await Stage.open();
   await stage.order("o1").tell(Order.place, purchase);

@@ -145,6 +145,13 @@ class Shop implements AsyncDisposable {
     return answer;
   }
 
+  /** Takes the checkout back. Returns the status of the answer, and its outcome. */
+  async takeBack(location: string): Promise<[number, unknown]> {
+    const response = await fetch(`${this.origin}${location}`, { method: "DELETE" });
+    const { outcome } = await response.json();
+    return [response.status, outcome];
+  }
+
   async deadLetters(): Promise<unknown> {
     const headers = { authorization: "Bearer secret" };
     return await (await fetch(`${this.origin}/admin/dead-letters`, { headers })).json();
@@ -277,6 +284,33 @@ Deno.test("the checkout of a shop that is killed while it undoes is answered onc
     await services.all(paths);
     for (const path of paths) assert.equal(services.countsOf(path).effects, 1, path);
     assert.deepEqual(await shop.post("admin/actors/report/main/today"), { orders: 0, cents: 0 });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a checkout is taken back once, also if the shop is killed before it is undone", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "posthorn-shop-" });
+  await using services = new Services();
+  try {
+    await placed(folder, services);
+    const location = await checkedOut(folder, services);
+    const called = services.hold("ship");
+    {
+      await using shop = await Shop.start(folder, services);
+      await called;
+      assert.deepEqual(await shop.takeBack(location), [200, "withdrawn"]);
+      await shop.end("SIGKILL");
+    }
+    services.release();
+    await using shop = await Shop.start(folder, services);
+    await shop.has(10);
+    await shop.becomes("cancelled");
+    assert.deepEqual(await shop.takeBack(location), [200, "withdrawn"]);
+    const paths = ["charge", "ship", "refund", "recall", "mail"];
+    await services.all(paths);
+    for (const path of paths) assert.equal(services.countsOf(path).effects, 1, path);
+    assert.deepEqual(await shop.deadLetters(), []);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
