@@ -1,4 +1,4 @@
-import { actor, type Context } from "@posthorn/posthorn";
+import { actor, type Context, type LaterOf } from "@posthorn/posthorn";
 import { Mail, Order, type OrderView, Parcel, Payment, type Purchase, Stock } from "./protocols.ts";
 
 const hourMs = 60 * 60 * 1_000;
@@ -8,6 +8,8 @@ interface OrderState {
   cents: number;
   purchase?: Purchase;
   tracking?: string;
+  /** The checkout that the buyer waits for, and the right to answer it. */
+  checkout?: { id: string; carrier: "post" | "express"; answer: LaterOf<typeof Order.checkout> };
 }
 type OrderContext = Context<"order", OrderState>;
 
@@ -31,31 +33,30 @@ export const order = actor(Order, {
       }
       if (cents === null) return change(ctx, { status: "sold-out" });
       change(ctx, { status: "unpaid", cents });
-      ctx.schedule("remind", { afterMs: hourMs }, ctx.self.at(Order.remind));
+      ctx.self.tell(Order.remind, { afterMs: hourMs });
       ctx.schedule("expire", { afterMs: 24 * hourMs }, ctx.self.at(Order.expire));
     },
-    pay(ctx, { card }) {
-      if (ctx.state.status === "unpaid") {
-        change(ctx, { status: "paying" });
-        ctx.cancel("remind");
-        ctx.cancel("expire");
-        ctx.ref(Payment, ctx.key).submit(Payment.charge, { card, cents: ctx.state.cents }, {
-          replyTo: ctx.self.at(Order.charged),
-          failTo: ctx.self.at(Order.failed),
-        });
-      }
-      return viewOf(ctx.key, ctx.state); // tells the buyer whether the order can be paid now
+    checkout(ctx, { card, carrier }) {
+      if (ctx.state.status !== "unpaid") return viewOf(ctx.key, ctx.state); // it cannot be paid now
+      const answer = ctx.later({ failTo: ctx.self.at(Order.withdrawn) });
+      change(ctx, { status: "paying", checkout: { id: ctx.id, carrier, answer } });
+      ctx.cancel("expire");
+      ctx.ref(Payment, ctx.key).submit(Payment.charge, { card, cents: ctx.state.cents }, {
+        replyTo: ctx.self.at(Order.charged),
+        failTo: ctx.self.at(Order.failed),
+      });
+      return answer; // not yet
     },
     charged(ctx, { paid }) {
-      const { status, purchase } = ctx.state;
-      if (status !== "paying" || purchase === undefined) return; // cancelled in the meantime
+      const { status, purchase, checkout } = ctx.state;
+      if (status !== "paying" || purchase === undefined || checkout === undefined) return; // cancelled in the meantime
       if (!paid) { // the buyer may try another card
         ctx.schedule("expire", { afterMs: hourMs }, ctx.self.at(Order.expire));
-        return change(ctx, { status: "unpaid" });
+        return finish(ctx, { status: "unpaid" });
       }
       change(ctx, { status: "paid" });
       const { sku, count } = purchase;
-      ctx.ref(Parcel, ctx.key).submit(Parcel.ship, { sku, count }, {
+      ctx.ref(Parcel, ctx.key).submit(Parcel.ship, { sku, count, carrier: checkout.carrier }, {
         replyTo: ctx.self.at(Order.shipped),
         failTo: ctx.self.at(Order.failed),
       });
@@ -63,10 +64,16 @@ export const order = actor(Order, {
     shipped(ctx, { tracking }) {
       const { status, purchase } = ctx.state;
       if (status !== "paid" || purchase === undefined) return;
-      change(ctx, { status: "shipped", tracking });
+      finish(ctx, { status: "shipped", tracking });
       ctx.ref(Stock, purchase.sku).tell(Stock.sold, { order: ctx.key });
     },
     failed: (ctx) => undo(ctx, "something went wrong, and nothing is charged"),
+    withdrawn(ctx, { id }) { // the buyer took the checkout back: nobody waits for its answer
+      const { checkout, ...state } = ctx.state;
+      if (checkout?.id !== id) return;
+      ctx.state = state;
+      undo(ctx, "the checkout was taken back");
+    },
     remind(ctx) {
       if (ctx.state.status === "unpaid") mail(ctx, "it waits to be paid");
     },
@@ -81,7 +88,7 @@ export const order = actor(Order, {
 function undo(ctx: OrderContext, why: string): void {
   const { status, purchase } = ctx.state;
   if (purchase === undefined || status === "shipped" || status === "cancelled") return;
-  change(ctx, { status: "cancelled" });
+  finish(ctx, { status: "cancelled" });
   ctx.ref(Parcel, ctx.key).tell(Parcel.recall);
   ctx.ref(Payment, ctx.key).tell(Payment.refund);
   ctx.ref(Stock, purchase.sku).tell(Stock.release, { order: ctx.key });
@@ -97,6 +104,14 @@ function mail(ctx: OrderContext, text: string): void {
 function change(ctx: OrderContext, changes: Partial<OrderState>): void {
   ctx.state = { ...ctx.state, ...changes };
   ctx.publish(Order.changed, viewOf(ctx.key, ctx.state));
+}
+
+/** Changes the order, and answers the checkout if the buyer waits for it. */
+function finish(ctx: OrderContext, changes: Partial<OrderState>): void {
+  const { checkout, ...state } = ctx.state;
+  ctx.state = state;
+  change(ctx, changes);
+  if (checkout !== undefined) ctx.reply(checkout.answer, viewOf(ctx.key, ctx.state));
 }
 
 function viewOf(key: string, { status, cents, tracking }: OrderContext["state"]): OrderView {

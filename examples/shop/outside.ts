@@ -10,7 +10,9 @@ export interface Call {
 export interface Outside {
   charge(call: Call, order: string, card: string, cents: number): Promise<{ paid: boolean }>;
   refund(call: Call, order: string): Promise<void>;
-  ship(call: Call, order: string, sku: string, count: number): Promise<{ tracking: string }>;
+  /** In how many days the carrier brings a parcel; `null` if it takes none of that size. */
+  quote(call: Call, carrier: string, count: number): Promise<{ days: number | null }>;
+  ship(call: Call, order: string, carrier: string, sku: string, count: number): Promise<{ tracking: string }>;
   recall(call: Call, order: string): Promise<void>;
   mail(call: Call, to: string, subject: string, text: string): Promise<void>;
 }
@@ -22,7 +24,7 @@ export function httpOutside(origin: string): Outside {
       method: "POST",
       headers: { "content-type": "application/json", "idempotency-key": call.id },
       body: JSON.stringify(body),
-      signal: AbortSignal.any([call.signal, AbortSignal.timeout(10_000)]),
+      signal: call.signal,
     });
     if (response.ok) return response;
     const words = `${path} answers ${response.status}`;
@@ -37,7 +39,9 @@ export function httpOutside(origin: string): Outside {
   return {
     charge: async (call, order, card, cents) =>
       await (await post(call, "charge", { order, card, cents })).json(),
-    ship: async (call, order, sku, count) => await (await post(call, "ship", { order, sku, count })).json(),
+    quote: async (call, carrier, count) => await (await post(call, "quote", { carrier, count })).json(),
+    ship: async (call, order, carrier, sku, count) =>
+      await (await post(call, "ship", { order, carrier, sku, count })).json(),
     refund: async (call, order) => await (await post(call, "refund", { order })).body?.cancel(),
     recall: async (call, order) => await (await post(call, "recall", { order })).body?.cancel(),
     mail: async (call, to, subject, text) =>
@@ -54,8 +58,10 @@ export function printedOutside(print: (line: string) => void = console.log): Out
       return { paid: card !== "empty" };
     },
     refund: (_call, order) => say("refund", order),
-    ship: async (_call, order, sku, count) => {
-      await say("ship", order, count, sku);
+    quote: (_call, carrier, count) =>
+      Promise.resolve({ days: carrier === "post" ? 3 : count > 5 ? null : 1 }),
+    ship: async (_call, order, carrier, sku, count) => {
+      await say("ship", order, count, sku, "by", carrier);
       return { tracking: `T-${order}` };
     },
     recall: (_call, order) => say("recall", order),

@@ -1,4 +1,4 @@
-import { ask, event, Failure, protocol, submit, tell } from "@posthorn/posthorn";
+import { ask, event, Failure, protocol, submit, survey, tell } from "@posthorn/posthorn";
 import * as z from "zod";
 
 const Count = z.number().int().min(1).max(1_000);
@@ -11,6 +11,8 @@ export const Purchase = z.object({
   email: z.email().max(254),
 });
 export type Purchase = z.infer<typeof Purchase>;
+
+export const CarrierName = z.enum(["post", "express"]);
 
 export const Status = z.enum([
   "new",
@@ -34,14 +36,15 @@ export type OrderView = z.infer<typeof OrderView>;
 export const Order = protocol("order", {
   // From the buyer.
   place: tell(Purchase),
-  pay: ask(z.object({ card: z.string().min(1).max(64) }), OrderView),
+  checkout: submit(z.object({ card: z.string().min(1).max(64), carrier: CarrierName }), OrderView),
   view: ask(OrderView),
   // Replies of the other actors.
   reserved: tell(z.object({ cents: Cents.nullable() })),
   charged: tell(z.object({ paid: z.boolean() })),
   shipped: tell(z.object({ tracking: z.string() })),
   failed: tell(Failure),
-  // Scheduled by the order itself.
+  withdrawn: tell(Failure),
+  // From the order itself, later.
   remind: tell(),
   expire: tell(),
   // Published.
@@ -65,8 +68,16 @@ export const Payment = protocol("payment", {
 
 /** One actor for each order: sends the parcel and recalls it. */
 export const Parcel = protocol("parcel", {
-  ship: submit(z.object({ sku: z.string(), count: Count }), z.object({ tracking: z.string() })),
+  ship: submit(
+    z.object({ sku: z.string(), count: Count, carrier: CarrierName }),
+    z.object({ tracking: z.string() }),
+  ),
   recall: tell(),
+});
+
+/** One actor for each carrier. The key is its name. */
+export const Carrier = protocol("carrier", {
+  quote: survey(z.object({ count: Count }), z.object({ carrier: z.string(), days: z.number() })),
 });
 
 /** One actor for each mail address. */

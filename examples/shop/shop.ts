@@ -5,7 +5,7 @@ import { bearerAuth } from "hono/bearer-auth";
 import { HTTPException } from "hono/http-exception";
 import { order } from "./order.ts";
 import type { Outside } from "./outside.ts";
-import { Order, Report, Stock } from "./protocols.ts";
+import { Carrier, CarrierName, Order, Report, Stock } from "./protocols.ts";
 import { report } from "./report.ts";
 import { services } from "./services.ts";
 import { stock } from "./stock.ts";
@@ -20,6 +20,9 @@ export async function openShop(
   await system.ready();
   const books = system.ref(Report, "main");
   await system.subscribe(Order.changed, books.at(Report.record), { subject: "shipped" }).ready;
+  for (const name of CarrierName.options) {
+    await system.subscribe(Carrier.quote, system.ref(Carrier, name).at(Carrier.quote)).ready;
+  }
   await system.schedule("nightly", { cron: "0 2 * * *", timeZone: "Europe/Berlin" }, books.at(Report.send));
   return system;
 }
@@ -28,7 +31,10 @@ export async function openShop(
 export function shop(system: System, adminToken: string): Hono {
   const app = new Hono();
   app.onError((error) => error instanceof HTTPException ? error.getResponse() : problemResponse(error));
-  app.route("/api", ingress(system, { expose: [Order.place, Order.pay, Order.view] }));
+  app.route(
+    "/api",
+    ingress(system, { expose: [Order.place, Order.checkout, Order.view, Carrier.quote] }),
+  );
 
   app.use("/admin/*", bearerAuth({ token: adminToken }));
   app.get("/admin/dead-letters", (context) => context.json(system.deadLetters.list()));

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { type Store, type System, TerminalError } from "@posthorn/posthorn";
+import { type Store, type System, TerminalError, type Ticket } from "@posthorn/posthorn";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import type { Call, Outside } from "./outside.ts";
-import { Mail, Order, Report, Stock } from "./protocols.ts";
+import { Carrier, Mail, Order, type OrderView, Report, Stock } from "./protocols.ts";
 import { openShop, shop } from "./shop.ts";
 
 const hourMs = 60 * 60 * 1_000;
@@ -14,8 +14,14 @@ class FakeOutside implements Outside {
   readonly done: string[] = [];
   readonly ids = new Set<string>();
   fails: { readonly call: string; readonly error: Error; times: number } | undefined;
+  hangs: { readonly call: string; times: number } | undefined;
 
   #do(call: Call, what: string): Promise<void> {
+    if (this.hangs !== undefined && what.startsWith(this.hangs.call) && this.hangs.times-- > 0) {
+      return new Promise((_, reject) =>
+        call.signal.addEventListener("abort", () => reject(call.signal.reason))
+      );
+    }
     if (this.fails !== undefined && what.startsWith(this.fails.call) && this.fails.times-- > 0) {
       return Promise.reject(this.fails.error);
     }
@@ -28,8 +34,11 @@ class FakeOutside implements Outside {
     await this.#do(call, `charge ${order} ${cents}`);
     return { paid: card !== "empty" };
   }
-  async ship(call: Call, order: string, sku: string, count: number) {
-    await this.#do(call, `ship ${order} ${count} ${sku}`);
+  quote(_call: Call, carrier: string, count: number) {
+    return Promise.resolve({ days: carrier === "post" ? 3 : count > 5 ? null : 1 });
+  }
+  async ship(call: Call, order: string, carrier: string, sku: string, count: number) {
+    await this.#do(call, `ship ${order} ${count} ${sku} by ${carrier}`);
     return { tracking: "T1" };
   }
   refund = (call: Call, order: string) => this.#do(call, `refund ${order}`);
@@ -68,6 +77,10 @@ class Stage implements AsyncDisposable {
     return (await this.order(key).ask(Order.view)).status;
   }
 
+  checkout(key: string, card = "4242"): Promise<Ticket<OrderView>> {
+    return this.order(key).submit(Order.checkout, { card, carrier: "post" });
+  }
+
   left(): Promise<number> {
     return this.system.ref(Stock, "tea").ask(Stock.left);
   }
@@ -82,10 +95,12 @@ Deno.test("an order is reserved, paid and shipped, however often the buyer sends
   await stage.order("o1").tell(Order.place, purchase);
   await stage.order("o1").tell(Order.place, purchase);
   assert.equal(await stage.status("o1"), "unpaid");
-  await stage.order("o1").ask(Order.pay, { card: "4242" });
-  await stage.order("o1").ask(Order.pay, { card: "4242" });
+  const [first, second] = [await stage.checkout("o1"), await stage.checkout("o1")];
   assert.equal(await stage.status("o1"), "shipped");
-  assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea"]);
+  const shipped = { order: "o1", status: "shipped", cents: 900, tracking: "T1" };
+  assert.deepEqual(await first.reply(), shipped);
+  assert.equal((await second.reply()).status, "paying", "the second one changes nothing");
+  assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea by post"]);
   assert.equal(await stage.left(), 8);
   assert.deepEqual(await stage.system.ref(Report, "main").ask(Report.today), { orders: 1, cents: 900 });
 });
@@ -101,10 +116,8 @@ Deno.test("a card that is declined leaves the order to be paid with another", as
   await using stage = await Stage.open();
   await stage.order("o1").tell(Order.place, purchase);
   await stage.clock.settle();
-  await stage.order("o1").ask(Order.pay, { card: "empty" });
-  assert.equal(await stage.status("o1"), "unpaid");
-  await stage.order("o1").ask(Order.pay, { card: "4242" });
-  assert.equal(await stage.status("o1"), "shipped");
+  assert.equal((await (await stage.checkout("o1", "empty")).reply()).status, "unpaid");
+  assert.equal((await (await stage.checkout("o1")).reply()).status, "shipped");
 });
 
 Deno.test("a bank that is away for a while is tried again, and charges once", async () => {
@@ -112,11 +125,11 @@ Deno.test("a bank that is away for a while is tried again, and charges once", as
   stage.outside.fails = { call: "charge", error: new Error("the bank is away"), times: 3 };
   await stage.order("o1").tell(Order.place, purchase);
   await stage.clock.settle();
-  await stage.order("o1").ask(Order.pay, { card: "4242" });
+  await stage.checkout("o1");
   assert.equal(await stage.status("o1"), "paying");
   await stage.clock.advance(10_000);
   assert.equal(await stage.status("o1"), "shipped");
-  assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea"]);
+  assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea by post"]);
 });
 
 Deno.test("a parcel that cannot be sent undoes what was done before it", async () => {
@@ -124,8 +137,9 @@ Deno.test("a parcel that cannot be sent undoes what was done before it", async (
   stage.outside.fails = { call: "ship", error: new TerminalError("there is no such street"), times: 1 };
   await stage.order("o1").tell(Order.place, purchase);
   await stage.clock.settle();
-  await stage.order("o1").ask(Order.pay, { card: "4242" });
-  assert.equal(await stage.status("o1"), "cancelled");
+  const checkout = await stage.checkout("o1");
+  await stage.clock.settle();
+  assert.equal((await checkout.reply()).status, "cancelled");
   assert.equal(await stage.left(), 10);
   assert.deepEqual(stage.outside.done.toSorted(), [
     "charge o1 900",
@@ -133,6 +147,28 @@ Deno.test("a parcel that cannot be sent undoes what was done before it", async (
     "recall o1",
     "refund o1",
   ]);
+});
+
+Deno.test("a checkout that is taken back is undone, and has no second answer", async () => {
+  await using stage = await Stage.open();
+  stage.outside.hangs = { call: "ship", times: 1 };
+  await stage.order("o1").tell(Order.place, purchase);
+  await stage.clock.settle();
+  const checkout = await stage.checkout("o1");
+  assert.equal(await stage.status("o1"), "paid");
+  assert.equal(await checkout.cancel(), "withdrawn");
+  assert.equal(await stage.status("o1"), "cancelled");
+  await stage.clock.advance(60_000); // the call that hangs is ended, and the parcel that is sent then is recalled
+  assert.equal(await stage.left(), 10);
+  assert.deepEqual(stage.outside.done.toSorted(), [
+    "charge o1 900",
+    "mail ada@example.com: Order o1: it is cancelled: the checkout was taken back",
+    "recall o1",
+    "refund o1",
+    "ship o1 2 tea by post",
+  ]);
+  assert.equal(stage.system.deadLetters.size, 0);
+  assert.equal(await (await stage.checkout("o1")).cancel(), "done", "there was nothing to take back");
 });
 
 Deno.test("a reservation that arrives after the order was cancelled is released", async () => {
@@ -146,6 +182,26 @@ Deno.test("a reservation that arrives after the order was cancelled is released"
   });
   await stage.clock.settle();
   assert.equal(await stage.left(), 10);
+});
+
+Deno.test("the carriers say how fast they are, and nobody waits for one that takes no such parcel", async () => {
+  await using stage = await Stage.open();
+  const both = stage.system.survey(Carrier.quote, { count: 2 }, { timeoutMs: 5_000 });
+  const days = (await Array.fromAsync(both)).map(({ carrier, days }) => `${carrier} ${days}`);
+  assert.deepEqual([days.toSorted(), both.end], [["express 1", "post 3"], "all"]);
+  const one = stage.system.survey(Carrier.quote, { count: 6 }, { timeoutMs: 5_000 });
+  assert.deepEqual([await Array.fromAsync(one), one.end], [[{ carrier: "post", days: 3 }], "all"]);
+});
+
+Deno.test("a bank that never answers is tried again, and its call is ended", async () => {
+  await using stage = await Stage.open();
+  stage.outside.hangs = { call: "charge", times: 1 };
+  await stage.order("o1").tell(Order.place, purchase);
+  await stage.clock.settle();
+  const checkout = await stage.checkout("o1");
+  await stage.clock.advance(11_000);
+  assert.equal((await checkout.reply()).status, "shipped");
+  assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea by post"]);
 });
 
 Deno.test("whoever does not pay is reminded after an hour, and loses the reservation after a day", async () => {
@@ -163,7 +219,7 @@ Deno.test("each night at two the owner gets the numbers of the day", async () =>
   await using stage = await Stage.open();
   await stage.order("o1").tell(Order.place, purchase);
   await stage.clock.settle();
-  await stage.order("o1").ask(Order.pay, { card: "4242" });
+  await stage.checkout("o1");
   await stage.clock.advance(14 * hourMs);
   await stage.clock.advance(24 * hourMs);
   assert.deepEqual(stage.outside.done.filter((line) => line.startsWith("mail owner")), [
@@ -204,9 +260,9 @@ Deno.test("an order that was placed before a restart is paid and shipped after i
     {
       await using stage = await Stage.open(sqlite(path)); // as another process would
       assert.equal(await stage.left(), 8);
-      await stage.order("o1").ask(Order.pay, { card: "4242" });
+      await stage.checkout("o1");
       assert.equal(await settled(stage, "o1", "shipped"), "shipped");
-      assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea"]);
+      assert.deepEqual(stage.outside.done, ["charge o1 900", "ship o1 2 tea by post"]);
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
