@@ -3,12 +3,7 @@ import type { MemoryHost } from "../runtime/activations/memory_host.ts";
 import { type ActorId, type Address, requireKey } from "../runtime/language/address.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
 import type { When } from "../runtime/language/when.ts";
-import {
-  DeadlineExceededError,
-  LimitExceededError,
-  NotFoundError,
-  type PosthornError,
-} from "../runtime/base/errors.ts";
+import { DeadlineExceededError, NotFoundError, type PosthornError } from "../runtime/base/errors.ts";
 import { Route } from "../runtime/messages/envelope.ts";
 import { shownActor } from "../runtime/messages/shown_name.ts";
 import type { Scheduled, ScheduleFilter } from "../runtime/ports/scheduled.ts";
@@ -118,9 +113,9 @@ async function change(
     if (error instanceof DeadlineExceededError) {
       throw new DeadlineExceededError(`${shown}: no answer in ${askTimeoutMs} ms`);
     }
-    const { cause } = error as Error;
-    throw cause instanceof LimitExceededError || cause instanceof RangeError ? cause : error;
+    throw error;
   }
+  command.requireMade();
 }
 
 function requireHost({ delivery, persistence }: Runtime, { protocol, key }: ActorId, what: string): void {

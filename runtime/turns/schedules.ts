@@ -14,6 +14,8 @@ export interface ScheduleChange {
   readonly payload?: unknown;
   /** Is told, when the change is made, whether there was a schedule of that name. */
   readonly onChange?: (existed: boolean) => void;
+  /** Is told why the change cannot be made. It is then left out, and its turn does not fail. */
+  readonly onRefused?: (error: unknown) => void;
 }
 
 /** A change that sets a schedule. */
@@ -47,6 +49,16 @@ export const schedulesMax = 1_000;
 /** Whether a change sets a schedule, and does not cancel one. */
 export function isSet(change: ScheduleChange): change is SetSchedule {
   return change.when !== undefined && change.to !== undefined;
+}
+
+/**
+ * Tells a change that came from outside why it cannot be made. Returns whether there was one: then its turn must not fail,
+ * since its actor did nothing wrong.
+ */
+export function tellRefused(changes: readonly ScheduleChange[], error: unknown): boolean {
+  const asked = changes.find(({ onRefused }) => onRefused !== undefined);
+  asked?.onRefused!(error);
+  return asked !== undefined;
 }
 
 /** Whether a change needs the times of a cron expression. */
