@@ -220,7 +220,9 @@ export function nameOperations<const Name extends string, Ops extends Operations
   Object.setPrototypeOf(named, null);
   const text = `protocol ${name} { ${Object.keys(named).join(", ")} }`;
   const inspect = Symbol.for("nodejs.util.inspect.custom");
-  const hidden = { "~protocol": { name, operations: named }, toString: () => text, [inspect]: () => text };
+  const own = { ...named }; // without what is hidden: no address may name that
+  Object.freeze(Object.setPrototypeOf(own, null));
+  const hidden = { "~protocol": { name, operations: own }, toString: () => text, [inspect]: () => text };
   for (const key of Reflect.ownKeys(hidden)) {
     Object.defineProperty(named, key, { value: hidden[key as keyof typeof hidden] });
   }

@@ -144,7 +144,9 @@ Deno.test("what cannot be scheduled is refused, and nothing is set", async () =>
   await assert.rejects(system.schedule("a", { afterMs: 5 }, to, 5 as never), { code: "invalid-payload" });
   const at = (address: Address) => system.schedule("a", { afterMs: 5 }, address as Address<string>, "x");
   await assert.rejects(at({ ...to, operation: "~schedule" }), { code: "invalid-address" });
-  await assert.rejects(at({ ...to, operation: "nothing" }), { code: "unknown-operation" });
+  for (const operation of ["nothing", "toString", "constructor"]) {
+    await assert.rejects(at({ ...to, operation }), { code: "unknown-operation" });
+  }
   await assert.rejects(at({ ...to, protocol: "nobody" }), {
     code: "unknown-protocol",
     message: "Cannot schedule a of nobody/ada: this system hosts no actor of nobody",
