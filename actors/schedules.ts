@@ -2,6 +2,7 @@ import type { Activation } from "../runtime/activations/activation.ts";
 import type { MemoryHost } from "../runtime/activations/memory_host.ts";
 import { type ActorId, type Address, requireKey } from "../runtime/language/address.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
+import { namePattern } from "../runtime/language/protocol.ts";
 import type { When } from "../runtime/language/when.ts";
 import { DeadlineExceededError, NotFoundError, type PosthornError } from "../runtime/base/errors.ts";
 import { Route } from "../runtime/messages/envelope.ts";
@@ -45,9 +46,13 @@ export async function cancelSchedule(
 ): Promise<boolean> {
   requireSchedule(name, { afterMs: 0 });
   requireKey(protocol, key);
-  requireHost(runtime, { protocol, key }, `cancel the schedule ${name}`);
-  const host = runtime.delivery.hosts.get(protocol);
-  if (host !== undefined && host.find(key) === undefined) return false;
+  const { delivery, persistence } = runtime;
+  const host = delivery.hosts.get(protocol);
+  const stored = host === undefined && persistence !== undefined && namePattern.test(protocol);
+  if (stored) delivery.requireRunning(`cancel the schedule ${name}`);
+  else requireHost(runtime, { protocol, key }, `cancel the schedule ${name}`);
+  if (stored) return await persistence.cancelSchedule({ protocol, key }, name);
+  if (host?.find(key) === undefined) return false;
   let existed = false;
   const onChange = (before: boolean) => existed = before;
   await change(runtime, { protocol, key }, { name, onChange }, "cancel the schedule");

@@ -289,8 +289,9 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Cancels a schedule of an actor, in a turn of that actor. Resolves with whether there was one that had not fired yet.
-   * Rejects as {@linkcode System.schedule} does.
+   * Cancels a schedule of an actor. Resolves with whether there was one that had not fired yet. One in a store needs no
+   * turn of its actor: it can be cancelled although nothing hosts that any more, or its messages wait for long. Rejects as
+   * {@linkcode System.schedule} does.
    */
   cancelSchedule(actor: ActorId, name: string): Promise<boolean> {
     return cancelSchedule(this.#runtime, actor, name);

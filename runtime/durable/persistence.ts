@@ -273,6 +273,11 @@ export class Persistence {
     yield* list(of);
   }
 
+  /** Removes a schedule from the store. Resolves with whether there was one. */
+  cancelSchedule(actor: ActorId, name: string): Promise<boolean> {
+    return this.#whenOpen((open) => open.cancelSchedule(actor, name));
+  }
+
   /** How many delayed messages wait in the store, as far as this process knows. */
   get delayed(): number {
     return this.#open?.delayed.size ?? 0;

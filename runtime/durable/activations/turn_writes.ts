@@ -144,7 +144,6 @@ export class TurnWrites {
     for (const change of changes) {
       const { name } = change;
       const before = all.get(name);
-      change.onChange?.(before !== undefined);
       if (before !== undefined && isSet(change) && staysAs(before, change)) {
         const row = rows.get(name);
         // It must not fire meanwhile, or nothing would come after this turn.
