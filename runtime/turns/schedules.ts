@@ -56,9 +56,9 @@ export function isSet(change: ScheduleChange): change is SetSchedule {
  * since its actor did nothing wrong.
  */
 export function tellRefused(changes: readonly ScheduleChange[], error: unknown): boolean {
-  const asked = changes.find(({ onRefused }) => onRefused !== undefined);
-  asked?.onRefused!(error);
-  return asked !== undefined;
+  const onRefused = changes.find((change) => change.onRefused !== undefined)?.onRefused;
+  onRefused?.(error);
+  return onRefused !== undefined;
 }
 
 /** Whether a change needs the times of a cron expression. */
