@@ -125,10 +125,11 @@ async function change(
 
 function requireHost({ delivery, persistence }: Runtime, { protocol, key }: ActorId, what: string): void {
   delivery.requireRunning(what);
-  if (!protocol.startsWith("~") && (delivery.hosts.has(protocol) || persistence?.has(protocol))) return;
-  const shown = shownActor(protocol, key);
-  throw new NotFoundError(
-    "unknown-protocol",
-    `Cannot ${what} of ${shown}: this system hosts no actor of ${protocol}`,
-  );
+  const isPeer = persistence?.isPeer(protocol) === true;
+  const isHosted = delivery.hosts.has(protocol) || (persistence?.has(protocol) && !isPeer);
+  if (!protocol.startsWith("~") && isHosted) return;
+  const why = isPeer
+    ? "another process hosts it, and an actor sets its schedules where it is hosted"
+    : `this system hosts no actor of ${protocol}`;
+  throw new NotFoundError("unknown-protocol", `Cannot ${what} of ${shownActor(protocol, key)}: ${why}`);
 }

@@ -88,9 +88,9 @@ export class System implements AsyncDisposable {
    * create it in the global scope of a platform that allows neither there.
    *
    * Throws a `RangeError` if an option is out of its bounds, and a `TypeError` if an option does not exist; if two actors
-   * have the same protocol; if
-   * there is a transport without a name, or `remote` without a transport; if an actor of a protocol in `remote` is hosted
-   * here; if a tell, ask or submit is exposed that no actor here handles, or what is exposed or heard is `unchecked`.
+   * have the same protocol; if there is a transport without a name, `remote` without a transport, or `peers` without a
+   * store; if a protocol is in two of `actors`, `peers` and `remote`; if a tell, ask or submit is exposed that no actor
+   * here handles, or what is exposed or heard is `unchecked`.
    */
   constructor(options: SystemOptions) {
     this.#runtime = new Runtime(options, modesOf);
@@ -231,12 +231,16 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Returns the ticket of an earlier submit, by the id of its ticket. It returns the reply before its schema transforms
-   * it, because the schema is not known here. `caller` is the caller that the submit named: replies of other callers
-   * are not found.
+   * Returns the ticket of an earlier submit, by the id of its ticket. With the operation of that submit the ticket is typed,
+   * and validates the reply; without it, it gives the reply before its schema transforms it. `caller` is the caller that
+   * the submit named: replies of other callers are not found.
    */
-  ticket(id: string, caller?: string): Ticket<unknown> {
-    return ticketOf(this.#runtime, id, caller);
+  ticket<Op extends Operation<"submit"> = Operation<"submit">>(
+    id: string,
+    operation?: Op,
+    options?: { readonly caller?: string },
+  ): Ticket<ReplyOutputOf<Op>> {
+    return ticketOf(this.#runtime, id, operation, options?.caller) as Ticket<ReplyOutputOf<Op>>;
   }
 
   /**
@@ -318,8 +322,8 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * The reason why neither an actor of this system nor one of another service handles an operation that is sent to an
-   * actor, with a similar name if there is one; `undefined` if one does. For an ingress, which can refuse at its start
+   * The reason why neither an actor of this system, nor a peer, nor another service handles an operation that is sent to
+   * an actor, with a similar name if there is one; `undefined` if one does. For an ingress, which can refuse at its start
    * what could never be answered.
    */
   whyUnhandled(operation: Operation): string | undefined {

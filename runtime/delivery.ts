@@ -1,5 +1,4 @@
 import type { Activation } from "./activations/activation.ts";
-import type { Actor } from "./language/actor.ts";
 import type { ActorId, Address } from "./language/address.ts";
 import type { Clock } from "./base/clock.ts";
 import { type DeadLetter, errorOfReason, InMemoryDeadLetters, wordsMax } from "./ports/dead_letters.ts";
@@ -20,6 +19,7 @@ import {
   Inspectors,
   type MessageEvent,
 } from "./ports/inspection.ts";
+import { failureAddresses } from "./messages/failure_addresses.ts";
 import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs } from "./language/fits_as_it_is.ts";
 import type { Operation } from "./language/protocol.ts";
@@ -32,7 +32,7 @@ import { tellPass } from "./messages/respondents.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
 import type { Acceptance } from "./durable/delivery/acceptance.ts";
 import type { Target } from "./target.ts";
-import { requireHandledBy } from "./require_handled.ts";
+import { actorOf, requireHandled } from "./require_handled.ts";
 import { resend } from "./resend.ts";
 import type { Persistence } from "./durable/persistence.ts";
 import type { Remote } from "./remote/remote.ts";
@@ -61,7 +61,7 @@ export class Delivery implements DeliveryPort {
   private readonly clock: Clock;
   private readonly ids: Ids;
   private state: Health["status"] = "running";
-  /** How many messages of turns found no mailbox. */
+  /** How many messages of turns, and from other processes, found no mailbox. */
   undelivered = 0;
   /** Whether the system runs and nobody observes it: then most messages only need room in a mailbox. */
   private usual = true;
@@ -207,10 +207,11 @@ export class Delivery implements DeliveryPort {
     this.deadLettered(letter, error);
     const { replyTo, extras } = envelope.route;
     if (isReplyTarget(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
-    const failTo = extras?.failTo;
-    if (failTo === undefined) return this.state === "stopped" ? undefined : tellPass(this, envelope);
+    const told = failureAddresses(replyTo, extras?.failTo);
+    if (told.length === 0) return this.state === "stopped" ? undefined : tellPass(this, envelope);
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the handler's own words
-    this.deliverTo(failTo, { id: letter.id, code: reason, message: shorten(words, wordsMax) }, envelope);
+    const failure = { id: letter.id, code: reason, message: shorten(words, wordsMax) };
+    for (const to of told) this.deliverTo(to, failure, envelope);
   }
 
   /** Counts a new dead letter, and reports it to observers and to the log. */
@@ -251,7 +252,7 @@ export class Delivery implements DeliveryPort {
 
   operationAt(address: Address): Operation {
     const { protocol, operation } = address;
-    return this.actorOf(protocol)?.operations[operation] ?? this.remote?.operation(protocol, operation) ??
+    return actorOf(this, protocol)?.operations[operation] ?? this.remote?.operation(protocol, operation) ??
       namedOperation(address);
   }
 
@@ -275,19 +276,8 @@ export class Delivery implements DeliveryPort {
   /** The activation that handles an operation. Throws a `NotFoundError` or a `LimitExceededError`. */
   receiver(to: Target, operation: Operation): Activation {
     if (to.target?.takes(operation)) return to.target;
-    this.requireHandled(operation, to.key);
+    requireHandled(this, operation, to.key);
     return this.hosts.get(operation.protocol)!.get(to.key);
-  }
-
-  /** Throws a `NotFoundError` unless an actor of this system, or of another service, handles the operation. */
-  private requireHandled(operation: Operation, key: string): void {
-    const actor = this.actorOf(operation.protocol);
-    if (actor === undefined && this.remote !== undefined) this.remote.require(operation);
-    else requireHandledBy(actor, operation, key);
-  }
-
-  actorOf(protocol: string): Pick<Actor, "operations"> | undefined {
-    return this.hosts.get(protocol)?.actor ?? this.persistence?.actor(protocol);
   }
 
   private deliverElsewhere(elsewhere: Elsewhere, to: Target, route: Route, payload: unknown): void {
@@ -337,7 +327,7 @@ export class Delivery implements DeliveryPort {
   requireAcceptable({ key }: ActorId, operation: Operation, payload: unknown): void {
     if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, key)}`);
     this.check(operation, key, payload);
-    this.requireHandled(operation, key);
+    requireHandled(this, operation, key);
   }
 
   /** Throws a `StoppedError` unless the system accepts messages; `what` names what the caller wants to do. */

@@ -4,12 +4,11 @@ import { BrokenActors } from "./ports/broken_actors.ts";
 import type { Clock } from "./base/clock.ts";
 import { Deadlines } from "./scheduling/deadlines.ts";
 import { Delivery } from "./delivery.ts";
-import { deadlineAt, Route } from "./messages/envelope.ts";
+import { type Asker, deadlineAt, Route } from "./messages/envelope.ts";
 import { delayOf } from "./messages/delay.ts";
 import { messageOf, PosthornError } from "./base/errors.ts";
-import { didYouMean } from "./base/did_you_mean.ts";
 import { requireDuration } from "./base/require.ts";
-import { unhandledBy } from "./require_handled.ts";
+import { whyUnhandled } from "./require_handled.ts";
 import { givenHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
 import { ActorQuota } from "./activations/actor_registry.ts";
@@ -24,9 +23,11 @@ import type { Random } from "./base/random.ts";
 import type { RuntimeServices } from "./activations/runtime_services.ts";
 import type { Stats } from "./ports/stats.ts";
 import { requireCaller } from "./messages/reply_name.ts";
+import { requireNotRemote, requirePeers } from "./require_peers.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
-import type { HostCounts, Persistence, PersistenceParts } from "./durable/persistence.ts";
+import type { HostCounts } from "./durable/hosted_actor.ts";
+import type { Persistence, PersistenceParts } from "./durable/persistence.ts";
 import type { Store } from "./ports/store.ts";
 import type { Remote, RemoteParts } from "./remote/remote.ts";
 import type { Transport } from "./ports/transport.ts";
@@ -59,9 +60,11 @@ export class Runtime implements RuntimeServices {
   /** Resolves when the system has stopped: with the failure that stopped it, if there was one. */
   readonly closed: Promise<unknown>;
   running = 0;
+  cancelledElsewhere = 0;
   /** How many replies came to surveys that were over. */
   lateReplies = 0;
   readonly broken = new BrokenActors();
+  readonly askers: Map<string, Asker> = new Map();
   readonly modes: ModeSet;
   private readonly close: (failure: unknown) => void;
   private failure: unknown;
@@ -86,6 +89,7 @@ export class Runtime implements RuntimeServices {
     this.replies = new InMemoryReplies(resolved, this.timers);
     const { store, transport, name = "" } = options;
     this.laters = new Laters(transport === undefined ? "" : name, store !== undefined, resolved);
+    const peers = requirePeers({ ...options, stored: store !== undefined });
     const modes = this.modes = modesOf(this, store !== undefined);
     const quota = new ActorQuota(resolved.limits.actors);
     const durable: Actor[] = [];
@@ -99,6 +103,7 @@ export class Runtime implements RuntimeServices {
       else this.delivery.hosts.set(actor.name, new MemoryHost(actor, this, quota));
     }
     const remote = this.delivery.remote = beginRemote(options, this, resolved);
+    requireNotRemote(peers, (protocol) => remote?.has(protocol) === true);
     if (store !== undefined) {
       this.delivery.persistence = beginDurable({
         store,
@@ -109,6 +114,7 @@ export class Runtime implements RuntimeServices {
         letters: this.delivery.deadLetters,
         actors: durable,
         quota,
+        peers,
         isTransient: (protocol) => this.delivery.hosts.has(protocol),
       });
     }
@@ -164,24 +170,9 @@ export class Runtime implements RuntimeServices {
     return this.delivery.remote;
   }
 
-  /**
-   * The reason why neither an actor of this system nor one of another service handles an operation; `undefined` if one
-   * does.
-   */
+  /** Why neither an actor of this system, nor a peer, nor another service handles an operation; `undefined` if one does. */
   whyUnhandled(operation: Operation): string | undefined {
-    const { protocol, name } = operation;
-    const { hosts } = this.delivery;
-    const actor = this.delivery.actorOf(protocol);
-    if (actor !== undefined) return unhandledBy(actor, operation)?.why;
-    if (this.remote?.has(protocol)) {
-      if (this.remote.operation(protocol, name) === operation) return;
-      return `another service hosts ${protocol}, and \`remote\` does not name this operation`;
-    }
-    const hosted = [...hosts.keys(), ...this.persistence?.counts.map(({ actor }) => actor.name) ?? []];
-    const names = [...hosted.filter((known) => !known.startsWith("~")), ...this.remote?.registry.names ?? []];
-    return `this system hosts no actor of ${protocol}, and \`remote\` does not name it${
-      didYouMean(protocol, names)
-    }`;
+    return whyUnhandled(this.delivery, operation);
   }
 
   /** Gives an actor a signal, if there is such an actor. */
@@ -204,9 +195,10 @@ export class Runtime implements RuntimeServices {
     const sum = (count: (host: HostCounts) => number) =>
       hosts.reduce((total, host) => total + count(host), 0);
     return {
-      accepted: sum((host) => host.accepted) + this.delivery.undelivered,
+      accepted: sum((host) => host.accepted) + this.delivery.undelivered + this.cancelledElsewhere,
       done: sum((host) => host.done),
       dead: this.delivery.deadLetters.deadLettered,
+      cancelled: sum((host) => host.cancelled) + this.cancelledElsewhere,
       waiting: sum((host) => host.waiting),
       delayed: this.delivery.delayed.size + (this.persistence?.delayed ?? 0),
       running: this.running,

@@ -4,7 +4,13 @@ import { Publication } from "../messages/builtin_protocols.ts";
 import type { Fullness } from "../activations/overflow.ts";
 import { shownActor, shownName } from "../messages/shown_name.ts";
 import { AcceptCommit } from "./accept_commit.ts";
-import { type Acceptance, acceptedBefore, markOf, type NamedMessage } from "./delivery/acceptance.ts";
+import {
+  type Acceptance,
+  acceptedBefore,
+  markOf,
+  type NamedMessage,
+  tellingPlace,
+} from "./delivery/acceptance.ts";
 import { Admission } from "./activations/admission.ts";
 import type { AcceptanceServices, Incoming } from "./activations/incoming.ts";
 import type { RemoteRows } from "./delivery/remote_rows.ts";
@@ -93,9 +99,9 @@ export class Acceptor {
     const alone = published === undefined && extras?.scope === undefined && epoch === 0;
     const isUsual = full === undefined && refuses && alone;
     if (isUsual && this.#isSmall(draft) && to.admissions.takes(operation)) {
-      return this.#told(route, this.#admit(incoming));
+      return tellingPlace(route, this.#admit(incoming));
     }
-    return this.#told(route, this.#commit(incoming));
+    return tellingPlace(route, this.#commit(incoming));
   }
 
   /** The publication, if other services get it too. Throws if it cannot be sent to them. */
@@ -129,16 +135,6 @@ export class Acceptor {
   #refuse(to: DurableActivation, full: Fullness, route: Route, named: NamedMessage): Promise<Acceptance> {
     const refusal = new MailboxFullError(shownActor(to.protocol, to.key), full.held, full.bound, full.what);
     if (route.extras?.scope === undefined) throw refusal;
-    return this.#told(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));
-  }
-
-  /** Calls `onAccepted` with the position of the message. */
-  #told({ extras }: Route, accepted: Promise<Acceptance>): Promise<Acceptance> {
-    const onAccepted = extras?.onAccepted;
-    if (onAccepted === undefined) return accepted;
-    return accepted.then((acceptance) => {
-      if (acceptance.place !== undefined) onAccepted(acceptance.place);
-      return acceptance;
-    });
+    return tellingPlace(route, acceptedBefore(named).then((first) => first ?? Promise.reject(refusal)));
   }
 }

@@ -7,12 +7,13 @@ import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { Store, StoreConnection } from "../ports/store.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
 import { Acceptor } from "./acceptor.ts";
+import { PeerAcceptor } from "./peer_acceptor.ts";
 import { DelayedAcceptor } from "./delayed_acceptor.ts";
 import { DelayedRows } from "./delivery/delayed_rows.ts";
 import { ScheduleRunner } from "./background/schedule_runner.ts";
 import { SurveyReplies } from "./delivery/survey_replies.ts";
 import { InProcessDelivery } from "./in_process_delivery.ts";
-import { type HostLookup, MessageWriter } from "./delivery/message_writer.ts";
+import { type HostLookup, MessageWriter, type WritingServices } from "./delivery/message_writer.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableServices } from "./activations/durable_services.ts";
 import { DurableHost } from "./activations/durable_host.ts";
@@ -27,14 +28,17 @@ import { endedInStore, LaterRows } from "./activations/later_rows.ts";
 import { laterActor } from "../turns/later_actor.ts";
 import { LaterReply } from "../messages/later.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
+import { RefusedMail } from "./background/refused_mail.ts";
+import { Cancellations } from "./delivery/cancellations.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
 import { DeadLetterRows } from "./background/dead_letter_rows.ts";
 import { CrashSuspects } from "./activations/crash_suspects.ts";
+import { RunningRequests } from "./activations/running_requests.ts";
 import { TimelyConnection } from "./timely_connection.ts";
 import { TurnWrites } from "./activations/turn_writes.ts";
 import { Unhosted } from "./delivery/unhosted.ts";
 import { commitOne } from "./commits/commit_one.ts";
-import { type TransientMessage, WriteSet } from "./commits/write_set.ts";
+import { WriteSet } from "./commits/write_set.ts";
 import { indexKey } from "./rows/keys.ts";
 import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
 import { cancelStored, storedSchedules } from "./stored_schedules.ts";
@@ -62,6 +66,8 @@ export interface LocalActors extends HostLookup {
   ending(): boolean;
   /** Loads an actor, if there is room. */
   activate(actor: ActorId): DurableActivation | undefined;
+  /** A message in the store was taken back: it no longer waits for its actor, if that is here, and its turn is aborted. */
+  takenBack(to: ActorId, place: string): void;
   /** Reports a dead letter. */
   deadLettered(letter: DeadLetter, error?: unknown): void;
 }
@@ -69,10 +75,12 @@ export interface LocalActors extends HostLookup {
 /** The parts that work on a store while it is open. */
 export interface OpenStore extends DurableServices {
   readonly acceptor: Acceptor;
+  readonly peerAcceptor: PeerAcceptor;
   readonly delayedAcceptor: DelayedAcceptor;
   readonly delayed: DelayedRows;
   readonly replies: ReplyRows;
   readonly rows: RowWriter;
+  readonly cancellations: Cancellations;
   readonly surveyReplies: SurveyReplies;
   readonly log: EventLogRows;
   readonly unhosted: Unhosted;
@@ -157,57 +165,55 @@ async function begin(
   connection: StoreConnection,
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
-  const { clock, random, replyRetentionMs, laterMs, deduplicationWindowMs, limits } = options;
+  const { clock, random, deduplicationWindowMs, limits } = options;
   const { timers, delivery } = services;
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
-  const replies = new ReplyRows(session, replyRetentionMs, laterMs);
-  const committedDelivery = new InProcessDelivery(session, delivery, localActors, () => assignments);
-  const deliverHere = (messages: readonly TransientMessage[]) => committedDelivery.deliverTransient(messages);
-  const surveyReplies = new SurveyReplies(session, ids, deliverHere);
-  const hosting = {
-    here: (protocol: string) => localActors.hosts.has(protocol),
-    elsewhere: (protocol: string) => membership.hostedElsewhere(protocol),
-  };
-  const unhosted = new Unhosted(session, hosting);
   const delayed = new DelayedRows(session, ids, limits, (dueMs) => scheduleRunner.wakeAt(dueMs));
-  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, delayed, ids);
+  const rows = writingOf(session, options, services, ids, localActors, delayed, () => keeping);
+  const { replies, surveyReplies, unhosted, writer, committedDelivery } = rows;
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
-    writer.remote = await remote.beginRows({ session, writer, committedDelivery, deadLettered });
+    writer.remote = await remote.beginRows({ session, writer, committedDelivery, replies, deadLettered });
   }
+  const runningRequests = new RunningRequests(session);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
-  const stored = new DeadLetterRows({ session, writer, committedDelivery }, letters, limits.deadLetters);
+  const writing = { session, writer, committedDelivery };
+  const accepting = { ...writing, replies, ids, deduplicationWindowMs };
+  const peerAcceptor = new PeerAcceptor(accepting);
+  const looks = [() => replies.look(), () => runningRequests.look(), () => log.look()];
+  const stored = new DeadLetterRows(writing, letters, limits.deadLetters);
   const running = { timers, cron: services.cron, writer, committedDelivery, delayed };
   const scheduleRunner: ScheduleRunner = new ScheduleRunner(session, running);
   const turnWrites = new TurnWrites(session, writer, scheduleRunner, services.cron);
-  const { membership, assignments } = keeping(services, session, localActors, [
-    () => replies.look(), // a notification of the watch may have been lost
-    () => log.look(),
+  const keeping = keepingOf(services, writing, localActors, [
+    ...looks, // a notification of the watch may have been lost
     () => surveyReplies.heartbeat(),
+    () => peerAcceptor.replies.heartbeat(),
     () => unhosted.heartbeat(),
     () => stored.heartbeat(),
     () => scheduleRunner.run(),
     () => delayed.heartbeat(),
     ...remote === undefined ? [] : [() => remote.heartbeat()],
   ]);
+  const { membership, assignments } = keeping;
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
-  const watching = watchCommits(connection, { replies, surveyReplies, log, assignments });
-  const accepting = { session, writer, replies, ids, deduplicationWindowMs, committedDelivery };
+  const watching = watchCommits(connection, looks, { surveyReplies, peerAcceptor, assignments });
   return {
     acceptor: new Acceptor(accepting),
+    peerAcceptor,
     delayedAcceptor: new DelayedAcceptor({ ...accepting, delayed }),
     delayed,
     session,
     writer,
     replies,
-    rows: new RowWriter({ session, writer, replies, committedDelivery, replyRetentionMs, timers, random }),
+    ...besideTurns({ ...accepting, delayed }, options, services, localActors),
     surveyReplies,
     log,
     unhosted,
-    mailEraser: new MailEraser({ session, writer, committedDelivery }, { localActors, membership, unhosted }),
+    mailEraser: new MailEraser(writing, { localActors, membership, unhosted }),
     assignments,
     scheduleRunner,
     durabilityCheck,
@@ -221,39 +227,98 @@ async function begin(
     laters: new LaterRows(replies, turnWrites),
     crashSuspects: new CrashSuspects(timers),
     membership,
+    runningRequests,
     committedDelivery,
     published: (topic) => log.wake(topic),
     deadLettered: (letter, error) => localActors.deadLettered(letter, error),
   };
 }
 
+/** What settles replies beside the turns: those of actors in memory, and those of requests that are taken back. */
+function besideTurns(
+  writing: WritingServices & {
+    readonly replies: ReplyRows;
+    readonly ids: Ids;
+    readonly delayed: DelayedRows;
+  },
+  { replyRetentionMs, random }: ResolvedOptions,
+  { timers, delivery }: RuntimeServices,
+  localActors: LocalActors,
+): { readonly rows: RowWriter; readonly cancellations: Cancellations } {
+  const rows = new RowWriter({ ...writing, replyRetentionMs, timers, random });
+  const takenBack = (to: ActorId, place: string) => localActors.takenBack(to, place);
+  return {
+    rows,
+    cancellations: new Cancellations({ ...writing, rows, delivery, timers, takenBack }),
+  };
+}
+
 /** Looks at what may concern this instance whenever another one has committed something. */
 function watchCommits(
   connection: StoreConnection,
-  { replies, surveyReplies, log, assignments }: Pick<
+  looks: readonly (() => Promise<void>)[],
+  { surveyReplies, peerAcceptor, assignments }: Pick<
     OpenStore,
-    "replies" | "surveyReplies" | "log" | "assignments"
+    "surveyReplies" | "peerAcceptor" | "assignments"
   >,
 ): Disposable {
   return connection.watch(() => {
-    replies.look().catch(() => {}); // the next heartbeat does
+    for (const look of looks) look().catch(() => {}); // the next heartbeat does
     surveyReplies.wake();
-    log.look().catch(() => {}); // the next heartbeat does
+    peerAcceptor.replies.wake();
     assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
   });
 }
 
-/** The membership of this instance among those that share the store, and the actors that are assigned to it. */
-function keeping(
-  services: RuntimeServices,
+/** What writes the messages, the replies and the survey replies of this instance. */
+function writingOf(
   session: StoreSession,
+  { replyRetentionMs, laterMs }: ResolvedOptions,
+  { delivery }: RuntimeServices,
+  ids: Ids,
+  localActors: LocalActors,
+  delayed: DelayedRows,
+  keeping: () => Keeping,
+) {
+  const committedDelivery = new InProcessDelivery(
+    session,
+    delivery,
+    localActors,
+    () => keeping().assignments,
+  );
+  const replies = new ReplyRows(session, replyRetentionMs, laterMs);
+  const surveyReplies = new SurveyReplies(
+    session,
+    ids,
+    (locals) => committedDelivery.deliverTransient(locals),
+  );
+  const unhosted = new Unhosted(session, {
+    here: (protocol) => localActors.hosts.has(protocol),
+    elsewhere: (protocol) => keeping().membership.hostedElsewhere(protocol),
+  });
+  const writer = new MessageWriter(session, replies, surveyReplies, localActors, unhosted, delayed, ids);
+  return { committedDelivery, replies, surveyReplies, unhosted, writer };
+}
+
+/** The membership of this instance among those that share the store, and the actors that are assigned to it. */
+interface Keeping {
+  readonly membership: Membership;
+  readonly assignments: Assignments;
+}
+
+function keepingOf(
+  services: RuntimeServices,
+  writing: WritingServices,
   localActors: LocalActors,
   onHeartbeat: readonly (() => Promise<unknown>)[],
-): { readonly membership: Membership; readonly assignments: Assignments } {
-  const { hosts } = localActors;
+): Keeping {
+  const { hosts, undelivered } = localActors;
+  const { session } = writing;
+  const transient = new Set([...services.delivery.hosts.keys()].filter((name) => !name.startsWith("~")));
+  const refusedMail = new RefusedMail({ ...writing, undelivered });
   const membership: Membership = new Membership(session, {
     newName: () => services.ids.ulid(),
-    hosts: [...hosts.keys(), ...services.delivery.hosts.keys()].filter((name) => !name.startsWith("~")),
+    hosts: [...hosts.keys(), ...transient].filter((name) => !name.startsWith("~")),
     reborn: () => {
       assignments.forget();
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();
@@ -261,9 +326,16 @@ function keeping(
   });
   const assignments: Assignments = new Assignments(session, membership, {
     timers: services.timers,
-    protocols: [...hosts.keys()],
-    look: (actor, crashed) => localActors.activate(actor)?.look(crashed) !== undefined,
-    atRest: ({ protocol, key }) => hosts.get(protocol)?.find(key)?.atRest ?? true,
+    protocols: [...hosts.keys(), ...transient],
+    look(actor, crashed) {
+      if (!transient.has(actor.protocol)) return localActors.activate(actor)?.look(crashed) !== undefined;
+      void refusedMail.refuse(actor, () => assignments.left(actor));
+      return true;
+    },
+    atRest(actor) {
+      if (transient.has(actor.protocol)) return refusedMail.atRest(actor);
+      return hosts.get(actor.protocol)?.find(actor.key)?.atRest ?? true;
+    },
     onHeartbeat,
   });
   return { membership, assignments };

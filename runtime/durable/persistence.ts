@@ -1,16 +1,13 @@
-import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
-import { operationsOf } from "../language/protocol.ts";
+import type { Cancellation } from "../language/ticket.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Route } from "../messages/envelope.ts";
-import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
-import type { TurnSlots } from "../scheduling/turn_slots.ts";
+import { messageOf, NotFoundError, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { turnRoom } from "../activations/memory_host.ts";
-import { Collector, Reply, Topic } from "../messages/builtin_protocols.ts";
-import { LaterReply } from "../messages/later.ts";
+import { Collector, type OpenedReply, Reply } from "../messages/builtin_protocols.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
-import { shownName } from "../messages/shown_name.ts";
+import { shownActor, shownName } from "../messages/shown_name.ts";
 import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
@@ -19,11 +16,13 @@ import type { MailOf } from "./background/mail_eraser.ts";
 import type { Acceptance } from "./delivery/acceptance.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
+import type { Hosting } from "./delivery/message_writer.ts";
+import { type HostCounts, type HostedActor, later, topic } from "./hosted_actor.ts";
 import { StartupQueue } from "./startup_queue.ts";
 import { PendingSubscriptions } from "./pending_subscriptions.ts";
 import type { Connected, LocalActors, OpenStore, StoreParts } from "./open_store.ts";
 import { Opening } from "./opening.ts";
-import type { ReplyRows } from "./delivery/reply_rows.ts";
+import type { ReplyRows, ReplyWait } from "./delivery/reply_rows.ts";
 import { LocalRespondents } from "./local_respondents.ts";
 import { retryWhileUnavailable } from "../scheduling/retry_while_unavailable.ts";
 
@@ -34,20 +33,8 @@ const endMs = 5_000;
 export interface PersistenceParts extends StoreParts {
   /** Whether actors of that protocol run here and are transient. */
   isTransient(protocol: string): boolean;
-}
-
-/** The part of an actor's definition that is used before its host is loaded. */
-type HostedActor = Pick<Actor, "name" | "operations">;
-
-/** The topics and laters of a store are durable actors. */
-const topic: HostedActor = { name: Topic.publish.protocol, operations: operationsOf(Topic) };
-
-const later: HostedActor = { name: LaterReply.answer.protocol, operations: operationsOf(LaterReply) };
-
-/** The counts of one protocol. */
-export interface HostCounts extends Pick<DurableHost, "accepted" | "size" | "waiting" | "done"> {
-  readonly actor: HostedActor;
-  readonly slots?: TurnSlots | undefined;
+  /** The protocols whose actors other processes on the store host. */
+  readonly peers: readonly HostedActor[];
 }
 
 /**
@@ -63,6 +50,8 @@ export class Persistence {
   /** Subscriptions of addresses that the store has not taken yet. */
   readonly pendingSubscriptions: PendingSubscriptions;
   readonly #actors: ReadonlyMap<string, HostedActor>;
+  /** All whose mailboxes are in the store: the actors that are hosted here, and those of other processes. */
+  readonly #receivers: ReadonlyMap<string, HostedActor>;
   readonly #parts: PersistenceParts;
   readonly #instance: string;
   readonly #opening: Opening<Connected, OpenStore>;
@@ -74,6 +63,7 @@ export class Persistence {
     this.#parts = parts;
     this.pendingSubscriptions = new PendingSubscriptions(parts.services);
     this.#actors = new Map([topic, later, ...parts.actors].map((actor) => [actor.name, actor]));
+    this.#receivers = new Map([...this.#actors, ...parts.peers.map((peer) => [peer.name, peer] as const)]);
     this.#instance = parts.services.ids.ulid();
     this.#opening = new Opening(parts.store.traits.name, parts.options, {
       connect: () => this.#connect(),
@@ -106,21 +96,32 @@ export class Persistence {
     return { name, ...this.#open.durabilityCheck.health };
   }
 
-  /** Whether this system hosts durable actors of that protocol. */
+  /** Whether the mailboxes of that protocol are in the store: this system or another on the store hosts its actors. */
   has(protocol: string): boolean {
-    return this.#actors.has(protocol);
+    return this.#receivers.has(protocol);
   }
 
-  /** The definition of the durable actors of that protocol. */
+  /** Whether other processes on the store host the actors of that protocol, and this system may speak to them. */
+  isPeer(protocol: string): boolean {
+    return this.has(protocol) && !this.#actors.has(protocol);
+  }
+
+  /** The operations of the actors of that protocol, if their mailboxes are in the store. */
   actor(protocol: string): HostedActor | undefined {
-    return this.#actors.get(protocol);
+    return this.#receivers.get(protocol);
+  }
+
+  /** The names of the protocols whose mailboxes are in the store. */
+  get protocols(): string[] {
+    return [...this.#receivers.keys()];
   }
 
   /** The counts of each protocol. */
   get counts(): HostCounts[] {
     return Array.from(
       this.#actors.values(),
-      (actor) => this.hosts.get(actor.name) ?? { actor, accepted: 0, size: 0, waiting: 0, done: 0 },
+      (actor) =>
+        this.hosts.get(actor.name) ?? { actor, accepted: 0, size: 0, waiting: 0, done: 0, cancelled: 0 },
     );
   }
 
@@ -133,6 +134,13 @@ export class Persistence {
 
   /** Gives an actor a signal: it takes effect before any waiting message. */
   async signal(actor: ActorId, signal: "passivate" | "restart" | "erase"): Promise<void> {
+    if (this.isPeer(actor.protocol)) {
+      const why = "another process hosts it, and a signal does not leave its process";
+      throw new NotFoundError(
+        "unknown-protocol",
+        `Cannot signal ${shownActor(actor.protocol, actor.key)}: ${why}`,
+      );
+    }
     const found = this.find(actor.protocol, actor.key);
     if (found !== undefined) found.signal(signal);
     else if (signal === "erase") (await this.activate(actor)).signal(signal);
@@ -206,7 +214,8 @@ export class Persistence {
   }
 
   /**
-   * Accepts a message from outside a turn: resolves when it is committed, or at once for an ask, which is only in memory.
+   * Accepts a message from outside a turn: resolves when it is committed, or at once for an ask of an actor that is hosted
+   * here, which is only in memory.
    * If it rejects, nothing was accepted, unless the error is an `OutcomeUnknownError`.
    */
   accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
@@ -220,7 +229,12 @@ export class Persistence {
       if (route.extras?.delay !== undefined) {
         return this.#open.delayedAcceptor.accept(to, route, payload, ticket);
       }
-      return this.#open.acceptor.accept(this.hosts.get(to.protocol)!.get(to.key), route, payload, ticket);
+      const { acceptor, peerAcceptor } = this.#open;
+      const host = this.hosts.get(to.protocol);
+      if (host === undefined && this.isPeer(to.protocol)) {
+        return peerAcceptor.accept(to, route, payload, ticket);
+      }
+      return acceptor.accept(host!.get(to.key), route, payload, ticket);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -233,12 +247,19 @@ export class Persistence {
       : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
   }
 
-  /**
-   * Registers a reply that is to come under that name, to a request that is sent so much later. Rejects if the store does
-   * not commit it.
-   */
-  openReply(name: string, laterMs?: number): Promise<void> {
-    return this.#whenOpen(({ rows }) => rows.open(name, laterMs));
+  /** Registers a reply that is to come under that name, from an actor in memory. Rejects if the store does not commit it. */
+  openReply(name: string, opened: OpenedReply): Promise<void> {
+    return this.#whenOpen(({ rows }) => rows.open(name, opened));
+  }
+
+  /** Takes back the request of a reply, as `Cancellations.cancel` does. */
+  cancel(
+    name: string,
+    id: string,
+    wait: ReplyWait,
+    asked: boolean,
+  ): Promise<Cancellation | { readonly later: string } | undefined> {
+    return this.#whenOpen(({ cancellations }) => cancellations.cancel(name, id, wait, asked));
   }
 
   /** Takes over the actors of instances that crashed, and runs schedules that are due. Resolves when nothing is left to run. */
@@ -333,18 +354,21 @@ export class Persistence {
       hosting: (protocol) => this.#hosting(protocol),
       roomFor: (actor) => this.#roomFor(actor),
       activate: (actor) => this.#activate(actor),
+      takenBack: (to, place) => this.#takenBack(to, place),
       deadLettered: (letter, error) => this.#deadLettered(letter, error),
       undelivered: (letter) => {
         const host = this.hosts.get(letter.protocol);
         if (host !== undefined) host.deadLettered++;
+        else this.#parts.services.delivery.undelivered++;
         this.#deadLettered(letter);
       },
     };
   }
 
-  #hosting(protocol: string): "durable" | "transient" | "no" {
-    if (this.has(protocol)) return "durable";
-    return this.#parts.isTransient(protocol) ? "transient" : "no";
+  #hosting(protocol: string): Hosting {
+    if (this.#actors.has(protocol)) return "durable";
+    if (this.#parts.isTransient(protocol)) return "transient";
+    return this.has(protocol) ? "peer" : "no";
   }
 
   #roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined {
@@ -364,6 +388,12 @@ export class Persistence {
       if (error instanceof PosthornError) return undefined;
       throw error;
     }
+  }
+
+  #takenBack({ protocol, key }: ActorId, place: string): void {
+    const host = this.hosts.get(protocol);
+    if (host === undefined) this.#parts.services.cancelledElsewhere++;
+    else host.takeBack(key, place);
   }
 
   #deadLettered(letter: DeadLetter, error?: unknown): void {

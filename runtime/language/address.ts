@@ -91,7 +91,8 @@ export interface SubmitOptions<Reply> extends SendOptions {
 /** Options of an ask. */
 export interface AskOptions extends SendOptions {
   /**
-   * Stops waiting for the reply: the ask rejects with the signal's reason. A turn that has started continues.
+   * Stops waiting for the reply: the ask rejects with the signal's reason. A turn that has started continues,
+   * and the signal of its context aborts as a hint.
    */
   readonly signal?: AbortSignal;
 }
@@ -146,7 +147,8 @@ export interface Ref<in out Name extends string> extends ActorId {
    * as {@linkcode Ref.tell} does; with the handler's {@linkcode TerminalError}; at once with
    * {@linkcode DeadLetterError} if the handler failed or the message will not be handled; with
    * {@linkcode DeadlineExceededError} if the reply is not there in time. The runtime never retries a request:
-   * its caller decides.
+   * its caller decides. A request to an actor that another process hosts (`peers`) waits in the store, and is
+   * not begun after its time.
    */
   ask<Op extends Operation<"ask", Name>>(
     operation: Op,

@@ -177,6 +177,16 @@ export interface SystemOptions {
    * @default {[]}
    */
   readonly remote?: readonly (NamedProtocol<string> | Operation)[];
+  /**
+   * Protocols whose actors other processes on the same store host: handles reach them in every mode, and this process runs
+   * none of their turns. So a front can consist of peers alone (`actors: []`), and front and workers scale apart. An ask of
+   * a peer is put into the store, and its reply comes through the store too. Requires a store. A protocol is in one of
+   * `actors`, `peers` and `remote`. If a peer turns out to be transient where it is hosted, what is sent to it is refused
+   * there (`transient-peer`).
+   *
+   * @default {[]}
+   */
+  readonly peers?: readonly NamedProtocol<string>[];
   /** The limits of the system. */
   readonly limits?: Limits;
   /**
@@ -213,6 +223,7 @@ const systemNames: OptionNames<SystemOptions> = {
   limits: true,
   log: true,
   name: true,
+  peers: true,
   random: true,
   remote: true,
   replyRetentionMs: true,
@@ -245,7 +256,10 @@ const schedulerNames: OptionNames<SchedulerOptions> = {
 /** The options with all defaults applied. */
 export interface ResolvedOptions extends
   Required<
-    Omit<SystemOptions, "actors" | "store" | "limits" | "scheduler" | "name" | "transport" | "remote">
+    Omit<
+      SystemOptions,
+      "actors" | "store" | "limits" | "scheduler" | "name" | "transport" | "remote" | "peers"
+    >
   > {
   readonly limits: Required<Limits>;
   readonly scheduler: Required<SchedulerOptions>;

@@ -2,7 +2,7 @@ import type { ActorId } from "../language/address.ts";
 import type { Actor } from "../language/actor.ts";
 import type { Operation } from "../language/protocol.ts";
 import { guarded } from "../base/guarded.ts";
-import { messageOf, NotFoundError, StoppedError } from "../base/errors.ts";
+import { messageOf, StoppedError } from "../base/errors.ts";
 import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { LocalRespondents } from "../durable/local_respondents.ts";
 import type { OpenStore } from "../durable/open_store.ts";
@@ -19,8 +19,7 @@ import type { ResolvedOptions } from "../ports/options.ts";
 import type { LaneStats } from "../ports/stats.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Border } from "./border.ts";
-import { PendingReplies, type Waiter } from "./pending_replies.ts";
-import { didYouMean } from "../base/did_you_mean.ts";
+import { PendingReplies, type PendingRequest, type Waiter } from "./pending_replies.ts";
 import type { StoreBorder } from "./store_border.ts";
 import type { Listed } from "../language/listed.ts";
 import { Registry, requirePublishable, requireRemote } from "./registry.ts";
@@ -96,15 +95,9 @@ export class Remote implements RemotePart {
     return [refuse, take, pass, asked].find((operation) => operation.name === name) ?? arrive;
   }
 
-  /**
-   * Throws a `NotFoundError` if `remote` does not name an operation of a protocol that is not hosted here:
-   * `unknown-protocol` or `unknown-operation`.
-   */
+  /** Throws a `NotFoundError` (`unknown-operation`) if `remote` does not name an operation of another service. */
   require({ protocol, name }: Operation): void {
-    if (this.registry.has(protocol)) return void requireRemote(this.registry, protocol, name);
-    const why = "this system hosts no actor of it, and `remote` does not name it";
-    const near = didYouMean(protocol, this.registry.names);
-    throw new NotFoundError("unknown-protocol", `Cannot speak to ${protocol}: ${why}${near}`);
+    requireRemote(this.registry, protocol, name);
   }
 
   /** Whether a message of a turn leaves this service, and is delivered nowhere here. */
@@ -149,6 +142,11 @@ export class Remote implements RemotePart {
    */
   accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
     return this.#whenOpen((border) => border.accept(to, route, payload, ticket), route.extras?.bytes);
+  }
+
+  /** Takes back a request whose reply is kept in memory: tells its service. Returns the request, if there is one. */
+  cancel(replyKey: string): PendingRequest | undefined {
+    return this.#border?.cancel(replyKey);
   }
 
   /** Sends a message of a turn, or a dead letter again. */

@@ -181,6 +181,14 @@ export function entryOf(text: string): Entry {
   return { tag, from, seq: Number(seq) };
 }
 
+/** Begins the tag of an ask that only reads: it changes no state, so it has no effect to be found. */
+const readMark = "read:";
+
+/** Whether a message only reads. */
+export function onlyReads(tag: string): boolean {
+  return tag.startsWith(readMark);
+}
+
 const inWords = /tag<([^>]*)>/;
 
 /** The tag under which the receiver records a message. */
@@ -194,6 +202,8 @@ export function tagOf(operation: string, payload: unknown, id: string): string {
       return `re:${inWords.exec((payload as Lost).message)?.[1] ?? id}`;
     case "tick":
       return `tick:${id}`;
+    case "read":
+      return readMark + id;
     default:
       return (payload as Job).tag;
   }

@@ -111,6 +111,6 @@ export class RollingDeploy {
 }
 
 /** The index of the slot of a process, from 0. */
-function placeOf(host: string): number {
+export function placeOf(host: string): number {
   return host.charCodeAt(0) - 97;
 }

@@ -5,6 +5,7 @@ import type { Entry, KeyRange } from "../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError } from "../../runtime/base/store_errors.ts";
 import { alone } from "./fault_plan.ts";
 import { codeRules } from "./code_rules.ts";
+import { frontRules } from "./front_rules.ts";
 import { delayRules } from "./delay_rules.ts";
 import { sceneRules } from "./scene_rules.ts";
 import {
@@ -309,5 +310,6 @@ export const rules: readonly Rule[] = [
   },
   ...codeRules,
   ...sceneRules,
+  ...frontRules,
   ...delayRules,
 ];

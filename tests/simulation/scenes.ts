@@ -6,9 +6,11 @@ import type { FaultPlan } from "./fault_plan.ts";
 export const sceneNames = [
   "bulky",
   "callers",
+  "cancelling",
   "crowded",
   "deadlines",
   "delays",
+  "fronts",
   "hours",
   "hundreds",
   "hung",
@@ -30,9 +32,11 @@ export type Scene = typeof sceneNames[number];
 const shares: Readonly<Record<Scene, number>> = {
   bulky: 0.15,
   callers: 0.2,
+  cancelling: 0.25,
   crowded: 0.02,
   deadlines: 0.2,
   delays: 0.15,
+  fronts: 0.25,
   hours: 0.1,
   hundreds: 0.03,
   hung: 0.1,
@@ -54,14 +58,15 @@ const tenChecks: Partial<StoreLimits> = { checks: 10 };
 const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
 
 /** Scenes that were added later: they are drawn after all else, so that a seed draws everything else as before. */
-const drawnLast: readonly Scene[] = ["limited", "delays", "laters"];
+const drawnLast: readonly Scene[] = ["limited", "delays", "laters", "fronts", "cancelling"];
 const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
 
 /** Draws the scenes of a run. */
 export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
   const first = drawnFirst.filter((name) => random.next() < shares[name]);
   const served = random.next();
-  const last = drawnLast.filter((name) => random.next() < shares[name]);
+  const alone = faultPlan.shared !== undefined; // then no other process could host what a front speaks to
+  const last = drawnLast.filter((name) => random.next() < shares[name] && !(alone && name === "fronts"));
   const scenes = first.includes("saturated") ? ["saturated" as const] : [...first, ...last];
   const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
@@ -78,6 +83,8 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
   switch (scene) {
     case "bulky":
       return { ...added, limits: { ...smallLimits, ...faultPlan.limits } };
+    case "fronts": // another process hosts the actors
+      return { ...added, ...faultPlan.shared, shared: undefined };
     case "hours": // the wait of an unknown operation is measured by clocks that are nearly the same
       return {
         ...added,

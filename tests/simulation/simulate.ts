@@ -9,6 +9,7 @@ import { Clients } from "./clients.ts";
 import { type FaultPlan, faultPlanOf } from "./fault_plan.ts";
 import { workloadsOf } from "./workloads.ts";
 import { StoreCosts } from "./store_costs.ts";
+import { askThroughFronts, divided } from "./fronts.ts";
 import { Hanging } from "./hung.ts";
 import { LaterCheck } from "./laters.ts";
 import { TurnCheck } from "./limited.ts";
@@ -186,8 +187,10 @@ class Run {
         },
       },
       start: (host) => {
+        const program = this.#rollingDeploy.start(host.name);
+        const actors = actorsOf(host, world, this.#faultPlan, program);
         const system = new System({
-          actors: actorsOf(host, world, this.#faultPlan, this.#rollingDeploy.start(host.name)),
+          ...divided(host, actors, this.#faultPlan, program),
           clock: host.clock,
           random: host.random,
           store: probed(host.store, probes, {
@@ -272,6 +275,12 @@ class Run {
       this.#faultPlan.times.latencyMsMax === undefined;
     if (!failed() && seen && this.#faultPlan.actorsMax > 5) {
       await restart(stage);
+      await rest();
+    }
+    if (!failed() && this.#has("fronts")) {
+      let asked = false;
+      void askThroughFronts(stage, this.#faultPlan, this.#asks).then(() => asked = true);
+      await simulation.advance(restMsMax, () => failed() || asked);
       await rest();
     }
     if (!failed() && this.#has("crowded")) {

@@ -2,7 +2,7 @@
 // after all. Which protocols can be reached is checked when a message is sent, and not by the type of the system.
 
 import assert from "node:assert/strict";
-import { ask, event, protocol, survey, System, type SystemOptions, tell } from "@posthorn/posthorn";
+import { actor, ask, event, protocol, survey, System, type SystemOptions, tell } from "@posthorn/posthorn";
 import { memoryBroker, memoryStore, memoryTransport } from "@posthorn/posthorn/memory";
 import { type Transport, transportEngine } from "@posthorn/posthorn/transport";
 import * as z from "zod";
@@ -29,6 +29,8 @@ const right: Cases = {
       transport: memoryTransport({ broker, expose: [Order.settled, Carrier] }),
       remote: [Order, Carrier.quote],
     }).ref(Order, "ada"),
+  "a front without actors": () =>
+    new System({ actors: [], peers: [Order, Carrier], store: memoryStore() }).ref(Order, "ada"),
   "options that are put together": () => {
     const options: SystemOptions = { actors: [], remote: [Order.add], name: "shop" };
     return new System({ ...options, store: memoryStore() });
@@ -36,6 +38,18 @@ const right: Cases = {
 };
 
 const wrong: Cases = {
+  "an operation as a peer": () =>
+    // @ts-expect-error: a peer is a protocol
+    new System({ actors: [], peers: [Order.count] }),
+  "an actor as a peer": () =>
+    // @ts-expect-error: a peer is a protocol
+    new System({ actors: [], peers: [actor(Carrier, { state: () => null, on: { quote: () => 1 } })] }),
+  "a misspelt list of peers": () =>
+    // @ts-expect-error: it is `peers`
+    new System({ actors: [], peer: [Order] }),
+  "peers that are no list": () =>
+    // @ts-expect-error: it is a list
+    new System({ actors: [], peers: Order }),
   "a misspelt option": () =>
     // @ts-expect-error: it is `remote`
     new System({ actors: [], remotes: [Order] }),

@@ -2,10 +2,13 @@ import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
 import type { Statements } from "./database.ts";
 
 /**
- * The interval in milliseconds at which commits of other connections are looked for while there are watchers.
- * A poll takes 4 µs.
+ * The intervals in milliseconds at which commits of other connections are looked for while there are watchers. After a
+ * notification the interval is the shortest, because an answer often follows, and with each poll in vain it grows. A poll
+ * takes 4 µs.
  */
-const pollMs = 20;
+const pollMsMin = 1;
+const pollMsMax = 20;
+const growth = 1.25;
 
 /**
  * Notifies watchers that another connection has committed a part with `rings`. SQLite tells whether others
@@ -20,6 +23,7 @@ export class SqliteNotifier {
   /** The counter of ringing commits at the last poll, plus later ones of this connection alone. */
   #rung: unknown;
   #cancelPoll: Cancel | undefined;
+  #pollMs = pollMsMax;
 
   constructor(statements: Statements, clock: Clock) {
     this.#statements = statements;
@@ -52,6 +56,7 @@ export class SqliteNotifier {
     return () => {
       // else another connection rang before, and the watchers have yet to be notified of it
       if (rung - 1 === this.#rung) this.#rung = rung;
+      this.#pollSoon();
     };
   }
 
@@ -67,20 +72,36 @@ export class SqliteNotifier {
   }
 
   #poll(): void {
-    this.#cancelPoll = this.#clock.setTimer(pollMs, () => {
+    this.#cancelPoll = this.#clock.setTimer(this.#pollMs, () => {
+      const changed = this.#hasChanged();
+      this.#pollMs = changed ? pollMsMin : Math.min(this.#pollMs * growth, pollMsMax);
       this.#poll();
-      try {
-        const changes = this.#othersChanges();
-        if (changes === this.#changes) return;
-        const { rung } = this.#statements.rung.get()!;
-        this.#changes = changes;
-        if (rung === this.#rung) return;
-        this.#rung = rung;
-      } catch {
-        return; // the next poll tries again
-      }
+      if (!changed) return;
       for (const watcher of [...this.#watchers]) if (this.#watchers.has(watcher)) watcher.onChange();
     });
+  }
+
+  /** This connection has notified others, and one of them may answer. */
+  #pollSoon(): void {
+    if (this.#cancelPoll === undefined || this.#pollMs === pollMsMin) return;
+    this.#cancelPoll();
+    this.#pollMs = pollMsMin;
+    this.#poll();
+  }
+
+  /** Whether another connection has committed a part with `rings` since the last poll. */
+  #hasChanged(): boolean {
+    try {
+      const changes = this.#othersChanges();
+      if (changes === this.#changes) return false;
+      const { rung } = this.#statements.rung.get()!;
+      this.#changes = changes;
+      if (rung === this.#rung) return false;
+      this.#rung = rung;
+      return true;
+    } catch {
+      return false; // the next poll tries again
+    }
   }
 
   #endPoll(): void {

@@ -23,9 +23,12 @@ import { commitKnown, commitOne } from "../commits/commit_one.ts";
 /** The services that assignments use. */
 export interface AssignmentsServices {
   readonly timers: Timers;
-  /** The protocols that are hosted here. */
+  /** The protocols that are hosted here, as durable or as transient ones. */
   readonly protocols: readonly string[];
-  /** Loads an actor that is hosted here, or lists its messages again. Returns whether there was room for it. */
+  /**
+   * Loads an actor that is hosted here, or lists its messages again; refuses the messages of a transient one. Returns
+   * whether there was room for it.
+   */
   look(actor: ActorId, crashed?: boolean): boolean;
   /** Whether no message that this instance wrote to the actor still waits. */
   atRest(actor: ActorId): boolean;

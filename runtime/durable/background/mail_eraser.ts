@@ -86,7 +86,8 @@ export class MailEraser {
   /** Who hosts the actors of a protocol, in words; nothing if nobody does, as far as this process knows. */
   #hostOf(protocol: string): string | undefined {
     const { localActors, membership } = this.#parts;
-    if (localActors.hosting(protocol) !== "no") return "this system";
+    const hosting = localActors.hosting(protocol);
+    if (hosting === "durable" || hosting === "transient") return "this system";
     return membership.hostedElsewhere(protocol) ? "another instance" : undefined;
   }
 

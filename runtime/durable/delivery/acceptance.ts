@@ -1,6 +1,7 @@
 import { fingerprint } from "../../base/fingerprint.ts";
 import { IdConflictError, messageOf, PosthornError } from "../../base/errors.ts";
 import { TooLargeError } from "../../base/store_errors.ts";
+import type { Route } from "../../messages/envelope.ts";
 import type { Entry, StoreTraits } from "../../ports/store.ts";
 import { encodeName, markKey } from "../rows/keys.ts";
 import type { WriteSet } from "../commits/write_set.ts";
@@ -34,6 +35,8 @@ export interface AcceptanceMark {
   readonly ticket?: string | undefined;
   /** The position of the first. */
   readonly place?: string | undefined;
+  /** The key of its row, if it is a request of another service. */
+  readonly mail?: string | undefined;
 }
 
 /** A message, and the name by which its repeats are recognised. */
@@ -111,6 +114,16 @@ function readMark({ value }: Entry, id: string, name: string): AcceptanceMark {
     const why = `what the id ${JSON.stringify(id)} named before cannot be read: ${messageOf(cause)}`;
     throw new PosthornError("failed", `Cannot accept ${name}: ${why}`, { cause });
   }
+}
+
+/** Tells who sends a message its position, when it is accepted. */
+export function tellingPlace({ extras }: Route, accepted: Promise<Acceptance>): Promise<Acceptance> {
+  const onAccepted = extras?.onAccepted;
+  if (onAccepted === undefined) return accepted;
+  return accepted.then((acceptance) => {
+    if (acceptance.place !== undefined) onAccepted(acceptance.place);
+    return acceptance;
+  });
 }
 
 /** The send that a mark names; nothing if it cannot be read. */

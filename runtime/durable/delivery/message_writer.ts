@@ -1,8 +1,9 @@
 import type { ActorId, Address } from "../../language/address.ts";
 import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
-import { namedOperation, nameOf, Route } from "../../messages/envelope.ts";
+import { isReplyTarget, namedOperation, nameOf, Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { Remote } from "../../messages/remote_address.ts";
+import { failureAddresses } from "../../messages/failure_addresses.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply, Topic } from "../../messages/builtin_protocols.ts";
@@ -16,6 +17,8 @@ import type { StoreSession } from "../commits/store_session.ts";
 import { headOf, type MessageHeader, NewMessage, type QueuedMessage } from "../rows/queued_message.ts";
 import type { DelayedRows } from "./delayed_rows.ts";
 import type { RemoteRows, Unsent } from "./remote_rows.ts";
+import { PeerMailboxes } from "./peer_mailboxes.ts";
+import { isAskOfPeer } from "./peer_replies.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import type { Unhosted } from "./unhosted.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
@@ -36,10 +39,13 @@ export interface StoredDeadLetter extends Omit<DeadLetter, "payload"> {
   readonly head: MessageHeader;
 }
 
+/** Where the actors of a protocol are: here, durable or transient; in other processes on the store; or nobody knows. */
+export type Hosting = "durable" | "transient" | "peer" | "no";
+
 /** Which actors are hosted in this process, and how full their mailboxes are. */
 export interface HostLookup {
-  /** Whether this system hosts the actors of a protocol, as durable or as transient ones. */
-  hosting(protocol: string): "durable" | "transient" | "no";
+  /** Where the actors of a protocol are. */
+  hosting(protocol: string): Hosting;
   /** How many messages wait for a durable actor that is in memory, and how many may; absent if it is not. */
   roomFor(actor: ActorId): { readonly waiting: number; readonly capacity: number } | undefined;
   /** A message became a dead letter before it came into its mailbox. */
@@ -52,6 +58,13 @@ export interface WritingServices {
   readonly writer: MessageWriter;
   /** Delivers what a commit brings to this process. */
   readonly committedDelivery: CommittedDelivery;
+}
+
+/** How full a mailbox is, in messages unless it says otherwise. */
+interface Room {
+  readonly waiting: number;
+  readonly capacity: number;
+  readonly what?: "messages" | "bytes";
 }
 
 /** Why a message will not be delivered. */
@@ -83,6 +96,8 @@ export class MessageWriter {
   readonly #unhosted: Unhosted;
   readonly #delayed: DelayedRows;
   readonly #ids: Ids;
+  /** How full the mailboxes are of actors that other processes host. */
+  readonly peerMailboxes: PeerMailboxes;
   /** What goes to other services; absent if the system has no transport. */
   remote: RemoteRows | undefined = undefined;
 
@@ -100,6 +115,7 @@ export class MessageWriter {
     this.#surveyReplies = surveyReplies;
     this.#hostLookup = hostLookup;
     this.#unhosted = unhosted;
+    this.peerMailboxes = new PeerMailboxes(session);
     this.#delayed = delayed;
     this.#ids = ids;
   }
@@ -126,8 +142,11 @@ export class MessageWriter {
     const id = this.#ids.text(route.extras?.id ?? this.#ids.next());
     const outgoing = { to, route, payload, id };
     try {
-      const unsent = this.#delayed.write(writeSet, outgoing, from);
-      if (unsent !== undefined) this.undelivered(writeSet, outgoing, unsent);
+      const written = this.#delayed.write(writeSet, outgoing, from);
+      if ("reason" in written) return this.undelivered(writeSet, outgoing, written);
+      const { replyTo, extras } = route;
+      if (replyTo === undefined || isReplyTarget(replyTo) || replyTo.protocol !== Reply.open.protocol) return;
+      this.#replies.open(writeSet, replyTo.key, written, extras!.delay!.delayMs);
     } catch (error) {
       this.#unsendable(writeSet, outgoing, error);
     }
@@ -191,13 +210,13 @@ export class MessageWriter {
     { code, message }: Pick<Failure, "code" | "message">,
   ): void {
     const { id, failTo, replyTo } = head;
-    const isReply = replyTo?.protocol === Reply.open.protocol;
-    const told = failTo ?? (isReply ? { ...replyTo, operation: Reply.refuse.name } : undefined);
-    if (told === undefined) {
+    const told = failureAddresses(replyTo, failTo);
+    if (told.length === 0) {
       const { protocol, key } = to;
       return this.pass(writeSet, { protocol, key, operation: head.operation }, head);
     }
-    this.answer(writeSet, told, { id, code, message: shorten(message, wordsMax) }, head);
+    const failure: Failure = { id, code, message: shorten(message, wordsMax) };
+    for (const address of told) this.answer(writeSet, address, failure, head);
   }
 
   /** Tells who counts respondents, if anybody does, that one of them gives no reply. */
@@ -220,15 +239,31 @@ export class MessageWriter {
     return new NewMessage(encoder, mailPrefix(to), place ?? this.#session.nextPosition(), head, text);
   }
 
-  /** Writes a message into its mailbox, and the index entry by which its actor is found. */
+  /**
+   * Writes a message into its mailbox, and the index entry by which its actor is found. If its reply is kept, that is
+   * pending, and says where the message is.
+   */
   deliver(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
+    const { replyTo } = draft.head;
+    if (replyTo?.protocol === Reply.open.protocol && !isAskOfPeer(replyTo.key)) {
+      const { protocol, key } = to;
+      this.#replies.open(writeSet, replyTo.key, { protocol, key, place: draft.place });
+    }
+    this.#put(writeSet, to, draft);
+  }
+
+  #put(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
     writeSet.writeOnce(draft.key, draft.value);
-    if (this.#hostLookup.hosting(to.protocol) === "durable") {
+    const hosting = this.#hostLookup.hosting(to.protocol);
+    if (hosting === "durable") {
       writeSet.writeOnce(indexKey(this.#session.instance, to), nothing);
       return void writeSet.arrivals.push({ to, draft });
     }
     writeSet.leave(to, this.#session.clock.now());
-    writeSet.after(() => this.#unhosted.wrote(to));
+    const isPeer = hosting === "peer";
+    writeSet.after(() =>
+      isPeer ? this.peerMailboxes.wrote(to, draft.value.length) : this.#unhosted.wrote(to)
+    );
   }
 
   /**
@@ -246,18 +281,31 @@ export class MessageWriter {
     writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 
-  /** Writes a message anew, with another head: at the given position, or at the next. */
+  /** Moves a waiting message to another position, with another head. */
+  move(
+    writeSet: WriteSet,
+    to: ActorId,
+    { head, text }: Pick<QueuedMessage, "head" | "text">,
+    changes: Partial<MessageHeader>,
+    place: string,
+  ): void {
+    const { encoder, instance } = this.#session;
+    const changed = { ...head, via: instance, ...changes };
+    this.deliver(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
+  }
+
+  /** Writes a message anew whose failure was told, with another head. It cannot be taken back. */
   deliverAgain(
     writeSet: WriteSet,
     to: ActorId,
     { head, text }: Pick<QueuedMessage, "head" | "text">,
     changes: Partial<MessageHeader>,
-    place: string = this.#session.nextPosition(),
   ): void {
     const { encoder, instance } = this.#session;
     const changed = { ...head, via: instance, ...changes };
     if (this.remote?.takes(to)) return this.remote.writeAgain(writeSet, to, changed, text);
-    this.deliver(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
+    const place = this.#session.nextPosition();
+    this.#put(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
   }
 
   /**
@@ -298,7 +346,7 @@ export class MessageWriter {
       if (room === undefined) return this.deliver(writeSet, to, draft);
       const waiting = room.waiting + sentWith(writeSet, to, room.capacity - room.waiting);
       if (waiting < room.capacity) return this.deliver(writeSet, to, draft);
-      const full = `the mailbox holds ${waiting} of ${room.capacity} messages`;
+      const full = `the mailbox holds ${waiting} of ${room.capacity} ${room.what ?? "messages"}`;
       const why = this.#hostLookup.hosting(to.protocol) !== "no"
         ? full
         : `${full}, and this system hosts no actor of ${to.protocol}`;
@@ -308,9 +356,11 @@ export class MessageWriter {
     }
   }
 
-  #roomFor(to: ActorId): { readonly waiting: number; readonly capacity: number } | undefined {
-    const durable = this.#hostLookup.hosting(to.protocol) === "durable";
-    return (durable ? this.#hostLookup : this.#unhosted).roomFor(to);
+  #roomFor(to: ActorId): Room | undefined {
+    const hosting = this.#hostLookup.hosting(to.protocol);
+    if (hosting !== "peer") return (hosting === "durable" ? this.#hostLookup : this.#unhosted).roomFor(to);
+    const full = this.peerMailboxes.fullness(to);
+    return full && { waiting: full.held, capacity: full.bound, what: full.what };
   }
 
   /** What its schema or its `subject` throws is a failure of this message, and not of its sender. */

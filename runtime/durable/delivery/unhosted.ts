@@ -1,6 +1,7 @@
 import type { ActorId } from "../../language/address.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import type { UnhostedStats } from "../../ports/stats.ts";
+import { countMail } from "../rows/count_mail.ts";
 import { indexed, indexPrefix, mailPrefix, nameOfActor, unassigned } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 
@@ -160,15 +161,10 @@ export class Unhosted {
 
   /** How many messages wait for an actor, up to `most`. */
   async #countOne(actor: ActorId, most: number): Promise<number> {
-    const prefix = mailPrefix(actor);
-    let count = 0;
-    let after: string | undefined;
-    while (count < most) {
-      const rows = await this.#session.connection.list({ prefix, after, limit: listMax });
-      count += rows.length;
-      if (rows.length < listMax) break;
-      after = rows[rows.length - 1].key;
-    }
-    return count;
+    const { messages } = await countMail(this.#session.connection, actor, {
+      messages: most,
+      bytes: Infinity,
+    });
+    return messages;
   }
 }

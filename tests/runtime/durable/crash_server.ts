@@ -70,7 +70,8 @@ const actors = role === "remote" ? [tally, remote] : role === "relay" ? [tally, 
 const exposed = role === "remote" ? [Tally, Remote] : role === "relay" ? [Tally, Relay] : [Tally];
 console.log("ready");
 await Deno.stdin.read(new Uint8Array(1)); // until it is told to start
-const system = new System({ actors, store: kind === "sqlite" ? sqlite(path) : denoKv(path) });
+const store = kind === "sqlite" ? sqlite(path) : denoKv(path);
+const system = new System(role === "front" ? { actors: [], peers: [Tally], store } : { actors, store });
 await system.ready();
 for (const key of ["left", "right"]) {
   system.subscribe(Tally.happened, system.ref(Tally, key).at(Tally.copy));

@@ -142,12 +142,13 @@ Deno.test("what is neither hosted nor remote is told with a suggestion", async (
   await assert.rejects(system.ref(Ordr, "ada").tell(Ordr.add), {
     code: "unknown-protocol",
     message:
-      "Cannot speak to ordr: this system hosts no actor of it, and `remote` does not name it. Did you mean order?",
+      "Cannot speak to ordr: this system hosts no actor of it, and neither `peers` nor `remote` names it. Did you mean order?",
   });
   const Stranger = protocol("stranger", { add: tell() });
   await assert.rejects(system.ref(Stranger, "ada").tell(Stranger.add), {
     code: "unknown-protocol",
-    message: "Cannot speak to stranger: this system hosts no actor of it, and `remote` does not name it",
+    message:
+      "Cannot speak to stranger: this system hosts no actor of it, and neither `peers` nor `remote` names it",
   });
 });
 
