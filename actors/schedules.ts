@@ -35,7 +35,7 @@ export async function schedule(
     runtime.cron.first(name, when, runtime.clock.now());
   }
   const given = "at" in when ? { ...when, at: new Date(when.at) } : { ...when };
-  await change(runtime, { protocol, key }, { name, when: given, to: address, payload }, "schedule");
+  await change(runtime, { protocol, key }, { name, when: given, to: address, payload });
 }
 
 /** Cancels a schedule of an actor. Resolves with whether there was one. */
@@ -52,11 +52,7 @@ export async function cancelSchedule(
   if (stored) delivery.requireRunning(`cancel the schedule ${name}`);
   else requireHost(runtime, { protocol, key }, `cancel the schedule ${name}`);
   if (stored) return await persistence.cancelSchedule({ protocol, key }, name);
-  if (host?.find(key) === undefined) return false;
-  let existed = false;
-  const onChange = (before: boolean) => existed = before;
-  await change(runtime, { protocol, key }, { name, onChange }, "cancel the schedule");
-  return existed;
+  return host?.find(key)?.cancelSchedule(name) ?? false;
 }
 
 /** The schedules of the actors in this process that are in memory alone, then those in the store, in bounded pages. */
@@ -96,7 +92,6 @@ async function change(
   runtime: Runtime,
   actor: ActorId,
   change: ScheduleChange,
-  what: string,
 ): Promise<void> {
   const { delivery, persistence, options: { askTimeoutMs } } = runtime;
   const host = delivery.hosts.get(actor.protocol);
@@ -114,7 +109,7 @@ async function change(
     await answer;
   } catch (error) {
     waiter.end();
-    const shown = `Cannot ${what} ${change.name} of ${shownActor(actor.protocol, actor.key)}`;
+    const shown = `Cannot schedule ${change.name} of ${shownActor(actor.protocol, actor.key)}`;
     if (error instanceof DeadlineExceededError) {
       throw new DeadlineExceededError(`${shown}: no answer in ${askTimeoutMs} ms`);
     }

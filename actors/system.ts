@@ -293,9 +293,9 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Cancels a schedule of an actor. Resolves with whether there was one that had not fired yet. One in a store needs no
-   * turn of its actor: it can be cancelled although nothing hosts that any more, or its messages wait for long. Rejects as
-   * {@linkcode System.schedule} does.
+   * Cancels a schedule of an actor. Resolves with whether there was one that had not fired yet. It needs no turn of
+   * that actor: with a store it can be cancelled although nothing hosts that any more, or its messages wait for long.
+   * Rejects as {@linkcode System.schedule} does.
    */
   cancelSchedule(actor: ActorId, name: string): Promise<boolean> {
     return cancelSchedule(this.#runtime, actor, name);

@@ -12,7 +12,7 @@ import { Resident, type Signal } from "./resident.ts";
 import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
 import { parse } from "../language/parse.ts";
 import { Status } from "./status.ts";
-import { needsCron, type ScheduleChange, tellRefused } from "../turns/schedules.ts";
+import { needsCron } from "../turns/schedules.ts";
 import { Turn } from "../turns/turn.ts";
 import { TurnLimit } from "../turns/turn_limit.ts";
 import { isThenable } from "../base/thenable.ts";
@@ -312,7 +312,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
         if (later) opened = turn.opened(result);
         replies &&= opened === undefined;
         if (replies) reply = parse(route.operation.reply, result, "Cannot reply to", turn);
-        if (turn.schedules !== undefined) this.requireSchedules(turn, turn.schedules);
+        if (turn.schedules !== undefined) this.ownSchedules.requireTurn(turn, String(this));
       } catch (error) {
         return this.fail(turn, route, value, fresh, error);
       }
@@ -346,16 +346,6 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
   /** Whether a turn schedules by a cron expression, and nothing can read those yet. */
   private loadsCron({ schedules }: Turn): boolean {
     return schedules !== undefined && !this.services.cron.loaded && needsCron(schedules);
-  }
-
-  /** Throws if a turn cannot change its schedules so. If it is one that somebody outside asked for, that is told instead. */
-  private requireSchedules(turn: Turn, changes: readonly ScheduleChange[]): void {
-    try {
-      this.ownSchedules.requireChanges(changes, String(this));
-    } catch (error) {
-      if (!tellRefused(changes, error)) throw error;
-      turn.keepSchedules();
-    }
   }
 
   private applySchedules({ schedules }: Turn): void {
