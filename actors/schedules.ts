@@ -2,13 +2,9 @@ import type { Activation } from "../runtime/activations/activation.ts";
 import type { MemoryHost } from "../runtime/activations/memory_host.ts";
 import { type ActorId, type Address, requireKey } from "../runtime/language/address.ts";
 import { givenAddress } from "../runtime/language/given_address.ts";
+import { namePattern } from "../runtime/language/protocol.ts";
 import type { When } from "../runtime/language/when.ts";
-import {
-  DeadlineExceededError,
-  LimitExceededError,
-  NotFoundError,
-  type PosthornError,
-} from "../runtime/base/errors.ts";
+import { DeadlineExceededError, NotFoundError, type PosthornError } from "../runtime/base/errors.ts";
 import { Route } from "../runtime/messages/envelope.ts";
 import { shownActor } from "../runtime/messages/shown_name.ts";
 import type { Scheduled, ScheduleFilter } from "../runtime/ports/scheduled.ts";
@@ -39,7 +35,7 @@ export async function schedule(
     runtime.cron.first(name, when, runtime.clock.now());
   }
   const given = "at" in when ? { ...when, at: new Date(when.at) } : { ...when };
-  await change(runtime, { protocol, key }, { name, when: given, to: address, payload }, "schedule");
+  await change(runtime, { protocol, key }, { name, when: given, to: address, payload });
 }
 
 /** Cancels a schedule of an actor. Resolves with whether there was one. */
@@ -50,13 +46,13 @@ export async function cancelSchedule(
 ): Promise<boolean> {
   requireSchedule(name, { afterMs: 0 });
   requireKey(protocol, key);
-  requireHost(runtime, { protocol, key }, `cancel the schedule ${name}`);
-  const host = runtime.delivery.hosts.get(protocol);
-  if (host !== undefined && host.find(key) === undefined) return false;
-  let existed = false;
-  const onChange = (before: boolean) => existed = before;
-  await change(runtime, { protocol, key }, { name, onChange }, "cancel the schedule");
-  return existed;
+  const { delivery, persistence } = runtime;
+  const host = delivery.hosts.get(protocol);
+  const stored = host === undefined && persistence !== undefined && namePattern.test(protocol);
+  if (stored) delivery.requireRunning(`cancel the schedule ${name}`);
+  else requireHost(runtime, { protocol, key }, `cancel the schedule ${name}`);
+  if (stored) return await persistence.cancelSchedule({ protocol, key }, name);
+  return host?.find(key)?.cancelSchedule(name) ?? false;
 }
 
 /** The schedules of the actors in this process that are in memory alone, then those in the store, in bounded pages. */
@@ -96,7 +92,6 @@ async function change(
   runtime: Runtime,
   actor: ActorId,
   change: ScheduleChange,
-  what: string,
 ): Promise<void> {
   const { delivery, persistence, options: { askTimeoutMs } } = runtime;
   const host = delivery.hosts.get(actor.protocol);
@@ -114,13 +109,13 @@ async function change(
     await answer;
   } catch (error) {
     waiter.end();
-    const shown = `Cannot ${what} ${change.name} of ${shownActor(actor.protocol, actor.key)}`;
+    const shown = `Cannot schedule ${change.name} of ${shownActor(actor.protocol, actor.key)}`;
     if (error instanceof DeadlineExceededError) {
       throw new DeadlineExceededError(`${shown}: no answer in ${askTimeoutMs} ms`);
     }
-    const { cause } = error as Error;
-    throw cause instanceof LimitExceededError || cause instanceof RangeError ? cause : error;
+    throw error;
   }
+  command.requireMade();
 }
 
 function requireHost({ delivery, persistence }: Runtime, { protocol, key }: ActorId, what: string): void {

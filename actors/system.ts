@@ -293,7 +293,8 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Cancels a schedule of an actor, in a turn of that actor. Resolves with whether there was one that had not fired yet.
+   * Cancels a schedule of an actor. Resolves with whether there was one that had not fired yet. It needs no turn of
+   * that actor: with a store it can be cancelled although nothing hosts that any more, or its messages wait for long.
    * Rejects as {@linkcode System.schedule} does.
    */
   cancelSchedule(actor: ActorId, name: string): Promise<boolean> {

@@ -312,7 +312,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
         if (later) opened = turn.opened(result);
         replies &&= opened === undefined;
         if (replies) reply = parse(route.operation.reply, result, "Cannot reply to", turn);
-        if (turn.schedules !== undefined) this.ownSchedules.requireChanges(turn.schedules, String(this));
+        if (turn.schedules !== undefined) this.ownSchedules.requireTurn(turn, String(this));
       } catch (error) {
         return this.fail(turn, route, value, fresh, error);
       }

@@ -172,6 +172,11 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
     return this.extras?.schedules?.list() ?? [];
   }
 
+  /** Cancels a schedule, without a turn. Returns whether there was one. */
+  cancelSchedule(name: string): boolean {
+    return this.extras?.schedules?.cancel(name) ?? false;
+  }
+
   protected get ownSchedules(): Schedules {
     return this.ensureExtras.schedules ??= new Schedules(this.host.services, () => this.leaveIfDone());
   }

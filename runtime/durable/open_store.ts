@@ -41,7 +41,7 @@ import { commitOne } from "./commits/commit_one.ts";
 import { WriteSet } from "./commits/write_set.ts";
 import { indexKey } from "./rows/keys.ts";
 import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
-import { storedSchedules } from "./stored_schedules.ts";
+import { cancelStored, storedSchedules } from "./stored_schedules.ts";
 import { topicsOf } from "./rows/topics_of.ts";
 import type { RemotePart } from "./remote_part.ts";
 import { topicActor } from "./topic.ts";
@@ -93,6 +93,8 @@ export interface OpenStore extends DurableServices {
   readonly localActors: LocalActors;
   /** Lists the schedules of actors. */
   schedules(of: ScheduleFilter | undefined): AsyncGenerator<Scheduled>;
+  /** Removes a schedule of an actor. Resolves with whether there was one. */
+  cancelSchedule(actor: ActorId, name: string): Promise<boolean>;
   /** Lists the topics to which an actor subscribed. */
   topicsOf(actor: ActorId): Promise<string[]>;
 }
@@ -219,6 +221,7 @@ async function begin(
     watching,
     localActors,
     schedules: (of) => storedSchedules(connection, of),
+    cancelSchedule: (actor, name) => cancelStored(session, actor, name),
     topicsOf: (actor) => topicsOf(connection, actor),
     turnWrites,
     laters: new LaterRows(replies, turnWrites),

@@ -290,8 +290,12 @@ export class Persistence {
 
   /** The schedules in the store, a page at a time. */
   async *schedules(of: ScheduleFilter | undefined): AsyncGenerator<Scheduled> {
-    const list = await this.#whenOpen((open) => open.schedules);
-    yield* list(of);
+    yield* (await this.#whenOpen((open) => open.schedules))(of);
+  }
+
+  /** Removes a schedule from the store. Resolves with whether there was one. */
+  cancelSchedule(actor: ActorId, name: string): Promise<boolean> {
+    return this.#whenOpen((open) => open.cancelSchedule(actor, name));
   }
 
   /** How many delayed messages wait in the store, as far as this process knows. */
@@ -372,10 +376,7 @@ export class Persistence {
     return { waiting: activation.waiting, capacity: activation.host.actor.mailbox.capacity * turnRoom };
   }
 
-  /**
-   * Loads an actor that has messages. If there is no room, its entry in the index stays, and a later heartbeat tries
-   * again.
-   */
+  /** Loads an actor that has messages. If there is no room, its index entry stays, and a heartbeat tries again. */
   #activate({ protocol, key }: ActorId): DurableActivation | undefined {
     try {
       return this.hosts.get(protocol)?.get(key);

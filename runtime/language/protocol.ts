@@ -189,10 +189,7 @@ export function protocol<const Name extends string, Ops extends Operations>(
   return nameOperations(name, operations);
 }
 
-/**
- * {@linkcode protocol} for the built-in actors. Their names begin with `~`, so that no name of an application
- * can collide with them.
- */
+/** {@linkcode protocol} for the built-in actors. Their names begin with `~`, so no name of a user is like theirs. */
 export function nameOperations<const Name extends string, Ops extends Operations>(
   name: Name,
   operations: Ops,
@@ -220,7 +217,8 @@ export function nameOperations<const Name extends string, Ops extends Operations
   Object.setPrototypeOf(named, null);
   const text = `protocol ${name} { ${Object.keys(named).join(", ")} }`;
   const inspect = Symbol.for("nodejs.util.inspect.custom");
-  const hidden = { "~protocol": { name, operations: named }, toString: () => text, [inspect]: () => text };
+  const own: Ops = Object.freeze(Object.setPrototypeOf({ ...named }, null)); // no address may name what is hidden
+  const hidden = { "~protocol": { name, operations: own }, toString: () => text, [inspect]: () => text };
   for (const key of Reflect.ownKeys(hidden)) {
     Object.defineProperty(named, key, { value: hidden[key as keyof typeof hidden] });
   }

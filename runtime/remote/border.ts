@@ -99,13 +99,14 @@ export class Border {
 
   get lanes(): Readonly<Record<string, LaneStats>> {
     const nowMs = this.#remote.parts.options.clock.now();
-    const shown: Record<string, { waiting: number; oldestMs?: number }> = {};
+    const shown = new Map<string, { waiting: number; oldestMs?: number }>(); // others choose their names
     for (const { name, rows, oldestMs } of this.#begun?.lanes.lanes ?? []) {
-      const lane = shown[shownLaneName(name)] ??= { waiting: 0 };
+      const lane = shown.get(shownLaneName(name)) ?? { waiting: 0 };
       lane.waiting += rows;
       if (oldestMs !== undefined) lane.oldestMs = Math.max(nowMs - oldestMs, lane.oldestMs ?? 0);
+      shown.set(shownLaneName(name), lane);
     }
-    return shown;
+    return Object.fromEntries(shown);
   }
 
   accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {

@@ -1,3 +1,4 @@
+import { TimeZone } from "../base/time_zone.ts";
 import { lastTimeMs } from "../base/times.ts";
 
 /** The times of a cron expression. */
@@ -47,12 +48,28 @@ export class CronTimes {
    * is no expression.
    */
   next({ cron, timeZone = "UTC" }: CronExpression, nowMs: number): number | undefined {
-    const { Cron } = this.#library!;
     if (nowMs >= lastTimeMs) return undefined;
     try {
-      return new Cron(cron, { timezone: timeZone, paused: true }).nextRun(new Date(nowMs))?.getTime();
+      return timeZone !== "UTC" && namesTimesOfDay(cron)
+        ? this.#nextTimeOfDay(cron, new TimeZone(timeZone), nowMs)
+        : this.#nextIn(cron, timeZone, nowMs);
     } catch (cause) {
       throw new RangeError(`Cannot read the cron expression ${JSON.stringify(cron)}`, { cause });
+    }
+  }
+
+  #nextIn(cron: string, timeZone: string, nowMs: number): number | undefined {
+    const { Cron } = this.#library!;
+    return new Cron(cron, { timezone: timeZone, paused: true }).nextRun(new Date(nowMs))?.getTime();
+  }
+
+  /** Finds what the clocks show next. The library itself would skip some times at a clock change, and find some twice. */
+  #nextTimeOfDay(cron: string, zone: TimeZone, nowMs: number): number | undefined {
+    for (let shownMs: number | undefined = zone.shownAt(nowMs);;) {
+      shownMs = this.#nextIn(cron, "UTC", shownMs);
+      if (shownMs === undefined) return undefined;
+      const dueMs = zone.firstShowing(shownMs);
+      if (dueMs > nowMs) return dueMs; // if not, it comes a second time
     }
   }
 
@@ -67,6 +84,14 @@ export class CronTimes {
     if (dueMs === undefined) throw unusable(what, expression, "an expression that names a time to come");
     return dueMs;
   }
+}
+
+/** Whether an expression names its hours and minutes, and does not go on through every one of them. */
+function namesTimesOfDay(cron: string): boolean {
+  const fields = cron.trim().split(/\s+/);
+  if (fields.length === 1) return fields[0].toLowerCase() !== "@hourly";
+  const [minute, hour] = fields.length === 5 ? fields : fields.slice(1);
+  return !/[*?]/.test(minute + hour);
 }
 
 function unusable(what: string, { cron }: { readonly cron: unknown }, must: string): RangeError {

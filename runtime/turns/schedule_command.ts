@@ -18,9 +18,16 @@ export function scheduleOperation(protocol: string, slot: number): Operation {
  */
 export class ScheduleCommand {
   readonly #change: ScheduleChange;
+  /** Why its last turn could not make it. */
+  #refusal: { readonly error: unknown } | undefined;
 
   constructor(change: ScheduleChange) {
-    this.#change = change;
+    this.#change = { ...change, onRefused: (error) => this.#refusal = { error } };
+  }
+
+  /** Throws the reason if its turn could not make the change. */
+  requireMade(): void {
+    if (this.#refusal !== undefined) throw this.#refusal.error;
   }
 
   /** The handler of the operation. Throws for what only has its name, as a row of a store may. */
@@ -28,6 +35,7 @@ export class ScheduleCommand {
     if (typeof payload !== "object" || payload === null || !(#change in payload)) {
       throw new PosthornError("unknown-operation", `Cannot handle ${turn}: it is no operation of its actor`);
     }
+    payload.#refusal = undefined; // a turn whose commit was lost is repeated
     (turn as Turn).changeSchedule(payload.#change);
   }
 }

@@ -1,5 +1,6 @@
 import { type Address, faultOfName } from "../language/address.ts";
 import type { When } from "../language/when.ts";
+import { didYouMean } from "../base/did_you_mean.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { timeAfter } from "../base/times.ts";
 import { type CronTimes, requireCronForm } from "./cron_times.ts";
@@ -40,6 +41,7 @@ export function requireSchedule(name: string, when: When): void {
     const shown = JSON.stringify(String(name).slice(0, 80));
     throw new RangeError(`Cannot schedule ${shown}: a name is 1 to 512 bytes of text: ${fault}`);
   }
+  requireOneTime(name, when);
   const { ifAbsent }: { readonly ifAbsent?: boolean } = when;
   if (ifAbsent === true && repeats(when)) {
     const why = "one that repeats goes on if it is set again as it is";
@@ -55,6 +57,34 @@ export function requireSchedule(name: string, when: When): void {
   throw new RangeError(
     `Cannot schedule ${name}: ${option} must be ${what}: current value is ${String(value)}`,
   );
+}
+
+/** What the time of a schedule may say, by the option that says when it is due. */
+const optionsOf: { readonly [Time in "afterMs" | "at" | "everyMs" | "cron"]: readonly string[] } = {
+  afterMs: ["ifAbsent"],
+  at: ["ifAbsent"],
+  everyMs: ["ifAbsent"], // which is refused with a reason of its own
+  cron: ["ifAbsent", "timeZone"],
+};
+
+/** Throws a `RangeError` unless a time says once when a schedule is due, and nothing that has no meaning there. */
+function requireOneTime(name: string, when: unknown): void {
+  const times = Object.keys(optionsOf) as (keyof typeof optionsOf)[];
+  const given = typeof when === "object" && when !== null ? times.filter((time) => time in when) : [];
+  const [time] = given;
+  if (given.length !== 1) {
+    const current = given.length === 0 ? "none of them is given" : `${given.join(" and ")} are given`;
+    throw new RangeError(
+      `Cannot schedule ${name}: it needs one of afterMs, at, everyMs and cron: ${current}`,
+    );
+  }
+  const known = [time, ...optionsOf[time]];
+  const unknown = Object.entries(when as object)
+    .find(([option, value]) => value !== undefined && !known.includes(option));
+  if (unknown === undefined) return;
+  const option = unknown[0].slice(0, 80);
+  const near = didYouMean(option, known);
+  throw new RangeError(`Cannot schedule ${name}: a time with ${time} has no option ${option}${near}`);
 }
 
 function requireDate(name: string, at: Date): void {

@@ -12,8 +12,8 @@ export interface ScheduleChange {
   readonly when?: When;
   readonly to?: Address;
   readonly payload?: unknown;
-  /** Is told, when the change is made, whether there was a schedule of that name. */
-  readonly onChange?: (existed: boolean) => void;
+  /** Is told why the change cannot be made. It is then left out, and its turn does not fail. */
+  readonly onRefused?: (error: unknown) => void;
 }
 
 /** A change that sets a schedule. */
@@ -41,12 +41,29 @@ export interface WaitingSchedule {
   readonly dueMs: number;
 }
 
+/** A turn that may change schedules. */
+interface ChangingTurn {
+  readonly schedules: readonly ScheduleChange[] | undefined;
+  /** Changes none of them. */
+  keepSchedules(): void;
+}
+
 /** The most schedules of one actor. */
 export const schedulesMax = 1_000;
 
 /** Whether a change sets a schedule, and does not cancel one. */
 export function isSet(change: ScheduleChange): change is SetSchedule {
   return change.when !== undefined && change.to !== undefined;
+}
+
+/**
+ * Tells a change that came from outside why it cannot be made. Returns whether there was one: then its turn must not fail,
+ * since its actor did nothing wrong.
+ */
+export function tellRefused(changes: readonly ScheduleChange[], error: unknown): boolean {
+  const onRefused = changes.find((change) => change.onRefused !== undefined)?.onRefused;
+  onRefused?.(error);
+  return onRefused !== undefined;
 }
 
 /** Whether a change needs the times of a cron expression. */
@@ -60,7 +77,7 @@ export class Schedules {
   readonly #onEmpty: () => void;
   readonly #schedules = new Map<string, Schedule>();
 
-  /** `onEmpty` is called when the last one has fired. */
+  /** `onEmpty` is called when the last one has fired, or was cancelled outside a turn. */
   constructor(services: ScheduleServices, onEmpty: () => void) {
     this.#services = services;
     this.#onEmpty = onEmpty;
@@ -74,6 +91,16 @@ export class Schedules {
   /** Those that wait now. */
   list(): WaitingSchedule[] {
     return Array.from(this.#schedules, ([name, { when, to, dueMs }]) => ({ name, when, to, dueMs }));
+  }
+
+  /** Throws if a turn cannot change them so. If somebody outside asked for that, it is told instead, and all stay. */
+  requireTurn(turn: ChangingTurn, actor: string): void {
+    try {
+      this.requireChanges(turn.schedules ?? [], actor);
+    } catch (error) {
+      if (!tellRefused(turn.schedules ?? [], error)) throw error;
+      turn.keepSchedules();
+    }
   }
 
   /**
@@ -102,7 +129,6 @@ export class Schedules {
    */
   change(change: ScheduleChange): void {
     const before = this.#schedules.get(change.name);
-    change.onChange?.(before !== undefined);
     if (before !== undefined && isSet(change) && staysAs(before, change)) return;
     before?.timer.cancel();
     this.#schedules.delete(change.name);
@@ -114,6 +140,16 @@ export class Schedules {
     if (dueMs === undefined) return;
     const delayMs = "afterMs" in when ? when.afterMs : "everyMs" in when ? when.everyMs : dueMs - nowMs;
     this.#schedules.set(name, { when, to, payload, dueMs, timer: this.#arm(name, delayMs) });
+  }
+
+  /** Cancels one, outside a turn. Returns whether there was one. */
+  cancel(name: string): boolean {
+    const schedule = this.#schedules.get(name);
+    if (schedule === undefined) return false;
+    schedule.timer.cancel();
+    this.#schedules.delete(name);
+    if (this.#schedules.size === 0) this.#onEmpty();
+    return true;
   }
 
   /** Cancels all of them. */

@@ -145,6 +145,11 @@ export class Turn {
     (this.ensureExtras.schedules ??= []).push(change);
   }
 
+  /** Changes no schedule of its actor. */
+  keepSchedules(): void {
+    this.ensureExtras.schedules = [];
+  }
+
   cancel(name: string): void {
     if (this.over) this.refuse("cancel");
     this.changeSchedule({ name });

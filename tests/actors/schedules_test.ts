@@ -144,7 +144,9 @@ Deno.test("what cannot be scheduled is refused, and nothing is set", async () =>
   await assert.rejects(system.schedule("a", { afterMs: 5 }, to, 5 as never), { code: "invalid-payload" });
   const at = (address: Address) => system.schedule("a", { afterMs: 5 }, address as Address<string>, "x");
   await assert.rejects(at({ ...to, operation: "~schedule" }), { code: "invalid-address" });
-  await assert.rejects(at({ ...to, operation: "nothing" }), { code: "unknown-operation" });
+  for (const operation of ["nothing", "toString", "constructor"]) {
+    await assert.rejects(at({ ...to, operation }), { code: "unknown-operation" });
+  }
   await assert.rejects(at({ ...to, protocol: "nobody" }), {
     code: "unknown-protocol",
     message: "Cannot schedule a of nobody/ada: this system hosts no actor of nobody",
@@ -154,6 +156,28 @@ Deno.test("what cannot be scheduled is refused, and nothing is set", async () =>
   });
   await assert.rejects(system.cancelSchedule({ protocol: "box", key: "" }, "a"), { code: "invalid-key" });
   assert.deepEqual(await list(system.schedules()), []);
+});
+
+Deno.test("a schedule has one time, and no option that means nothing there", async () => {
+  const { system, ada } = begin();
+  await using _ = system;
+  const set = (when: unknown) => system.schedule("a", when as { everyMs: number }, ada.at(Box.put), "x");
+  const refused: readonly (readonly [unknown, RegExp])[] = [
+    [undefined, /needs one of afterMs, at, everyMs and cron: none of them is given$/],
+    [null, /none of them is given$/],
+    [5, /none of them is given$/],
+    [{ evryMs: 5 }, /none of them is given$/],
+    [{ afterMs: 5, at: new Date(nowMs) }, /afterMs and at are given$/],
+    [{ cron: "* * * * *", everyMs: 5 }, /everyMs and cron are given$/],
+    [{ cron: "0 2 * * *", timezone: "Europe/Berlin" }, /no option timezone\. Did you mean timeZone\?$/],
+    [{ everyMs: 5, timeZone: "UTC" }, /a time with everyMs has no option timeZone$/],
+    [{ afterMs: 5, ifAbset: true }, /Did you mean ifAbsent\?$/],
+  ];
+  for (const [when, message] of refused) {
+    await assert.rejects(set(when), { name: "RangeError", message });
+  }
+  assert.deepEqual(await list(system.schedules()), []);
+  await set({ cron: "0 2 * * *", timeZone: undefined });
 });
 
 Deno.test("an actor with 1,000 schedules takes no other from outside", async () => {

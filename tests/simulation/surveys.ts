@@ -50,8 +50,8 @@ export function surveys(history: CommitHistory, fail: (why: string) => void): Wo
 export async function surveyAtLast({ simulation, failed, fail, reach }: Stage): Promise<void> {
   const ends: (string | undefined)[] = [];
   for (const does of ["write", "abstain", "refuse"] as const) {
-    const [one] = simulation.running;
-    if (one === undefined) return; // it has just been stopped for another revision
+    const one = simulation.running.find(({ system }) => system.health.store?.status !== "unavailable");
+    if (one === undefined) return; // it has just been stopped for another revision, or has not opened its store yet
     const job = jobOf(`last survey: ${does}`, does);
     const before = ends.length;
     const replies = one.system.survey(kinds.node.poll, job, { timeoutMs: lastTimeoutMs });

@@ -5,6 +5,7 @@ import type { Operation } from "../../language/protocol.ts";
 import { parse } from "../../language/parse.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import { Supervisor } from "../../turns/supervisor.ts";
+import { type ScheduleChange, tellRefused } from "../../turns/schedules.ts";
 import { isThenable } from "../../base/thenable.ts";
 import { TurnLimit } from "../../turns/turn_limit.ts";
 import { timeAfter } from "../../base/times.ts";
@@ -208,6 +209,22 @@ export class TurnRunner {
     });
   }
 
+  /** Writes the changes of schedules. If they came from outside and cannot be made, that is told, and all stay. */
+  #changed(
+    writeSet: WriteSet,
+    { schedules }: Batch,
+    changes: readonly ScheduleChange[],
+    timers: TimerRows,
+  ): ScheduleSummaries | undefined {
+    try {
+      const { durable: { turnWrites } } = this.#activation;
+      return turnWrites.schedule(writeSet, this.#activation, schedules, changes, timers);
+    } catch (error) {
+      if (!tellRefused(changes, error)) throw error;
+      return undefined;
+    }
+  }
+
   #take(batch: Batch, turn: DurableTurn, result: unknown, timers?: TimerRows): TurnOutcome | Promise<void> {
     const { durable: { turnWrites }, host } = this.#activation;
     let writeSet: WriteSet;
@@ -216,7 +233,7 @@ export class TurnRunner {
     try {
       writeSet = turnWrites.of(turn, result);
       if (timers !== undefined) {
-        schedules = turnWrites.schedule(writeSet, this.#activation, batch.schedules, turn.schedules!, timers);
+        schedules = this.#changed(writeSet, batch, turn.schedules!, timers);
       }
       if (turn.changed) json = requireText(turn.state);
     } catch (error) {

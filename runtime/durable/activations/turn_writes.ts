@@ -129,7 +129,7 @@ export class TurnWrites {
   /**
    * Writes changes of schedules, and returns the schedules of the actor after them. `rows` are those of
    * {@linkcode timersFor}. A schedule that repeats and is set again as it is goes on. Throws if there would be too many
-   * schedules, or if one could never fire.
+   * schedules, or if one could never fire, and then it has written nothing.
    */
   schedule(
     writeSet: WriteSet,
@@ -139,24 +139,28 @@ export class TurnWrites {
     rows: TimerRows,
   ): ScheduleSummaries {
     const all = new Map(Object.entries(plans));
+    const writes: (() => void)[] = [];
     for (const [name, row] of rows) row === undefined ? all.delete(name) : all.set(name, row.summary);
     for (const change of changes) {
       const { name } = change;
       const before = all.get(name);
-      change.onChange?.(before !== undefined);
       if (before !== undefined && isSet(change) && staysAs(before, change)) {
         const row = rows.get(name);
         // It must not fire meanwhile, or nothing would come after this turn.
         if (row?.summary === before) {
-          writeSet.checks.push({ key: timerKey(actor, name), version: row.version });
+          writes.push(() => writeSet.checks.push({ key: timerKey(actor, name), version: row.version }));
         }
         continue;
       }
-      if (before !== undefined) this.#remove(writeSet, actor, name, before);
+      if (before !== undefined) writes.push(() => this.#remove(writeSet, actor, name, before));
       all.delete(name);
-      if (isSet(change)) all.set(name, this.#write(writeSet, actor, change, before?.bytes));
+      if (!isSet(change)) continue;
+      const { summary, write } = this.#draft(actor, change, before?.bytes);
+      all.set(name, summary);
+      writes.push(() => write(writeSet));
     }
     requireRoom(all.size, actor);
+    for (const write of writes) write();
     return Object.fromEntries(all);
   }
 
@@ -185,12 +189,12 @@ export class TurnWrites {
     }
   }
 
-  #write(
-    writeSet: WriteSet,
+  /** A schedule that can be written. Throws if it could never fire. */
+  #draft(
     actor: ActorId,
     { name, when, to: { protocol, key, operation }, payload }: SetSchedule,
     oldBytes: number | undefined,
-  ): ScheduleSummary {
+  ): { readonly summary: ScheduleSummary; readonly write: (writeSet: WriteSet) => void } {
     const { clock, traits: { limits } } = this.#session;
     const dueMs = firstDueMs(name, when, clock.now(), this.#cron);
     const text = toText(payload);
@@ -209,13 +213,16 @@ export class TurnWrites {
     requireFiring(row, { key: timer, value }, limits);
     const by = "at" in when || "cron" in when ? undefined : this.#session.setBy();
     const due: StoredDue = { token: row.token, by };
-    writeSet.write(timer, value, { oldBytes });
-    writeSet.write(scheduleKey(dueMs, actor, name), encodeValue(due, ""));
-    writeSet.after(() => this.#scheduleRunner.wakeAt(dueMs));
+    const write = (writeSet: WriteSet) => {
+      writeSet.write(timer, value, { oldBytes });
+      writeSet.write(scheduleKey(dueMs, actor, name), encodeValue(due, ""));
+      writeSet.after(() => this.#scheduleRunner.wakeAt(dueMs));
+    };
     const { length: bytes } = value;
-    return repeats(when)
-      ? { dueMs, repeats: true, print: printOf(when, row.to, fromText(text)), bytes }
+    const summary = repeats(when)
+      ? { dueMs, repeats: true as const, print: printOf(when, row.to, fromText(text)), bytes }
       : { dueMs, bytes };
+    return { summary, write };
   }
 
   /** Removes both rows of a schedule. If it is due already, the schedule runner removes the row in the order of time. */

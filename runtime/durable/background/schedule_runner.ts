@@ -49,7 +49,7 @@ export class ScheduleRunner {
   #timer: Timer | undefined;
   #dueMs = Infinity;
   readonly #running = new SingleFlight(() => this.#run());
-  /** How far the clock had been set back when the schedules were moved last. */
+  /** How far the clock was set back when the schedules were moved last. */
   #shiftedMs = 0;
 
   constructor(session: StoreSession, services: ScheduleRunnerServices) {
@@ -186,7 +186,10 @@ export class ScheduleRunner {
    */
   async #shift(): Promise<void> {
     const { backMs } = this.#session.clockSteps;
-    if (backMs === this.#shiftedMs) return;
+    if (backMs <= this.#shiftedMs) { // forward: what was set before comes earlier, and what is set now at its time
+      this.#shiftedMs = backMs;
+      return;
+    }
     this.#session.probes?.reach("the clock was set back under schedules");
     let all = true;
     const range = { prefix: schedulePrefix, limit: shiftedAtOnce };

@@ -6,7 +6,7 @@ const leastMs = 1_000;
 /**
  * Measures how far the machine's clock was set back while this process runs. The monotonic clock never goes back, so
  * the distance between the two shows it. A time that was written before by the machine's clock is reached so much
- * later.
+ * later. A step forward counts too: a clock that is set forward and then right again is back at nothing.
  */
 export class ClockSteps {
   readonly #clock: Clock;
@@ -18,10 +18,11 @@ export class ClockSteps {
     this.#distanceMs = clock.now() - clock.monotonicMs();
   }
 
-  /** How far the clock was set back in total, in milliseconds. */
+  /** How far the clock was set back in all, less how far it was set forward, in milliseconds. */
   get backMs(): number {
     const distanceMs = this.#clock.now() - this.#clock.monotonicMs();
-    if (distanceMs <= this.#distanceMs - leastMs) this.#backMs += this.#distanceMs - distanceMs;
+    const stepMs = this.#distanceMs - distanceMs;
+    if (Math.abs(stepMs) >= leastMs) this.#backMs += stepMs;
     this.#distanceMs = distanceMs;
     return this.#backMs;
   }

@@ -117,14 +117,14 @@ export class Unhosted {
 
   /** By protocol that nobody hosts: how many actors have waiting messages, and how many messages. */
   stats(): Readonly<Record<string, UnhostedStats>> {
-    const stats: Record<string, { actors: number; waiting: number }> = {};
+    const stats = new Map<string, { actors: number; waiting: number }>(); // a protocol may be named `constructor`
     for (const { actor: { protocol }, waiting } of this.#receivers.values()) {
-      const sum = stats[protocol] ??= { actors: 0, waiting: 0 };
+      const sum = stats.get(protocol) ?? { actors: 0, waiting: 0 };
       sum.actors++;
       sum.waiting += waiting;
+      stats.set(protocol, sum);
     }
-    for (const protocol in stats) if (this.#hosting.elsewhere(protocol)) delete stats[protocol];
-    return stats;
+    return Object.fromEntries(stats.entries().filter(([protocol]) => !this.#hosting.elsewhere(protocol)));
   }
 
   #meet({ protocol, key }: ActorId, waiting: number): UnhostedReceiver {

@@ -136,7 +136,7 @@ export interface ScheduleSummary {
   readonly bytes: number;
 }
 
-/** The schedules in the record of an actor, by their names. One that has fired may still be among them. */
+/** The schedules in the record of an actor, by their names. One that has fired, or was cancelled, may still be among them. */
 export type ScheduleSummaries = Readonly<Record<string, ScheduleSummary>>;
 
 /** A schedule in a row. */
@@ -172,8 +172,7 @@ export function summariesOf(rows: readonly Entry[]): ScheduleSummaries {
 
 /**
  * The names whose rows must be read before changes are written: of a schedule that repeats only the row has the next
- * time; whether one that is due once has fired matters if it is to stay, or if somebody asks; and if there would be too
- * many schedules, the rows tell which have fired. A schedule that `committed` does not have was set in this batch, and
+ * time; whether one that is due once has fired matters if it is to stay; and if there would be too many schedules, the rows tell which have fired. A schedule that `committed` does not have was set in this batch, and
  * has no row yet.
  */
 export function namesToRead(
@@ -183,10 +182,10 @@ export function namesToRead(
   nowMs: number,
 ): readonly string[] {
   const names = new Set<string>();
-  for (const { name, when, onChange } of changes) {
+  for (const { name, when } of changes) {
     const plan = summaryOf(plans, name);
     if (plan === undefined || summaryOf(committed, name) !== plan) continue;
-    if (plan.repeats || onChange !== undefined || (when && isIfAbsent(when))) names.add(name);
+    if (plan.repeats || (when && isIfAbsent(when))) names.add(name);
   }
   if (Object.keys(plans).length + changes.length > schedulesMax) {
     for (const [name, plan] of Object.entries(plans)) {

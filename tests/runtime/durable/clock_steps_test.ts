@@ -180,3 +180,25 @@ onEach(kinds, "schedules of an ended process fire too after the clock was set ba
   await stage.pass(25_000);
   assert.deepEqual([await notesOf(second, "ada"), await notesOf(second, "bob")], [["once"], ["tick"]]);
 });
+
+onEach(
+  kinds,
+  "set forward and right again: what was set before and between comes at its time",
+  async (stage) => {
+    const system = await stage.start(holding);
+    const later = (key: string, afterMs: number) => ref(system, key).tell(Worker.note, "later", { afterMs });
+    await ref(system, "before").tell(Worker.run, "once 20000");
+    await later("before", 20_000);
+    stage.step(system, 10_000);
+    await stage.pass(2_000, 100);
+    await ref(system, "between").tell(Worker.run, "once 18000");
+    await later("between", 18_000);
+    stage.step(system, -10_000);
+    await stage.pass(17_000, 100);
+    assert.deepEqual([await notesOf(system, "before"), await notesOf(system, "between")], [[], []]);
+    await stage.pass(4_000, 100);
+    for (const key of ["before", "between"]) {
+      assert.deepEqual((await notesOf(system, key) as string[]).toSorted(), ["later", "once"], key);
+    }
+  },
+);

@@ -96,6 +96,16 @@ onEach(kinds, "mail that nobody hosts is counted everywhere, until it is erased"
   assert.deepEqual(deadOf(system), []);
 });
 
+inMemory("a protocol may have the name of something that every object has", async (stage) => {
+  const Odd = protocol("constructor", { hear: tell(unchecked<string>()) });
+  const system = await stage.start([
+    worker({ tell: (ctx: WorkerContext) => ctx.ref(Odd, "x").tell(Odd.hear, "x") }),
+  ]);
+  await runs(stage, system, "tell", "tell");
+  assert.deepEqual(system.stats().unhosted, { constructor: { actors: 1, waiting: 2 } });
+  assert.equal(Object.hasOwn(Object, "waiting"), false);
+});
+
 inMemory("more mail than one page is erased, and what is sent afterwards waits", async (stage) => {
   const system = await released(stage);
   await runs(stage, system, "many 450");

@@ -35,6 +35,19 @@ Deno.test("a time of day that comes twice is due the first time", () => {
   ]);
 });
 
+Deno.test("times of day in lists and ranges are due once each, through every clock change", () => {
+  const spring = (cron: string) => times(cron, "Europe/Berlin", "2030-03-31T00:15Z", 2);
+  const gapEnd = "2030-03-31T01:00Z";
+  assert.deepEqual(spring("30 2,14 * * *"), [gapEnd, "2030-03-31T12:30Z"]);
+  assert.deepEqual(spring("15,45 2 * * *"), [gapEnd, "2030-04-01T00:15Z"], "both are due at the same moment");
+  assert.deepEqual(spring("30 2-23/4 * * *"), [gapEnd, "2030-03-31T04:30Z"]);
+  assert.deepEqual(spring("0 30 2,14 * * *"), [gapEnd, "2030-03-31T12:30Z"]);
+  const autumn = (cron: string) => times(cron, "Europe/Berlin", "2030-10-26T23:15Z", 3);
+  assert.deepEqual(autumn("30 2,14 * * *"), ["2030-10-27T00:30Z", "2030-10-27T13:30Z", "2030-10-28T01:30Z"]);
+  assert.deepEqual(autumn("15,45 2 * * *"), ["2030-10-27T00:15Z", "2030-10-27T00:45Z", "2030-10-28T01:15Z"]);
+  assert.deepEqual(autumn("30 1-3 * * *"), ["2030-10-26T23:30Z", "2030-10-27T00:30Z", "2030-10-27T02:30Z"]);
+});
+
 Deno.test("what is due each hour goes on through a clock change", () => {
   assert.deepEqual(times("0 * * * *", "Europe/Berlin", "2030-10-26T23:30Z", 4), [
     "2030-10-27T00:00Z",
@@ -71,7 +84,12 @@ Deno.test("the next time is later, and a time that is given is not found again",
     "Australia/Lord_Howe",
     "Asia/Kolkata",
   );
-  const field = (most: number) => fc.oneof(fc.constant("*"), fc.integer({ min: 0, max: most }).map(String));
+  const number = (most: number) => fc.integer({ min: 0, max: most });
+  const field = (most: number) =>
+    fc.oneof(
+      fc.constant("*"),
+      fc.array(number(most), { minLength: 1, maxLength: 3 }).map((list) => list.join()),
+    );
   const day = Date.UTC(2030, 0, 1);
   fc.assert(
     fc.property(
