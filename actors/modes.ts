@@ -11,7 +11,7 @@ import { surveyAll } from "./survey.ts";
 /** The modes and their built-in actors. If there is a store, topics are in it. */
 export function modesOf(runtime: Runtime, durable: boolean): ModeSet {
   const laters = durable ? TransientLaterReply : LaterReply;
-  const later = laterActor(laters, endedInMemory(runtime.options.limits.ids), false);
+  const later = laterActor(laters, endedInMemory(runtime), false);
   const transient = [listenerActor(runtime), later, collectorActor(() => runtime.lateReplies++)];
   return {
     actors: durable ? transient : [topicActor, ...transient],

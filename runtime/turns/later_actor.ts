@@ -17,6 +17,8 @@ export type LaterEnd = "answered" | "abandoned";
 
 /** What is known of laters that are over. */
 export interface EndedLaters {
+  /** Keeps an answer whose request is not open yet until it is. Returns whether it does. */
+  keepEarly?(turn: Turn, payload: unknown): boolean;
   /** The later of this turn is over: adds that to the turn, after which nothing is left of its actor. */
   end(turn: Turn, why: LaterEnd): void;
   /** Why the later of this turn is over; `undefined` if that is known no longer, or it never was. */
@@ -49,14 +51,14 @@ export function laterActor(
     },
     answer(turn: LaterTurn, value: unknown) {
       const request = turn.state;
-      if (request === undefined) return refuse(turn, ended);
+      if (request === undefined) return refuse(turn, value, ended);
       requireReply(turn, request.actor, value);
       forward(turn, request, request.replyTo, value);
       ended.end(turn, "answered");
     },
     fail(turn: LaterTurn, reason: Reason) {
       const request = turn.state;
-      if (request === undefined) return refuse(turn, ended);
+      if (request === undefined) return refuse(turn, reason, ended);
       forward(turn, request, request.failTo, failureOf(request, reason));
       ended.end(turn, "answered");
     },
@@ -121,8 +123,9 @@ function requireReply(turn: Turn, to: Address, value: unknown): void {
   }
 }
 
-/** Throws a `TerminalError` that says why an answer finds no request. */
-function refuse(turn: Turn, ended: EndedLaters): void | Promise<void> {
+/** Throws a `TerminalError` that says why an answer finds no request, unless the request is not open yet. */
+function refuse(turn: Turn, payload: unknown, ended: EndedLaters): void | Promise<void> {
+  if (ended.keepEarly?.(turn, payload)) return;
   const why = ended.whyOf(turn);
   if (why instanceof Promise) return why.then(throwLate);
   throwLate(why);

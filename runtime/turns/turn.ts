@@ -296,7 +296,9 @@ export class Turn {
   /** Ends the turn: its context can no longer be used. */
   close(): void {
     this.over = true;
-    if (this.extras !== undefined) this.extras.deadline?.cancel();
+    if (this.extras === undefined) return;
+    this.extras.deadline?.cancel();
+    this.extras.laters?.close();
   }
 
   /** Whether it has only state and messages to commit. */
