@@ -41,7 +41,8 @@ export class DelayedAcceptor {
     const outgoing = { to: { protocol: to.protocol, key: to.key }, route, payload, id };
     // What can never be sent to another service is refused now.
     if (writer.remote?.takes(to)) writer.remote.write(new WriteSet(), outgoing.to, route, payload, id);
-    const draft = delayed.draft(outgoing);
+    const repeats = operation.mode === "submit" && extras?.scope !== undefined;
+    const draft = delayed.draft(outgoing, { mark: repeats ? named.mark : undefined });
     try {
       await delayed.requireRoom(name, draft.bytes);
     } catch (error) {

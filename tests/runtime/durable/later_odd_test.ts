@@ -1,0 +1,149 @@
+// Laters whose requests or answers take an unusual way: delayed, sent again from the dead letters, answered too early.
+
+import assert from "node:assert/strict";
+import { actor, ask, type Later, later, protocol, submit, System, tell } from "@posthorn/posthorn";
+import { VirtualClock } from "@posthorn/posthorn/testing";
+import * as z from "zod";
+import { inEach, type World } from "./worlds.ts";
+
+const Desk = protocol("desk", {
+  ask: submit(z.string(), z.string()),
+  decide: tell(z.string()),
+});
+const Quick = protocol("quick", { ask: submit(z.string(), z.string()) });
+const Clerk = protocol("clerk", { decide: ask(later(z.string()), z.boolean()) });
+
+const minuteMs = 60_000;
+const times = { deduplicationWindowMs: minuteMs, replyRetentionMs: minuteMs, laterMs: minuteMs };
+
+/** A desk that answers in ten minutes. It fails its first so many turns. */
+function office(failures = 0) {
+  let runs = 0;
+  const desk = actor(Desk, {
+    state: (): { answer?: Later<string> } => ({}),
+    on: {
+      ask(ctx) {
+        if (++runs <= failures) throw new Error("not today");
+        const answer = ctx.later({ timeoutMs: 10 * minuteMs });
+        ctx.state = { answer };
+        return answer;
+      },
+      decide: (ctx, verdict) => ctx.reply(ctx.state.answer!, verdict),
+    },
+    retry: { attempts: 1 },
+  });
+  return { actors: [desk], runs: () => runs };
+}
+
+/** A desk whose turn asks a clerk who answers its caller at once. It fails its first turn, if it `fails`. */
+function hasty({ fails = false, twice = false } = {}) {
+  const clerk = actor(Clerk, {
+    transient: true,
+    state: () => 0,
+    on: {
+      decide(ctx, answer) {
+        ctx.state++;
+        ctx.reply(answer, `yes ${ctx.state}`);
+        return true;
+      },
+    },
+  });
+  const quick = actor(Quick, {
+    transient: true,
+    state: () => null,
+    on: {
+      async ask(ctx) {
+        const answer = ctx.later();
+        await ctx.ref(Clerk, "a").ask(Clerk.decide, answer);
+        if (twice) await ctx.ref(Clerk, "a").ask(Clerk.decide, answer);
+        if (fails && ctx.attempt === 1) throw new Error("once more");
+        return answer;
+      },
+    },
+    retry: { baseMs: 1_000 },
+  });
+  return [clerk, quick];
+}
+
+/** Waits for a call whose store takes time on the virtual clock. */
+async function after<Result>(world: World, call: Promise<Result>): Promise<Result> {
+  call.catch(() => {}); // it is awaited below
+  await world.settle();
+  return await call;
+}
+
+const reasons = (system: System) => system.deadLetters.list().map(({ reason }) => reason);
+
+inEach("the id of a delayed request is known for as long as its later", async (world) => {
+  const { actors, runs } = office();
+  const system = await world.start(actors, times);
+  const desk = system.ref(Desk, "d");
+  const options = { id: "request-1", afterMs: 1_000 };
+  const ticket = await after(world, desk.submit(Desk.ask, "hard", options));
+  await world.pass(5 * minuteMs, 30_000);
+  const again = await after(world, desk.submit(Desk.ask, "hard", options));
+  await world.pass(10_000);
+  assert.deepEqual([again.id, runs()], [ticket.id, 1]);
+  await after(world, desk.tell(Desk.decide, "yes"));
+  await world.settle();
+  assert.equal(await after(world, ticket.reply()), "yes");
+});
+
+inEach("a request that is sent again from the dead letters may be answered later", async (world) => {
+  const { actors, runs } = office(1);
+  const system = await world.start(actors, times);
+  const desk = system.ref(Desk, "d");
+  const ticket = await after(world, desk.submit(Desk.ask, "hard", { id: "request-1" }));
+  await world.settle();
+  await assert.rejects(after(world, ticket.reply()), { code: "failed" });
+  const [letter] = system.deadLetters.list();
+  await after(world, Promise.resolve(system.deadLetters.resend(letter.id)));
+  await world.settle();
+  await assert.rejects(after(world, ticket.reply({ timeoutMs: 0 })), { code: "deadline" });
+  await world.pass(5 * minuteMs, 30_000);
+  const again = await after(world, desk.submit(Desk.ask, "hard", { id: "request-1" }));
+  await world.settle();
+  assert.deepEqual([again.id, runs()], [ticket.id, 2]);
+  await after(world, desk.tell(Desk.decide, "yes"));
+  await world.settle();
+  assert.equal(await after(world, ticket.reply()), "yes");
+  assert.deepEqual(reasons(system), []);
+});
+
+inEach("an answer that comes before the turn ends that made the later counts", async (world) => {
+  const system = await world.start(hasty());
+  const ticket = await after(world, system.ref(Quick, "q").submit(Quick.ask, "hard"));
+  await world.settle();
+  assert.equal(await after(world, ticket.reply()), "yes 1");
+  assert.deepEqual(reasons(system), []);
+});
+
+inEach(
+  "of two answers before the turn ends the first counts, and the second is a dead letter",
+  async (world) => {
+    const system = await world.start(hasty({ twice: true }));
+    const ticket = await after(world, system.ref(Quick, "q").submit(Quick.ask, "hard"));
+    await world.settle();
+    assert.equal(await after(world, ticket.reply()), "yes 1");
+    assert.deepEqual(reasons(system), ["already-answered"]);
+  },
+);
+
+inEach("an answer to a later of a turn that fails then is a dead letter", async (world) => {
+  const system = await world.start(hasty({ fails: true }));
+  const ticket = await after(world, system.ref(Quick, "q").submit(Quick.ask, "hard"));
+  await world.settle();
+  assert.deepEqual(reasons(system), ["late-reply"]);
+  await world.pass(3_000);
+  assert.equal(await after(world, ticket.reply()), "yes 2");
+});
+
+Deno.test("the caller is told if there is no room for one more request that is answered later", async () => {
+  const clock = new VirtualClock();
+  await using system = new System({ actors: office().actors, limits: { actors: 2 }, clock, log: false });
+  const [, second] = await Promise.all(
+    ["a", "b"].map((key) => system.ref(Desk, key).submit(Desk.ask, "hard")),
+  );
+  await clock.advance(0);
+  await assert.rejects(second.reply(), { code: "too-many-actors" });
+});
