@@ -15,8 +15,10 @@ import type { Turn } from "./turn.ts";
 /** Why a later takes no answer any more. */
 export type LaterEnd = "answered" | "abandoned";
 
-/** What is known of laters that are over. */
+/** What is known of laters beside what their actors keep: above all of those that are over. */
 export interface EndedLaters {
+  /** The later of this turn is open. */
+  opened?(turn: Turn, request: OpenRequest): void;
   /** Keeps an answer whose request is not open yet until it is. Returns whether it does. */
   keepEarly?(turn: Turn, payload: unknown): boolean;
   /** The later of this turn is over: adds that to the turn, after which nothing is left of its actor. */
@@ -45,6 +47,7 @@ export function laterActor(
   const handlers = {
     open(turn: LaterTurn, request: OpenRequest) {
       turn.state = request;
+      ended.opened?.(turn, request);
       const { untilMs } = request;
       if (untilMs === undefined) return;
       turn.schedule(deadlineName, { at: new Date(untilMs) }, laterAddress(turn.key, "expire"));

@@ -1,9 +1,10 @@
 // Laters whose requests or answers take an unusual way: delayed, sent again from the dead letters, answered too early.
 
 import assert from "node:assert/strict";
-import { actor, ask, type Later, later, protocol, submit, System, tell } from "@posthorn/posthorn";
+import { actor, ask, Failure, type Later, later, protocol, submit, System, tell } from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
+import { kinds, onEach } from "./durable_stage.ts";
 import { inEach, type World } from "./worlds.ts";
 
 const Desk = protocol("desk", {
@@ -146,4 +147,70 @@ Deno.test("the caller is told if there is no room for one more request that is a
   );
   await clock.advance(0);
   await assert.rejects(second.reply(), { code: "too-many-actors" });
+});
+
+/** A transient actor that answers later, and a client in the store that asks it. */
+function counter() {
+  const Window = protocol("window", { ask: submit(z.string(), z.string()), abandoned: tell(Failure) });
+  const Client = protocol("client", {
+    ask: tell(),
+    got: tell(z.string()),
+    failed: tell(Failure),
+    codes: ask(z.array(z.string())),
+  });
+  const window = actor(Window, {
+    transient: true,
+    state: () => null,
+    on: {
+      ask: (ctx) => ctx.later({ failTo: ctx.self.at(Window.abandoned) }),
+      abandoned() {},
+    },
+  });
+  const client = actor(Client, {
+    state: (): readonly string[] => [],
+    on: {
+      ask(ctx) {
+        const addresses = { replyTo: ctx.self.at(Client.got), failTo: ctx.self.at(Client.failed) };
+        ctx.ref(Window, "w").submit(Window.ask, "hard", addresses);
+      },
+      got() {},
+      failed: (ctx, { code }) => void (ctx.state = [...ctx.state, code]),
+      codes: (ctx) => [...ctx.state],
+    },
+  });
+  return { Window, Client, actors: [window, client] };
+}
+
+onEach(
+  kinds,
+  "who waits for an answer to a transient actor is told when its process stops",
+  async (stage) => {
+    const { Client, actors } = counter();
+    const first = await stage.start(actors);
+    await first.ref(Client, "c").tell(Client.ask);
+    await stage.settle();
+    const stopped = first.stop();
+    await stage.settle();
+    await stopped;
+    const { accepted, done, dead, waiting, running } = first.stats();
+    assert.equal(accepted, done + dead + waiting + running);
+    assert.deepEqual(first.deadLetters.list().map(({ protocol, reason }) => [protocol, reason]), [
+      ["window", "stopping"], // the failure that the actor itself would have heard
+    ]);
+    const second = await stage.start(actors);
+    await stage.settle();
+    assert.deepEqual(await second.ref(Client, "c").ask(Client.codes), ["stopping"]);
+  },
+);
+
+Deno.test("a ticket of a request that is answered later is told when a system without a store stops", async () => {
+  const { Window, actors } = counter();
+  const system = new System({ actors, clock: new VirtualClock(), log: false });
+  const ticket = await system.ref(Window, "w").submit(Window.ask, "hard");
+  const told = assert.rejects(ticket.reply(), {
+    code: "stopping",
+    message: "window/w ask: the system stopped",
+  });
+  await system.stop();
+  await told;
 });
