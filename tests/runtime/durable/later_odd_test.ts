@@ -1,7 +1,18 @@
 // Laters whose requests or answers take an unusual way: delayed, sent again from the dead letters, answered too early.
 
 import assert from "node:assert/strict";
-import { actor, ask, Failure, type Later, later, protocol, submit, System, tell } from "@posthorn/posthorn";
+import {
+  actor,
+  ask,
+  Failure,
+  type Later,
+  later,
+  protocol,
+  RetryableError,
+  submit,
+  System,
+  tell,
+} from "@posthorn/posthorn";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 import { kinds, onEach } from "./durable_stage.ts";
@@ -110,6 +121,35 @@ inEach("a request that is sent again from the dead letters may be answered later
   assert.equal(await after(world, ticket.reply()), "yes");
   assert.deepEqual(reasons(system), []);
 });
+
+inEach(
+  "a later does not prolong the id of another request, which came when its own was forgotten",
+  async (world) => {
+    let runs = 0;
+    const Slow = protocol("slow", { ask: submit(z.string(), z.string()) });
+    const slow = actor(Slow, {
+      state: () => null,
+      on: {
+        ask(ctx) {
+          if (++runs === 1) throw new RetryableError("busy", { afterMs: 2 * minuteMs });
+          return ctx.later({ timeoutMs: 10 * minuteMs });
+        },
+      },
+    });
+    const system = await world.start([slow], times);
+    const request = () => after(world, system.ref(Slow, "s").submit(Slow.ask, "hard", { id: "request-1" }));
+    const first = await request();
+    await world.pass(90_000, 30_000);
+    const second = await request();
+    assert.notEqual(second.id, first.id);
+    await world.pass(2 * minuteMs, 30_000);
+    assert.deepEqual([(await request()).id, runs], [second.id, 3]);
+    await world.pass(12 * minuteMs, minuteMs);
+    await request();
+    await world.settle();
+    assert.equal(runs, 4);
+  },
+);
 
 inEach("an answer that comes before the turn ends that made the later counts", async (world) => {
   const system = await world.start(hasty());
