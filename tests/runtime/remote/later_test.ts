@@ -175,3 +175,12 @@ for (const stored of [true, false]) {
     assert.deepEqual(all.heard, [{ parcel: "p1" }]);
   });
 }
+
+Deno.test("without stores, a ticket in another service is told that the service has stopped", async () => {
+  await using services = new Services();
+  const all = await town(services, false);
+  const ticket = await placed(all);
+  await services.during(all.shop.stop());
+  await services.pass(500);
+  await assert.rejects(services.during(ticket.reply()), { code: "stopping" });
+});
