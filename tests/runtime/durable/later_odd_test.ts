@@ -254,3 +254,17 @@ Deno.test("a ticket of a request that is answered later is told when a system wi
   await system.stop();
   await told;
 });
+
+onEach(kinds, "the id of a request that a front sent is known for as long as its later", async (stage) => {
+  const { actors, runs } = office();
+  const host = await stage.start(actors, times);
+  const front = await stage.start([], { ...times, peers: [Desk] });
+  const ticket = await front.ref(Desk, "d").submit(Desk.ask, "hard", { id: "request-1" });
+  await stage.pass(5 * minuteMs, 30_000);
+  const again = await front.ref(Desk, "d").submit(Desk.ask, "hard", { id: "request-1" });
+  await stage.pass(minuteMs, 30_000);
+  assert.deepEqual([again.id, runs()], [ticket.id, 1]);
+  await host.ref(Desk, "d").tell(Desk.decide, "yes");
+  await stage.settle();
+  assert.equal(await front.ticket(ticket.id).reply(), "yes");
+});
