@@ -33,6 +33,7 @@
  */
 
 // The language: protocols, actors, handles and errors.
+export { CancelledError } from "./runtime/base/cancelled_error.ts";
 export {
   DeadLetterError,
   DeadlineExceededError,

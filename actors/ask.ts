@@ -4,6 +4,7 @@ import type { ActorId, AskOptions } from "../runtime/language/address.ts";
 import type { Outgoing } from "../runtime/messages/outbox.ts";
 import type { DeadlineWaiter, SharedDeadline } from "../runtime/scheduling/deadlines.ts";
 import {
+  type Asker,
   asks,
   deadlineAt,
   nameOf,
@@ -57,7 +58,7 @@ export function ask(
     const timeoutMs = options?.timeoutMs ?? runtime.options.askTimeoutMs;
     if (options !== undefined) requireDuration("timeoutMs", timeoutMs);
     const extras = options === undefined ? undefined : originOf(options);
-    const waiter = new PendingReply(operation, to.key, options?.raw ?? false);
+    const waiter = new PendingReply(operation, to.key, options?.raw ?? false, options?.asker);
     const answer = waiter.wait(runtime, timeoutMs);
     const route = new Route(operation, undefined, undefined, waiter, waiter.deadline, extras);
     acceptAsk(runtime, to, payload, route, waiter);
@@ -99,9 +100,10 @@ function askWith(
   const nowMs = runtime.clock.now();
   const timeoutMs = timeLeftMs(nowMs, options.timeoutMs ?? runtime.options.askTimeoutMs, turn);
   const raw = options.raw ?? false;
+  const asker = options.asker ?? (signal === undefined ? undefined : { signal });
   const waiter = options.id === undefined
-    ? new PendingReply(operation, to.key, raw)
-    : new NamedPendingReply(operation, to.key, raw);
+    ? new PendingReply(operation, to.key, raw, asker)
+    : new NamedPendingReply(operation, to.key, raw, asker);
   const deadline = deadlineAt(nowMs + timeoutMs);
   const route = runtime.route(operation, { options, cause: turn, replyTo: waiter, deadline });
   for (const sent of turn === undefined ? [] : takeOutgoing(turn, to)) { // so that the ask follows it
@@ -161,9 +163,15 @@ async function askByName(
   const timeoutMs = options.timeoutMs ?? runtime.options.askTimeoutMs;
   requireDuration("timeoutMs", timeoutMs);
   options.signal?.throwIfAborted();
-  const { ticket, repeated } = await submitDurably(runtime, request);
   const name = nameOf(request.operation, request.to.key);
+  const asker = options.asker ?? options;
+  let key = "";
+  let repeated = false;
   try {
+    const { ticket, ...accepted } = await submitDurably(runtime, request, (own) => {
+      runtime.askers.set(key = own, asker);
+    });
+    repeated = accepted.repeated;
     const reply = await ticket.collect(repeated ? 0 : timeoutMs, options.signal);
     return options.raw ? reply : ticket.parsed(reply);
   } catch (error) {
@@ -171,6 +179,8 @@ async function askByName(
     if (!(error instanceof ReplyPendingError)) throw error;
     if (repeated) throw new StillRunningError(`Cannot ask ${name}: the first of this id is still running`);
     throw new DeadlineExceededError(`Cannot ask ${name}: no answer in ${timeoutMs} ms`);
+  } finally {
+    runtime.askers.delete(key);
   }
 }
 
@@ -197,6 +207,7 @@ function acceptAsk(runtime: Runtime, to: Target, payload: unknown, route: Route,
 export class PendingReply implements ReplyTarget, DeadlineWaiter {
   readonly operation: Operation;
   readonly key: string;
+  readonly asker: Asker | undefined;
   protected readonly raw: boolean;
   before: DeadlineWaiter | undefined = undefined;
   after: DeadlineWaiter | undefined = undefined;
@@ -206,10 +217,11 @@ export class PendingReply implements ReplyTarget, DeadlineWaiter {
   private onOver: (() => void) | undefined = undefined;
 
   /** With `raw` it resolves with the schema's input, and not with its output. */
-  constructor(operation: Operation, key: string, raw: boolean) {
+  constructor(operation: Operation, key: string, raw: boolean, asker?: Asker) {
     this.operation = operation;
     this.key = key;
     this.raw = raw;
+    this.asker = asker;
   }
 
   get [asks](): true {

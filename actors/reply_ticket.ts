@@ -1,14 +1,16 @@
 import { requireDuration } from "../runtime/base/require.ts";
 import { parse } from "../runtime/language/parse.ts";
 import type { Schema } from "../runtime/language/schema.ts";
-import type { Ticket, TicketOptions } from "../runtime/language/ticket.ts";
+import type { Cancellation, CancelOptions, Ticket, TicketOptions } from "../runtime/language/ticket.ts";
+import { ReplyPendingError } from "../runtime/base/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** The ticket of a reply that is kept under a key: in memory, or in the store. */
 export abstract class ReplyTicket implements Ticket<unknown> {
   readonly id: string;
   protected readonly runtime: Runtime;
-  protected readonly key: string;
+  /** The key under which its reply is kept. */
+  readonly key: string;
   readonly #schema: Schema<unknown> | undefined;
 
   /** Without a schema the reply is given as it travels. */
@@ -26,6 +28,15 @@ export abstract class ReplyTicket implements Ticket<unknown> {
     return this.parsed(await this.collect(peek ? 0 : timeoutMs, signal, peek));
   }
 
+  async cancel(options?: CancelOptions): Promise<Cancellation> {
+    const { timeoutMs = 5_000 } = options ?? {};
+    if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
+    const decided = await this.takeBack(timeoutMs);
+    if (decided !== undefined) return decided;
+    const why = `it was not decided within ${timeoutMs} ms`;
+    throw new ReplyPendingError(`Cannot take back the request of the reply ${this.id}: ${why}`);
+  }
+
   /** The output of the schema of the reply. */
   parsed(reply: unknown): unknown {
     if (this.#schema === undefined) return reply;
@@ -37,4 +48,7 @@ export abstract class ReplyTicket implements Ticket<unknown> {
    * does not count as collected.
    */
   abstract collect(timeoutMs: number, signal?: AbortSignal, peek?: boolean): Promise<unknown>;
+
+  /** Takes the request back. Waits for up to `timeoutMs` if that is decided elsewhere, and resolves with nothing after that. */
+  protected abstract takeBack(timeoutMs: number): Promise<Cancellation | undefined>;
 }

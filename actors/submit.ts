@@ -18,15 +18,19 @@ import {
 } from "../runtime/messages/reply_name.ts";
 import type { Route } from "../runtime/messages/envelope.ts";
 import type { Target } from "../runtime/target.ts";
-import type { KeptReply } from "../runtime/in_memory_replies.ts";
-import { errorOfFailure } from "../runtime/ports/dead_letters.ts";
+import { cancelInMemory } from "../runtime/in_memory_cancellation.ts";
+import { errorOf, type KeptReply } from "../runtime/in_memory_replies.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Ticket } from "../runtime/language/ticket.ts";
+import type { Cancellation, Ticket } from "../runtime/language/ticket.ts";
+import { givenUpFailure } from "../runtime/activations/take_back.ts";
+import type { Failure } from "../runtime/language/failure.ts";
+import type { PendingRequest } from "../runtime/remote/pending_replies.ts";
 import { PendingReply } from "./ask.ts";
 import { DurableTicket, submitDurably } from "./durable_submit.ts";
 import { routeToReply, type SubmitRequest } from "./reply_route.ts";
 import { ReplyTicket } from "./reply_ticket.ts";
 import { once } from "./tell.ts";
+import { withdraw } from "./withdraw.ts";
 import { submitBeside } from "./transient_submit.ts";
 
 /**
@@ -62,7 +66,8 @@ function submitTo(
   const { replyTo, failTo } = runtime.laters.addresses(options);
   const route = runtime.route(operation, { options, id, replyTo, failTo });
   const message = `Cannot collect the reply ${id}: it goes to an address`;
-  const ticket = { id, reply: () => Promise.reject(new NotFoundError("unknown-reply", message)) };
+  const refuse = () => Promise.reject(new NotFoundError("unknown-reply", message));
+  const ticket = { id, reply: refuse, cancel: refuse };
   return once(runtime, to, route, payload, () => {
     const committed = runtime.delivery.accept(to, operation, payload, route); // if it throws, the id may be sent again
     return ticketAfter(runtime, committed, ticket);
@@ -93,7 +98,9 @@ function submitInMemory(runtime: Runtime, request: SubmitRequest): Promise<Ticke
 /** Keeps the reply of a request. If there is no room, but the request could never be accepted, throws the reason of that. */
 function openReply(runtime: Runtime, to: Target, route: Route, payload: unknown, key: string): KeptReply {
   try {
-    return runtime.replies.open(key, route.extras?.caller, route.extras?.delay?.delayMs);
+    const kept = runtime.replies.open(key, route.extras?.caller, route.extras?.delay?.delayMs);
+    kept.to = { protocol: to.protocol, key: to.key };
+    return kept;
   } catch (error) {
     runtime.delivery.requireAcceptable(to, route.operation, payload);
     throw error;
@@ -111,19 +118,24 @@ async function ticketAfter(
 }
 
 /**
- * The ticket of a request that was submitted before, here or elsewhere. It gives the reply as it travels. If `id` is no
- * name of a reply, or the name of the caller is not valid, nothing is looked up.
+ * The ticket of a request that was submitted before, here or elsewhere. Without the operation it gives the reply as it
+ * travels. If `id` is no name of a reply, or the name of the caller is not valid, nothing is looked up.
  */
-export function ticketOf(runtime: Runtime, id: string, caller?: string): Ticket<unknown> {
-  if (timeOfReplyName(id) === undefined || !isCaller(caller ?? "")) {
-    const reply = async () => {
+export function ticketOf(
+  runtime: Runtime,
+  id: string,
+  operation: Operation | undefined,
+  caller = "",
+): Ticket<unknown> {
+  if (timeOfReplyName(id) === undefined || !isCaller(caller)) {
+    const refuse = async () => {
       await runtime.persistence?.opened; // if the store cannot be used, that is the error
       throw unknownReply(JSON.stringify(id.slice(0, 80)));
     };
-    return { id, reply };
+    return { id, reply: refuse, cancel: refuse };
   }
   const Kept = runtime.persistence === undefined ? InMemoryTicket : DurableTicket;
-  return new Kept(runtime, id, replyKey(id, caller), undefined);
+  return new Kept(runtime, id, replyKey(id, caller), operation?.reply);
 }
 
 /** The ticket of a reply that is kept in memory. */
@@ -135,6 +147,25 @@ class InMemoryTicket extends ReplyTicket {
     return kept.outcome === undefined && timeoutMs > 0
       ? await this.#wait(kept, timeoutMs, signal)
       : await this.#take(kept, peek, signal);
+  }
+
+  protected async takeBack(timeoutMs: number): Promise<Cancellation | undefined> {
+    const kept = this.runtime.replies.find(this.key) ?? await this.#findLater();
+    if (this.runtime.delivery.status === "stopped") throw stoppedCollecting(this.id);
+    if (kept.later !== undefined && kept.cancellation === undefined) await withdraw(this.runtime, kept.later);
+    const decided = cancelInMemory(this.runtime, kept);
+    if (decided !== undefined) return decided;
+    const request = this.runtime.remote?.cancel(this.key);
+    const leftMs = (request?.sent.deadlineMs ?? Infinity) - this.runtime.clock.now();
+    const late = Promise.withResolvers<void>();
+    const waitMs = Math.max(Math.min(timeoutMs, leftMs), 0);
+    const timer = this.runtime.timers.set(waitMs, late.resolve, late.resolve);
+    await Promise.race([kept.end, late.promise]);
+    timer.cancel();
+    if (kept.cancellation === undefined && request !== undefined && leftMs <= timeoutMs) {
+      this.runtime.replies.cancel(kept, failureOf(request), "given-up");
+    }
+    return kept.cancellation;
   }
 
   /** Looks again after a turn: the turn that submits may not have committed yet. */
@@ -153,7 +184,7 @@ class InMemoryTicket extends ReplyTicket {
     const { outcome } = kept;
     if (outcome === undefined) throw pendingReply(this.id);
     if (!peek) replies.collect(kept);
-    if ("failure" in outcome) throw errorOfFailure(outcome.failure);
+    if ("failure" in outcome) throw errorOf(outcome);
     return outcome.reply;
   }
 
@@ -175,6 +206,10 @@ class InMemoryTicket extends ReplyTicket {
     return replies.expired.has(this.key) ||
       timeOfReplyName(this.id)! + options.replyRetentionMs <= clock.now();
   }
+}
+
+function failureOf({ to: { protocol, key }, sent: { id, operation } }: PendingRequest): Failure {
+  return givenUpFailure(id, `${protocol}/${key} ${operation}`);
 }
 
 /** Waits for the reply of a ticket. */

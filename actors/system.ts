@@ -231,12 +231,16 @@ export class System implements AsyncDisposable {
   }
 
   /**
-   * Returns the ticket of an earlier submit, by the id of its ticket. It returns the reply before its schema transforms
-   * it, because the schema is not known here. `caller` is the caller that the submit named: replies of other callers
-   * are not found.
+   * Returns the ticket of an earlier submit, by the id of its ticket. With the operation of that submit the ticket is typed,
+   * and validates the reply; without it, it gives the reply before its schema transforms it. `caller` is the caller that
+   * the submit named: replies of other callers are not found.
    */
-  ticket(id: string, caller?: string): Ticket<unknown> {
-    return ticketOf(this.#runtime, id, caller);
+  ticket<Op extends Operation<"submit"> = Operation<"submit">>(
+    id: string,
+    operation?: Op,
+    options?: { readonly caller?: string },
+  ): Ticket<ReplyOutputOf<Op>> {
+    return ticketOf(this.#runtime, id, operation, options?.caller) as Ticket<ReplyOutputOf<Op>>;
   }
 
   /**

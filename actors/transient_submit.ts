@@ -22,7 +22,9 @@ export async function submitBeside(runtime: Runtime, request: SubmitRequest): Pr
     const open = async () => {
       await accepted;
       try {
-        await runtime.persistence!.openReply(key, route.extras?.delay?.delayMs);
+        const { protocol, key: receiver } = to;
+        const delayMs = route.extras?.delay?.delayMs;
+        await runtime.persistence!.openReply(key, { protocol, key: receiver, delayMs });
         return ticket;
       } catch (cause) {
         opening = undefined; // a repeat tries again

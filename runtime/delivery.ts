@@ -19,6 +19,7 @@ import {
   Inspectors,
   type MessageEvent,
 } from "./ports/inspection.ts";
+import { failureAddresses } from "./messages/failure_addresses.ts";
 import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs } from "./language/fits_as_it_is.ts";
 import type { Operation } from "./language/protocol.ts";
@@ -206,10 +207,11 @@ export class Delivery implements DeliveryPort {
     this.deadLettered(letter, error);
     const { replyTo, extras } = envelope.route;
     if (isReplyTarget(replyTo)) replyTo.fail(errorOfReason(reason, message, error));
-    const failTo = extras?.failTo;
-    if (failTo === undefined) return this.state === "stopped" ? undefined : tellPass(this, envelope);
+    const told = failureAddresses(replyTo, extras?.failTo);
+    if (told.length === 0) return this.state === "stopped" ? undefined : tellPass(this, envelope);
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the handler's own words
-    this.deliverTo(failTo, { id: letter.id, code: reason, message: shorten(words, wordsMax) }, envelope);
+    const failure = { id: letter.id, code: reason, message: shorten(words, wordsMax) };
+    for (const to of told) this.deliverTo(to, failure, envelope);
   }
 
   /** Counts a new dead letter, and reports it to observers and to the log. */

@@ -1,12 +1,14 @@
 import type { ActorId } from "./language/address.ts";
 import { errorOfFailure } from "./ports/dead_letters.ts";
 import type { ReplyTarget, Route } from "./messages/envelope.ts";
-import { LimitExceededError, TerminalError } from "./base/errors.ts";
+import { LimitExceededError, type PosthornError, TerminalError } from "./base/errors.ts";
 import { Expiring, ExpiryList } from "./scheduling/expiry_list.ts";
 import type { Timer, Timers } from "./scheduling/timers.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
 import type { Failure } from "./language/failure.ts";
-import { Reply } from "./messages/builtin_protocols.ts";
+import type { ToldFailure } from "./messages/told_failure.ts";
+import type { Cancellation } from "./language/ticket.ts";
+import { type OpenedReply, Reply } from "./messages/builtin_protocols.ts";
 import { BoundedSet } from "./base/bounded_set.ts";
 import { FifoSet } from "./base/fifo_set.ts";
 import { expiredReply, pendingReply, replyNameOf, waitersMax } from "./messages/reply_name.ts";
@@ -27,13 +29,21 @@ interface Caller {
   bytes: number;
 }
 
-type Outcome = { readonly reply: unknown } | { readonly failure: Failure };
+interface FailedOutcome {
+  readonly failure: Failure;
+  /** How it ended, if it was taken back. */
+  readonly cancellation?: Cancellation | undefined;
+}
+
+type Outcome = { readonly reply: unknown } | FailedOutcome;
 
 /** The reply to one submit: its outcome once it has come, and until then those who wait for it. */
 export class KeptReply extends Expiring {
   readonly key: string;
   /** The caller, if the submit named one. */
   readonly caller: Caller | undefined;
+  /** The receiver of the request, if it is known. */
+  to: ActorId | undefined = undefined;
   outcome: Outcome | undefined = undefined;
   collected = false;
   bytes = 0;
@@ -43,6 +53,7 @@ export class KeptReply extends Expiring {
   /** Begins its retention when its request is due, if that is later. */
   begins: Timer | undefined = undefined;
   private waiting: ReplyTarget[] | undefined = undefined;
+  private ended: PromiseWithResolvers<void> | undefined = undefined;
 
   constructor(key: string, caller: Caller | undefined) {
     super();
@@ -50,11 +61,30 @@ export class KeptReply extends Expiring {
     this.caller = caller;
   }
 
+  /** How its request ended, as a call that takes it back is told; `undefined` if it has not ended. */
+  get cancellation(): Cancellation | undefined {
+    const { outcome } = this;
+    if (outcome === undefined) return undefined;
+    if ("reply" in outcome) return "done";
+    // Another service tells it as a failure.
+    return outcome.cancellation ?? (outcome.failure.code === "cancelled" ? "cancelled" : "failed");
+  }
+
   /** Lets one more wait for the reply. Throws a `ReplyPendingError` if as many wait as may. */
   wait(replyTarget: ReplyTarget): void {
     const waiting = this.waiting?.filter((other) => !other.over) ?? [];
     if (waiting.length >= waitersMax) throw pendingReply(replyNameOf(this.key), waiting.length);
     this.waiting = [...waiting, replyTarget];
+  }
+
+  /** Resolves when its request has ended, or when it is kept no longer. It collects nothing. */
+  get end(): Promise<void> {
+    return (this.ended ??= Promise.withResolvers()).promise;
+  }
+
+  /** Its request has ended, or it is kept no longer. */
+  over(): void {
+    this.ended?.resolve();
   }
 
   /** Removes and returns all who wait. */
@@ -138,10 +168,19 @@ export class InMemoryReplies {
   /** Takes a message of a turn to a reply, or throws why it cannot. */
   send({ key }: ActorId, { operation }: Route, payload: unknown): undefined {
     if (operation.name === Reply.arrive.name) return this.#settle(key, { reply: payload });
-    if (operation.name === Reply.refuse.name) return this.#settle(key, { failure: payload as Failure });
+    if (operation.name === Reply.refuse.name) {
+      const { outcome: cancellation, ...failure } = payload as ToldFailure;
+      return this.#settle(key, { failure, cancellation });
+    }
     if (this.#replies.has(key)) return; // a turn may repeat a submit under the same id
-    this.open(key, undefined, payload as number | undefined);
+    const { protocol, key: receiver, delayMs } = payload as OpenedReply;
+    this.open(key, undefined, delayMs).to = { protocol, key: receiver };
     this.accepted();
+  }
+
+  /** Settles a reply that has not come: its request was taken back, or is given up. */
+  cancel(reply: KeptReply, failure: Failure, cancellation: Cancellation): void {
+    this.#end(reply, { failure, cancellation });
   }
 
   /** The reply comes through a later, which ends in bounded time. */
@@ -156,8 +195,8 @@ export class InMemoryReplies {
 
   /** Its request had failed, and was sent again from the dead letters: its reply is still to come. */
   #reopen(reply: KeptReply): void {
-    const { caller, collected, outcome } = reply;
-    if (outcome === undefined || "reply" in outcome) return;
+    const { caller, collected, cancellation } = reply;
+    if (cancellation !== "failed") return;
     reply.outcome = undefined;
     this.#kept.delete(reply);
     this.#leaving.delete(reply);
@@ -206,11 +245,17 @@ export class InMemoryReplies {
     const reply = this.#replies.get(key);
     const before = reply?.outcome;
     // A failed request may be sent again from the dead letters, and succeed.
-    if (reply === undefined || (before !== undefined && ("reply" in before || "failure" in outcome))) {
+    const late = before !== undefined && (reply?.cancellation !== "failed" || "failure" in outcome);
+    if (reply === undefined || late) {
       const why = `The reply to ${replyNameOf(key)} came when nobody waited for it`;
       throw new TerminalError(why, { code: "late-reply" });
     }
+    this.#end(reply, outcome);
+  }
+
+  #end(reply: KeptReply, outcome: Outcome): void {
     reply.outcome = outcome;
+    reply.over();
     reply.begins?.cancel();
     this.#pending.delete(reply);
     if (this.#leaving.leftMs(reply) === Infinity) {
@@ -220,7 +265,7 @@ export class InMemoryReplies {
     const waiting = reply.takeWaiting();
     for (const replyTarget of waiting) {
       if ("reply" in outcome) replyTarget.reply(outcome.reply, outcome.reply);
-      else replyTarget.fail(errorOfFailure(outcome.failure));
+      else replyTarget.fail(errorOf(outcome));
     }
     if (waiting.length > 0) this.collect(reply);
     this.#measure(reply);
@@ -253,12 +298,18 @@ export class InMemoryReplies {
     this.#kept.delete(reply);
     this.#leaving.delete(reply);
     reply.held?.release();
+    reply.over();
     reply.begins?.cancel();
     if (caller === undefined) return;
     if (!reply.collected) caller.waiting--;
     caller.bytes -= reply.bytes;
     if (caller.waiting === 0 && caller.bytes === 0) this.#callers.delete(caller.name);
   }
+}
+
+/** The error with which the ticket of a request rejects. */
+export function errorOf({ failure, cancellation }: FailedOutcome): PosthornError {
+  return errorOfFailure({ ...failure, outcome: cancellation === "withdrawn" ? cancellation : undefined });
 }
 
 function tooMany(whose: string, why: string): LimitExceededError {

@@ -4,7 +4,7 @@ import { BrokenActors } from "./ports/broken_actors.ts";
 import type { Clock } from "./base/clock.ts";
 import { Deadlines } from "./scheduling/deadlines.ts";
 import { Delivery } from "./delivery.ts";
-import { deadlineAt, Route } from "./messages/envelope.ts";
+import { type Asker, deadlineAt, Route } from "./messages/envelope.ts";
 import { delayOf } from "./messages/delay.ts";
 import { messageOf, PosthornError } from "./base/errors.ts";
 import { requireDuration } from "./base/require.ts";
@@ -26,7 +26,8 @@ import { requireCaller } from "./messages/reply_name.ts";
 import { requireNotRemote, requirePeers } from "./require_peers.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { type ResolvedOptions, resolveOptions, type SystemOptions } from "./ports/options.ts";
-import type { HostCounts, Persistence, PersistenceParts } from "./durable/persistence.ts";
+import type { HostCounts } from "./durable/hosted_actor.ts";
+import type { Persistence, PersistenceParts } from "./durable/persistence.ts";
 import type { Store } from "./ports/store.ts";
 import type { Remote, RemoteParts } from "./remote/remote.ts";
 import type { Transport } from "./ports/transport.ts";
@@ -61,9 +62,11 @@ export class Runtime implements RuntimeServices {
   /** Resolves when the system has stopped: with the failure that stopped it, if there was one. */
   readonly closed: Promise<unknown>;
   running = 0;
+  cancelledElsewhere = 0;
   /** How many replies came to surveys that were over. */
   lateReplies = 0;
   readonly broken = new BrokenActors();
+  readonly askers: Map<string, Asker> = new Map();
   readonly modes: ModeSet;
   private readonly close: (failure: unknown) => void;
   private failure: unknown;
@@ -194,9 +197,10 @@ export class Runtime implements RuntimeServices {
     const sum = (count: (host: HostCounts) => number) =>
       hosts.reduce((total, host) => total + count(host), 0);
     return {
-      accepted: sum((host) => host.accepted) + this.delivery.undelivered,
+      accepted: sum((host) => host.accepted) + this.delivery.undelivered + this.cancelledElsewhere,
       done: sum((host) => host.done),
       dead: this.delivery.deadLetters.deadLettered,
+      cancelled: sum((host) => host.cancelled) + this.cancelledElsewhere,
       waiting: sum((host) => host.waiting),
       delayed: this.delivery.delayed.size + (this.persistence?.delayed ?? 0),
       running: this.running,

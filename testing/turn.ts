@@ -1,7 +1,7 @@
 import type { Actor } from "../runtime/language/actor.ts";
 import type { ActorId, Address, Arguments } from "../runtime/language/address.ts";
 import type { When } from "../runtime/language/when.ts";
-import { isReplyTarget, namedOperation, Route } from "../runtime/messages/envelope.ts";
+import { type Asker, isReplyTarget, namedOperation, Route } from "../runtime/messages/envelope.ts";
 import type { Later } from "../runtime/language/later.ts";
 import type { Reason } from "../runtime/language/later_options.ts";
 import { fingerprint } from "../runtime/base/fingerprint.ts";
@@ -338,6 +338,7 @@ class LoneHost implements TurnServices {
   };
 
   readonly modes: TurnModes;
+  readonly askers: ReadonlyMap<string, Asker> = new Map();
 
   constructor(nowMs: number, answer: TurnOptions<unknown>["ask"]) {
     this.clock = new VirtualClock({ nowMs });

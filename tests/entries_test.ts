@@ -22,6 +22,7 @@ const stores = [
   "runtime/turns/",
   "runtime/activations/",
   "runtime/durable/engine.ts",
+  "runtime/durable/hosted_actor.ts",
   "runtime/durable/persistence.ts",
   "runtime/durable/opening.ts",
   "runtime/durable/startup_queue.ts",

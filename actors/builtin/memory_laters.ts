@@ -1,5 +1,6 @@
 import { BoundedSet } from "../../runtime/base/bounded_set.ts";
 import { Route } from "../../runtime/messages/envelope.ts";
+import { failureAddresses } from "../../runtime/messages/failure_addresses.ts";
 import type { OpenRequest } from "../../runtime/messages/later.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { deadlineName, type EndedLaters, type LaterEnd } from "../../runtime/turns/later_actor.ts";
@@ -44,14 +45,14 @@ export class MemoryLaters implements EndedLaters {
   /** The system has stopped: tells all who wait, and who began something for them, that there will be no answer. */
   stop(): void {
     const { delivery } = this.#runtime;
-    for (const { id, correlationId, headers, actor, failTo, abandonTo } of this.#open.values()) {
+    for (const { id, correlationId, headers, actor, replyTo, failTo, abandonTo } of this.#open.values()) {
       const { protocol, key, operation } = actor;
       const failure = {
         id,
         code: "stopping",
         message: `${protocol}/${key} ${operation}: the system stopped`,
       };
-      for (const to of [failTo, abandonTo]) {
+      for (const to of [...failureAddresses(replyTo, failTo), abandonTo]) {
         if (to === undefined) continue;
         const extras = headers && { headers };
         const route = new Route(delivery.operationAt(to), id, correlationId, undefined, undefined, extras);

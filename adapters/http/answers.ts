@@ -4,6 +4,9 @@ import { jsonType, superjsonType, wantsSuperjson, writeJson, writeSuperjson } fr
 /** Headers of a response. */
 export type AnswerHeaders = Record<string, string>;
 
+/** For responses that are private to their caller or change over time. */
+export const notStored = { "cache-control": "no-store" };
+
 /**
  * Creates the responses with a body. Hono merges headers that others set on the context into `Headers`, which
  * takes longer than an ask. If nothing else has used the context, there is nothing to merge, and this is

@@ -34,3 +34,11 @@ export class Callers {
     for (const oldest of this.#digests.keys()) return void this.#digests.delete(oldest);
   }
 }
+
+/** Throws a `TypeError` if the caller is not text: all such callers would otherwise become one. */
+export async function textOfCaller(found: Promise<string>): Promise<string> {
+  const caller: unknown = await found;
+  if (typeof caller === "string") return caller;
+  const got = caller === null ? "null" : typeof caller;
+  throw new TypeError(`The option caller of an ingress must return text: it returned ${got}`);
+}

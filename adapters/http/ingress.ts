@@ -1,12 +1,13 @@
 import { type Context, Hono } from "hono";
 import type { Health } from "../../runtime/ports/health.ts";
+import { notStored } from "./answers.ts";
 import { Exposure } from "./exposure.ts";
 import { Failures } from "./failures.ts";
 import { type IngressOptions, resolveBounds } from "./options.ts";
 import { requireTextPath } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { problemResponse, refuseMethod, RequestError, retryAfterSeconds } from "./problem.ts";
-import { actorModes, notStored, Routes } from "./routes.ts";
+import { actorModes, Routes } from "./routes.ts";
 
 /**
  * Creates an HTTP interface derived from the protocols: a Hono app to serve or to mount, behind any
@@ -14,6 +15,7 @@ import { actorModes, notStored, Routes } from "./routes.ts";
  *
  * - `POST /actors/{protocol}/{key}/{operation}`: tell 202, ask 200 with the reply, submit 202 with `Location`
  * - `GET /replies/{id}`: the reply of a submit; 202 while it is pending
+ * - `DELETE /replies/{id}`: takes the request back: 200 with `{"id","outcome"}`, 409 (`already-done`) if it was over
  * - `POST /events/{protocol}/{event}`: publish, 202
  * - `GET /events/{protocol}/{event}`, `GET /events/{protocol}?event=a,b`: server-sent events
  * - `POST /surveys/{protocol}/{operation}`: 200, a line of JSON for each reply as it arrives
@@ -120,7 +122,8 @@ function addRoutes(app: Hono, routes: Routes, failures: Failures): void {
     return refuseMethod(context, routes.methods(context, actorModes));
   });
   route("/replies/:id", (context) => {
-    return reads(context) ? routes.reply(context) : refuseMethod(context, "GET, HEAD");
+    if (context.req.method === "DELETE") return routes.cancel(context);
+    return reads(context) ? routes.reply(context) : refuseMethod(context, "GET, HEAD, DELETE");
   });
   route("/events/:protocol/:operation", (context) => {
     if (posts(context)) return routes.publish(context);

@@ -42,7 +42,7 @@ export interface IngressSystem {
   /** The log of an event; `undefined` if the system has no store. */
   eventLog(event: Operation<"event">): EventLog | undefined;
   /** Returns a ticket for a reply, by its id. */
-  ticket(id: string, caller?: string): Ticket<unknown>;
+  ticket(id: string, operation?: undefined, options?: { readonly caller?: string }): Ticket<unknown>;
   /** The reason why nobody handles an operation that is sent to an actor; `undefined` if somebody does. */
   whyUnhandled(operation: Operation): string | undefined;
   /** The counters of the system. */

@@ -13,16 +13,20 @@ export class RequestError extends PosthornError {
   override readonly name = "RequestError";
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** Further members of the problem document. */
+  readonly members: Readonly<Record<string, string>>;
 
   constructor(
     status: number,
     code: string,
     message: string,
     headers: Readonly<Record<string, string>> = {},
+    members: Readonly<Record<string, string>> = {},
   ) {
     super(code, message);
     this.status = status;
     this.headers = headers;
+    this.members = members;
   }
 }
 
@@ -48,6 +52,7 @@ export const statuses: Readonly<Record<string, number>> = {
   "unknown-operation": 404,
   "unknown-reply": 404,
   "unknown-dead-letter": 404,
+  "cancelled": 409,
   "still-running": 409,
   "expired-reply": 410,
   "too-large": 413,
@@ -74,6 +79,7 @@ export const statuses: Readonly<Record<string, number>> = {
   "transport-refused": 503,
   "transport-full": 503,
   "deadline": 504,
+  "given-up": 504,
   "failed": 500,
   "turn-timeout": 500,
   "cycle": 500,
@@ -86,6 +92,7 @@ export const statuses: Readonly<Record<string, number>> = {
   "unreadable-body": 500,
   "another-reader": 500,
   "retry": 500,
+  "asker-gone": 500,
   "protocol-hosted": 500,
   "turn-over": 500,
   "not-transient": 500,
@@ -205,8 +212,10 @@ function describeKnown(known: PosthornError): Described {
   if (status === 500) return describeHidden(code);
   const inside = !isThrown(known, TerminalError) && Object.hasOwn(storeWords, known.code);
   const issues = isThrown(known, InvalidPayloadError) ? known : undefined;
-  const text = fitting(headOf(status, code), inside ? storeWords[known.code] : known.message, issues);
-  return { status, headers: isThrown(known, RequestError) ? known.headers : {}, text, hidden: inside };
+  const refused = isThrown(known, RequestError) ? known : undefined;
+  const head = { ...headOf(status, code), ...refused?.members };
+  const text = fitting(head, inside ? storeWords[known.code] : known.message, issues);
+  return { status, headers: refused?.headers ?? {}, text, hidden: inside };
 }
 
 type Issues = Pick<InvalidPayloadError, "issues" | "issuesTotal">;

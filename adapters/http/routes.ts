@@ -5,10 +5,10 @@ import type { Context } from "hono";
 import { PosthornError, ReplyPendingError, StoppedError } from "../../runtime/base/errors.ts";
 import type { Ask, Event, Mode, Operation, Submit, Survey, Tell } from "../../runtime/language/protocol.ts";
 import { StoreError } from "../../runtime/base/store_errors.ts";
-import { type AnswerHeaders, Answers } from "./answers.ts";
+import { type AnswerHeaders, Answers, notStored } from "./answers.ts";
 import { argumentsOf } from "./arguments.ts";
 import { readPayload, wantsSuperjson } from "./body/body.ts";
-import type { Callers } from "./caller.ts";
+import { type Callers, textOfCaller } from "./caller.ts";
 import type { Exposure } from "./exposure.ts";
 import type { Failures } from "./failures.ts";
 import type { Feed, FeedReader, FeedStart } from "./streams/feed.ts";
@@ -23,6 +23,7 @@ import {
 } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
 import { refuseMethod, RequestError } from "./problem.ts";
+import { takeBack } from "./take_back.ts";
 import { type TraceContext, traceContext } from "./trace_context.ts";
 
 /** The modes that address one actor. */
@@ -30,9 +31,6 @@ export const actorModes = ["tell", "ask", "submit"] as const;
 
 /** In a request the position of the message to follow, in a response that of the request's own message. */
 const placeHeader = "posthorn-after";
-
-/** For responses that are private to their caller or change over time. */
-export const notStored = { "cache-control": "no-store" };
 
 /** The response to a request whose reply is pending. */
 interface Pending {
@@ -100,16 +98,19 @@ export class Routes {
     const delay = delayParameter(context, operation.mode !== "ask", this.#system.clock, this.#options);
     if (operation.mode === "ask") {
       const asking = operation as Ask<unknown, unknown, unknown, unknown, string>;
-      const timeoutMs = integerParameter(context, "timeoutMs", this.#options.timeoutMsMax);
-      const after = this.#after(context);
-      const trace = traceContext(context);
-      const asked: AskOptions & IngressSendOptions = { caller, timeoutMs, bytes, after, raw: true, ...trace };
-      if (id === undefined) { // without an id, the ask is not stored and has no position
-        const answer = await ref.ask(asking, ...argumentsOf(operation, payload, asked));
-        return this.#answers.value(context, answer);
-      }
-      const headers: AnswerHeaders = {};
-      const options = { ...asked, id, onAccepted: this.#tellsPlace(headers) };
+      // without an id, the ask is not stored and has no position
+      const headers: AnswerHeaders | undefined = id === undefined ? undefined : {};
+      const options: AskOptions & IngressSendOptions = {
+        id,
+        caller,
+        timeoutMs: integerParameter(context, "timeoutMs", this.#options.timeoutMsMax),
+        bytes,
+        after: this.#after(context),
+        onAccepted: headers && this.#tellsPlace(headers),
+        raw: true,
+        asker: context.req.raw,
+        ...traceContext(context),
+      };
       const answer = await ref.ask(asking, ...argumentsOf(operation, payload, options));
       return await this.#answers.value(context, answer, headers);
     }
@@ -148,6 +149,12 @@ export class Routes {
     const id = context.req.param("id") as string;
     const wait = this.#wait(context);
     return await this.#collect(context, id, await this.#caller(context, true), wait, { id, headers: {} });
+  }
+
+  async cancel(context: Context): Promise<Response> {
+    const id = context.req.param("id") as string;
+    const ticket = this.#system.ticket(id, undefined, { caller: await this.#caller(context, true) });
+    return await takeBack(context, ticket, this.#options.timeoutMsMax);
   }
 
   async publish(context: Context): Promise<Response> {
@@ -244,7 +251,11 @@ export class Routes {
     const told: AnswerHeaders = { ...notStored, ...pending.headers };
     if (applied !== undefined) told["preference-applied"] = applied;
     try {
-      const reply = await this.#system.ticket(id, caller).reply({ timeoutMs, signal, peek: looks });
+      const reply = await this.#system.ticket(id, undefined, { caller }).reply({
+        timeoutMs,
+        signal,
+        peek: looks,
+      });
       return await this.#answers.value(context, reply, { ...told, vary: "accept, prefer" });
     } catch (error) {
       const left = signal?.aborted ?? false; // then nobody reads the response
@@ -364,14 +375,6 @@ export class Routes {
     this.#feeds.set(protocol, feed);
     return feed;
   }
-}
-
-/** Throws a `TypeError` if the caller is not text: all such callers would otherwise become one. */
-async function textOfCaller(found: Promise<string>): Promise<string> {
-  const caller: unknown = await found;
-  if (typeof caller === "string") return caller;
-  const got = caller === null ? "null" : typeof caller;
-  throw new TypeError(`The option caller of an ingress must return text: it returned ${got}`);
 }
 
 type FeedParts = readonly [

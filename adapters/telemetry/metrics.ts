@@ -12,6 +12,7 @@ export function metricsText(stats: Stats, store?: StoreHealth, transport?: Trans
     metric("accepted_total", "counter", "Messages accepted", [["", stats.accepted]]),
     metric("done_total", "counter", "Messages whose turn committed", each((protocol) => protocol.done)),
     metric("dead_total", "counter", "Messages that became dead letters", [["", stats.dead]]),
+    metric("cancelled_total", "counter", "Messages that were taken back", [["", stats.cancelled]]),
     metric("late_replies_total", "counter", "Replies that arrived after their survey had ended", [
       ["", stats.lateReplies],
     ]),

@@ -46,6 +46,7 @@ export function addStats(one: SystemStats, other: SystemStats): SystemStats {
     accepted: one.accepted + other.accepted,
     done: one.done + other.done,
     dead: one.dead + other.dead,
+    cancelled: one.cancelled + other.cancelled,
     waiting: one.waiting + other.waiting,
     delayed: one.delayed + other.delayed,
     running: one.running + other.running,

@@ -55,6 +55,29 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
     return envelope;
   }
 
+  /**
+   * Takes back the message whose route has a property: it waits no longer, in the mailbox or for a retry, and if it runs its
+   * turn takes no effect. Returns the message if it was there.
+   */
+  takeBack(which: (route: Route) => boolean): Envelope | undefined {
+    const { turn, value, recovery } = this.extras ?? {};
+    if (turn !== undefined && which(turn.route)) {
+      turn.revoke();
+      return turn.envelope(value);
+    }
+    const held = this.status === Status.held && which(this.route!);
+    const found = this.takeOut(which);
+    const envelope = found === undefined
+      ? recovery?.delayedRetries.takeOut(which)
+      : this.envelope(found.route, found.value);
+    if (envelope === undefined) return undefined;
+    this.host.taken++;
+    this.host.cancelled++;
+    if (held) recovery!.release();
+    else if (!this.active) this.leaveIfDone();
+    return envelope;
+  }
+
   /** Gives it a signal, which it obeys before any message that waits. */
   override signal(signal: Signal): void {
     if (this.status === Status.held) return this.obey(signal);
@@ -176,7 +199,8 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
       turn.close();
       turn.discard();
       services.running--;
-      envelopes.push(turn.envelope(extras.value));
+      if (turn.revoked) this.host.cancelled++;
+      else envelopes.push(turn.envelope(extras.value));
       extras.turn = extras.value = undefined;
     }
     while (this.route !== undefined) envelopes.push(this.displace());
@@ -247,22 +271,31 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
     this.ensureExtras.value = value;
     services.running++;
     promise.then(
-      (result) => this.settle(turn, () => this.commit(turn, value, result, fresh)),
-      (error) => this.settle(turn, () => this.fail(turn, turn.route, value, fresh, error)),
+      (result) => this.settle(turn, fresh, () => this.commit(turn, value, result, fresh)),
+      (error) => this.settle(turn, fresh, () => this.fail(turn, turn.route, value, fresh, error)),
     );
   }
 
   /** Ends a turn that was awaited, unless its message has become a dead letter meanwhile. */
-  protected settle(turn: Turn, end: () => void): void {
+  protected settle(turn: Turn, fresh: boolean, end: () => void): void {
     const extras = this.ensureExtras;
     if (extras.turn !== turn) return;
     const { services } = this.host;
     extras.turn = extras.value = undefined;
     this.status = Status.ready;
     services.running--;
-    end();
+    if (turn.revoked) this.forget(turn, fresh);
+    else end();
     if (this.status === Status.ready) services.scheduler.add(this);
     else services.rest();
+  }
+
+  /** The message of a turn was taken back while its handler was awaited: nothing of it takes effect. */
+  private forget(turn: Turn, fresh: boolean): void {
+    turn.close();
+    turn.discard();
+    if (fresh) this.active = false;
+    this.host.cancelled++;
   }
 
   private commit(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {

@@ -1,4 +1,4 @@
-import type { Envelope } from "../messages/envelope.ts";
+import type { Envelope, Route } from "../messages/envelope.ts";
 import type { Timer, Timers } from "../scheduling/timers.ts";
 
 interface DelayedRetry {
@@ -35,6 +35,15 @@ export class DelayedRetries {
     });
     const aside: DelayedRetry = { timer, envelope };
     this.#delayedRetries.add(aside);
+  }
+
+  /** Removes and returns the first message whose route has a property: `back` is not called for it. */
+  takeOut(which: (route: Route) => boolean): Envelope | undefined {
+    const found = this.#delayedRetries.values().find(({ envelope }) => which(envelope.route));
+    if (found === undefined) return undefined;
+    found.timer.cancel();
+    this.#delayedRetries.delete(found);
+    return found.envelope;
   }
 
   /** Removes and returns all messages: `back` is not called for them. */

@@ -45,9 +45,9 @@ export class LimitedActivation extends Activation implements SlotHolder {
     super.signal(signal);
   }
 
-  protected override settle(turn: Turn, end: () => void): void {
+  protected override settle(turn: Turn, fresh: boolean, end: () => void): void {
     if (this.extras?.turn === turn) this.#slots.leave(this);
-    super.settle(turn, end);
+    super.settle(turn, fresh, end);
   }
 
   /** If it has no slot and none is free: those that have one, of which one must end first. */

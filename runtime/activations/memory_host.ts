@@ -31,6 +31,8 @@ export class MemoryHost extends ActorRegistry<Activation> {
   taken = 0;
   /** How many turns have committed. */
   done = 0;
+  /** How many messages were taken back. */
+  cancelled = 0;
   /** The host to which one of its actors sent last: the next message mostly goes there as well. */
   private lastReached: MemoryHost | undefined = undefined;
 

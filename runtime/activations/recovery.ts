@@ -6,6 +6,7 @@ import type { Envelope } from "../messages/envelope.ts";
 import { HeldBytes } from "../base/held_bytes.ts";
 import { messageOf } from "../base/errors.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
+import type { Timer } from "../scheduling/timers.ts";
 import { type Decision, Supervisor } from "../turns/supervisor.ts";
 
 /** Applies the supervisor's decisions to one actor and its failed messages. Only an actor that ever failed has one. */
@@ -14,6 +15,8 @@ export class Recovery {
   readonly #supervisor: Supervisor;
   /** Its messages that wait apart from the mailbox to be tried again. */
   readonly delayedRetries: DelayedRetries;
+  /** Ends the time for which the actor is held. */
+  #held: Timer | undefined = undefined;
 
   constructor(actor: Activation) {
     this.#actor = actor;
@@ -45,6 +48,12 @@ export class Recovery {
     this.#follow(directive, error);
   }
 
+  /** The message for which the actor is held was taken back. */
+  release(): void {
+    this.#held?.cancel();
+    this.#actor.resume();
+  }
+
   #retry(envelope: Envelope, error: unknown, afterMs: number): void {
     const actor = this.#actor;
     const { mailbox, retry } = actor.host.actor;
@@ -54,7 +63,7 @@ export class Recovery {
     const full = this.delayedRetries.size >= mailbox.capacity; // messages that wait apart take memory as well
     if (retry.order === "hold" || full) {
       actor.hold(envelope);
-      timers.set(afterMs, () => actor.resume());
+      this.#held = timers.set(afterMs, () => actor.resume());
       return;
     }
     this.delayedRetries.add(envelope, afterMs, () => actor.requeue(envelope));

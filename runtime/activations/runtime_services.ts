@@ -6,13 +6,17 @@ import type { Deadlines } from "../scheduling/deadlines.ts";
 import type { Envelope, Route } from "../messages/envelope.ts";
 import type { Inspectors, MessageEvent } from "../ports/inspection.ts";
 import type { MemoryHost } from "./memory_host.ts";
-import type { MessageSink } from "../messages/outbox.ts";
+import type { MessageSink, Outgoing } from "../messages/outbox.ts";
 import type { Random } from "../base/random.ts";
 import type { Scheduler } from "../scheduling/scheduler.ts";
 import type { TurnDelivery, TurnServices } from "../turns/turn_services.ts";
 
 /** What an activation needs of the delivery of its system. */
 export interface DeliveryPort extends MessageSink, TurnDelivery {
+  /** The delayed messages that wait in memory. */
+  readonly delayed: { take(replyKey: string): Outgoing | undefined };
+  /** One message in one object, with a new id if it has none. */
+  envelope(route: Route, key: string, value: unknown): Envelope;
   readonly inspectors: Inspectors;
   /** How many messages found no mailbox. */
   undelivered: number;
@@ -48,6 +52,8 @@ export interface RuntimeServices extends TurnServices {
   readonly broken: BrokenActors;
   /** How many turns are awaited. */
   running: number;
+  /** How many messages were taken back here whose actors are not hosted here. */
+  cancelledElsewhere: number;
   /** Looks whether nothing is left to run. */
   rest(): void;
   /** Stops the system because of a failure. */

@@ -14,7 +14,7 @@ export class AcceptCommit extends MarkedCommit {
 
   /** Throws a `TooLargeError` if no commit can take it. */
   constructor(services: AcceptanceServices, incoming: Incoming) {
-    const { writer, replies } = services;
+    const { writer } = services;
     const { to, route, published, named, draft, ticket, full } = incoming;
     super({
       named,
@@ -28,7 +28,6 @@ export class AcceptCommit extends MarkedCommit {
     this.#incoming = incoming;
     this.lane = mailPrefix(to);
     this.#drops = full !== undefined && to.host.actor.mailbox.overflow === "drop-newest";
-    if (ticket !== undefined) replies.open(this.part, ticket);
     if (this.#drops) {
       const { text, head: { id } } = draft;
       const why = `it was evicted: the mailbox held ${full!.held} of ${full!.bound} ${full!.what}`;

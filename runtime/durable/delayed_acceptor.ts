@@ -89,7 +89,7 @@ class DelayedCommit extends MarkedCommit {
     });
     this.#services = services;
     this.lane = draft.key;
-    if (ticket !== undefined) services.replies.open(this.part, ticket, delayMs);
+    if (ticket !== undefined) services.replies.open(this.part, ticket, draft.at, delayMs);
     draft.write(this.part);
     this.complete();
   }

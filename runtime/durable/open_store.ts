@@ -29,9 +29,11 @@ import { laterActor } from "../turns/later_actor.ts";
 import { LaterReply } from "../messages/later.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
 import { RefusedMail } from "./background/refused_mail.ts";
+import { Cancellations } from "./delivery/cancellations.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
 import { DeadLetterRows } from "./background/dead_letter_rows.ts";
 import { CrashSuspects } from "./activations/crash_suspects.ts";
+import { RunningRequests } from "./activations/running_requests.ts";
 import { TimelyConnection } from "./timely_connection.ts";
 import { TurnWrites } from "./activations/turn_writes.ts";
 import { Unhosted } from "./delivery/unhosted.ts";
@@ -64,6 +66,8 @@ export interface LocalActors extends HostLookup {
   ending(): boolean;
   /** Loads an actor, if there is room. */
   activate(actor: ActorId): DurableActivation | undefined;
+  /** A message in the store was taken back: it no longer waits for its actor, if that is here, and its turn is aborted. */
+  takenBack(to: ActorId, place: string): void;
   /** Reports a dead letter. */
   deadLettered(letter: DeadLetter, error?: unknown): void;
 }
@@ -76,6 +80,7 @@ export interface OpenStore extends DurableServices {
   readonly delayed: DelayedRows;
   readonly replies: ReplyRows;
   readonly rows: RowWriter;
+  readonly cancellations: Cancellations;
   readonly surveyReplies: SurveyReplies;
   readonly log: EventLogRows;
   readonly unhosted: Unhosted;
@@ -158,7 +163,7 @@ async function begin(
   connection: StoreConnection,
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
-  const { clock, random, replyRetentionMs, deduplicationWindowMs, limits } = options;
+  const { clock, random, deduplicationWindowMs, limits } = options;
   const { timers, delivery } = services;
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
@@ -167,19 +172,20 @@ async function begin(
   const { replies, surveyReplies, unhosted, writer, committedDelivery } = rows;
   if (remote !== undefined) {
     const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
-    writer.remote = await remote.beginRows({ session, writer, committedDelivery, deadLettered });
+    writer.remote = await remote.beginRows({ session, writer, committedDelivery, replies, deadLettered });
   }
+  const runningRequests = new RunningRequests(session);
   const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
   const writing = { session, writer, committedDelivery };
   const accepting = { ...writing, replies, ids, deduplicationWindowMs };
   const peerAcceptor = new PeerAcceptor(accepting);
+  const looks = [() => replies.look(), () => runningRequests.look(), () => log.look()];
   const stored = new DeadLetterRows(writing, letters, limits.deadLetters);
   const running = { timers, cron: services.cron, writer, committedDelivery, delayed };
   const scheduleRunner: ScheduleRunner = new ScheduleRunner(session, running);
   const turnWrites = new TurnWrites(session, writer, scheduleRunner, services.cron);
   const keeping = keepingOf(services, writing, localActors, [
-    () => replies.look(), // a notification of the watch may have been lost
-    () => log.look(),
+    ...looks, // a notification of the watch may have been lost
     () => surveyReplies.heartbeat(),
     () => peerAcceptor.replies.heartbeat(),
     () => unhosted.heartbeat(),
@@ -192,7 +198,7 @@ async function begin(
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
-  const watching = watchCommits(connection, { replies, surveyReplies, peerAcceptor, log, assignments });
+  const watching = watchCommits(connection, looks, { surveyReplies, peerAcceptor, assignments });
   return {
     acceptor: new Acceptor(accepting),
     peerAcceptor,
@@ -201,7 +207,7 @@ async function begin(
     session,
     writer,
     replies,
-    rows: new RowWriter({ ...writing, replies, replyRetentionMs, timers, random }),
+    ...besideTurns({ ...accepting, delayed }, options, services, localActors),
     surveyReplies,
     log,
     unhosted,
@@ -218,25 +224,45 @@ async function begin(
     laters: new LaterRows(replies, turnWrites),
     crashSuspects: new CrashSuspects(timers),
     membership,
+    runningRequests,
     committedDelivery,
     published: (topic) => log.wake(topic),
     deadLettered: (letter, error) => localActors.deadLettered(letter, error),
   };
 }
 
+/** What settles replies beside the turns: those of actors in memory, and those of requests that are taken back. */
+function besideTurns(
+  writing: WritingServices & {
+    readonly replies: ReplyRows;
+    readonly ids: Ids;
+    readonly delayed: DelayedRows;
+  },
+  { replyRetentionMs, random }: ResolvedOptions,
+  { timers, delivery }: RuntimeServices,
+  localActors: LocalActors,
+): { readonly rows: RowWriter; readonly cancellations: Cancellations } {
+  const rows = new RowWriter({ ...writing, replyRetentionMs, timers, random });
+  const takenBack = (to: ActorId, place: string) => localActors.takenBack(to, place);
+  return {
+    rows,
+    cancellations: new Cancellations({ ...writing, rows, delivery, timers, takenBack }),
+  };
+}
+
 /** Looks at what may concern this instance whenever another one has committed something. */
 function watchCommits(
   connection: StoreConnection,
-  { replies, surveyReplies, peerAcceptor, log, assignments }: Pick<
+  looks: readonly (() => Promise<void>)[],
+  { surveyReplies, peerAcceptor, assignments }: Pick<
     OpenStore,
-    "replies" | "surveyReplies" | "peerAcceptor" | "log" | "assignments"
+    "surveyReplies" | "peerAcceptor" | "assignments"
   >,
 ): Disposable {
   return connection.watch(() => {
-    replies.look().catch(() => {}); // the next heartbeat does
+    for (const look of looks) look().catch(() => {}); // the next heartbeat does
     surveyReplies.wake();
     peerAcceptor.replies.wake();
-    log.look().catch(() => {}); // the next heartbeat does
     assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
   });
 }

@@ -1,14 +1,11 @@
-import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
-import { operationsOf } from "../language/protocol.ts";
+import type { Cancellation } from "../language/ticket.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Route } from "../messages/envelope.ts";
 import { messageOf, NotFoundError, PosthornError, StoppedError } from "../base/errors.ts";
-import type { TurnSlots } from "../scheduling/turn_slots.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { turnRoom } from "../activations/memory_host.ts";
-import { Collector, Reply, Topic } from "../messages/builtin_protocols.ts";
-import { LaterReply } from "../messages/later.ts";
+import { Collector, type OpenedReply, Reply } from "../messages/builtin_protocols.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownActor, shownName } from "../messages/shown_name.ts";
 import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
@@ -20,19 +17,17 @@ import type { Acceptance } from "./delivery/acceptance.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
 import type { Hosting } from "./delivery/message_writer.ts";
+import { type HostCounts, type HostedActor, later, topic } from "./hosted_actor.ts";
 import { StartupQueue } from "./startup_queue.ts";
 import { PendingSubscriptions } from "./pending_subscriptions.ts";
 import type { Connected, LocalActors, OpenStore, StoreParts } from "./open_store.ts";
 import { Opening } from "./opening.ts";
-import type { ReplyRows } from "./delivery/reply_rows.ts";
+import type { ReplyRows, ReplyWait } from "./delivery/reply_rows.ts";
 import { LocalRespondents } from "./local_respondents.ts";
 import { retryWhileUnavailable } from "../scheduling/retry_while_unavailable.ts";
 
 /** How long `end` waits for the store, at each of its two steps. */
 const endMs = 5_000;
-
-/** The part of an actor's definition that is used before its host is loaded. */
-type HostedActor = Pick<Actor, "name" | "operations">;
 
 /** What a persistence needs of its system. */
 export interface PersistenceParts extends StoreParts {
@@ -40,17 +35,6 @@ export interface PersistenceParts extends StoreParts {
   isTransient(protocol: string): boolean;
   /** The protocols whose actors other processes on the store host. */
   readonly peers: readonly HostedActor[];
-}
-
-/** The topics and laters of a store are durable actors. */
-const topic: HostedActor = { name: Topic.publish.protocol, operations: operationsOf(Topic) };
-
-const later: HostedActor = { name: LaterReply.answer.protocol, operations: operationsOf(LaterReply) };
-
-/** The counts of one protocol. */
-export interface HostCounts extends Pick<DurableHost, "accepted" | "size" | "waiting" | "done"> {
-  readonly actor: HostedActor;
-  readonly slots?: TurnSlots | undefined;
 }
 
 /**
@@ -136,7 +120,8 @@ export class Persistence {
   get counts(): HostCounts[] {
     return Array.from(
       this.#actors.values(),
-      (actor) => this.hosts.get(actor.name) ?? { actor, accepted: 0, size: 0, waiting: 0, done: 0 },
+      (actor) =>
+        this.hosts.get(actor.name) ?? { actor, accepted: 0, size: 0, waiting: 0, done: 0, cancelled: 0 },
     );
   }
 
@@ -262,12 +247,19 @@ export class Persistence {
       : this.opened.then(() => this.#required.rows.write(to, route, payload)); // a reply, or an answer
   }
 
-  /**
-   * Registers a reply that is to come under that name, to a request that is sent so much later. Rejects if the store does
-   * not commit it.
-   */
-  openReply(name: string, laterMs?: number): Promise<void> {
-    return this.#whenOpen(({ rows }) => rows.open(name, laterMs));
+  /** Registers a reply that is to come under that name, from an actor in memory. Rejects if the store does not commit it. */
+  openReply(name: string, opened: OpenedReply): Promise<void> {
+    return this.#whenOpen(({ rows }) => rows.open(name, opened));
+  }
+
+  /** Takes back the request of a reply, as `Cancellations.cancel` does. */
+  cancel(
+    name: string,
+    id: string,
+    wait: ReplyWait,
+    asked: boolean,
+  ): Promise<Cancellation | { readonly later: string } | undefined> {
+    return this.#whenOpen(({ cancellations }) => cancellations.cancel(name, id, wait, asked));
   }
 
   /** Takes over the actors of instances that crashed, and runs schedules that are due. Resolves when nothing is left to run. */
@@ -357,6 +349,7 @@ export class Persistence {
       hosting: (protocol) => this.#hosting(protocol),
       roomFor: (actor) => this.#roomFor(actor),
       activate: (actor) => this.#activate(actor),
+      takenBack: (to, place) => this.#takenBack(to, place),
       deadLettered: (letter, error) => this.#deadLettered(letter, error),
       undelivered: (letter) => {
         const host = this.hosts.get(letter.protocol);
@@ -390,6 +383,12 @@ export class Persistence {
       if (error instanceof PosthornError) return undefined;
       throw error;
     }
+  }
+
+  #takenBack({ protocol, key }: ActorId, place: string): void {
+    const host = this.hosts.get(protocol);
+    if (host === undefined) this.#parts.services.cancelledElsewhere++;
+    else host.takeBack(key, place);
   }
 
   #deadLettered(letter: DeadLetter, error?: unknown): void {

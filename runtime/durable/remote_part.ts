@@ -1,10 +1,12 @@
 import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { WritingServices } from "./delivery/message_writer.ts";
+import type { ReplyRows } from "./delivery/reply_rows.ts";
 import type { RemoteRows } from "./delivery/remote_rows.ts";
 import type { OpenStore } from "./open_store.ts";
 
 /** What writes messages to other services. */
 export interface RemoteWritingServices extends WritingServices {
+  readonly replies: ReplyRows;
   /** Counts and reports a dead letter that was committed. */
   deadLettered(letter: DeadLetter): void;
 }

@@ -91,7 +91,8 @@ export interface SubmitOptions<Reply> extends SendOptions {
 /** Options of an ask. */
 export interface AskOptions extends SendOptions {
   /**
-   * Stops waiting for the reply: the ask rejects with the signal's reason. A turn that has started continues.
+   * Stops waiting for the reply: the ask rejects with the signal's reason. A turn that has started continues,
+   * and the signal of its context aborts as a hint.
    */
   readonly signal?: AbortSignal;
 }

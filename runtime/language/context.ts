@@ -194,8 +194,8 @@ export interface Context<Name extends string, State> {
   /** The time of this turn, in milliseconds since 1970. It does not change during the turn. */
   readonly now: number;
   /**
-   * Aborts when the deadline of the message passes, or when the system stops and its drain time is over. Pass
-   * it to `fetch`.
+   * Aborts when the deadline of the message passes, when its request is taken back ({@linkcode Ticket.cancel}),
+   * when whoever asked has gone, or when the system stops and its drain time is over. Pass it to `fetch`.
    */
   readonly signal: AbortSignal;
   /** Returns a handle to another actor. */

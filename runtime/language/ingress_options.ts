@@ -38,6 +38,12 @@ export interface IngressSendOptions {
    */
   readonly onAccepted?: ((position: string) => void) | undefined;
   /**
+   * Who asks, for example a `Request`: if its signal aborts, the signal of the turn aborts too, as a hint that nobody waits
+   * for its reply. The turn still commits, and a repeat with the same id gets its reply. The signal is read only if the
+   * handler reads that of its turn.
+   */
+  readonly asker?: { readonly signal?: AbortSignal } | undefined;
+  /**
    * Whether an ask or a survey gives replies as they were sent, before their schema transforms them.
    *
    * @default {false}

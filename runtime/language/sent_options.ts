@@ -13,6 +13,7 @@ const optionNames: OptionNames<
   after: true,
   afterMs: true,
   at: true,
+  asker: true,
   bytes: true,
   caller: true,
   deduplicate: true,

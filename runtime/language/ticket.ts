@@ -17,6 +17,28 @@ export interface TicketOptions {
   readonly peek?: boolean;
 }
 
+/** Options of {@linkcode Ticket.cancel}. */
+export interface CancelOptions {
+  /**
+   * How long to wait for the decision, in milliseconds of at least 0. It is waited for only if it is made elsewhere: by
+   * another service, or by the process of a transient actor.
+   *
+   * @default {5_000}
+   */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * How a request ended that was to be taken back.
+ *
+ * - `cancelled`: it has had no effect, and will have none. What its handler did outside stands.
+ * - `withdrawn`: its turn had answered "later", and that turn stands; every later answer is dropped.
+ * - `done`, `failed`: it was over before, and the ticket has its reply or its failure.
+ * - `given-up`: the service that handles it could not be reached before the deadline of the request. Nobody will get a
+ *   reply; whether it has an effect is unknown.
+ */
+export type Cancellation = "cancelled" | "withdrawn" | "done" | "failed" | "given-up";
+
 /**
  * The result of a submit: a ticket with the id by which the reply can be collected, in this process or in
  * another.
@@ -51,4 +73,16 @@ export interface Ticket<Reply> {
    * longer kept (`expired-reply`).
    */
   reply(options?: TicketOptions): Promise<Reply>;
+  /**
+   * Takes the request back, wherever it is: if it waits, in a mailbox or for a retry, and if it runs. What runs has its
+   * `ctx.signal` aborted, and cannot commit. Resolves with how it ended, which is decided once: from then on every call
+   * gives the same. After `cancelled` the ticket rejects with a {@linkcode CancelledError}, and `failTo` gets a
+   * {@linkcode Failure} with the code `cancelled`. It is no dead letter. A repeat with the same message id is answered as
+   * the first: cancelled.
+   *
+   * Rejects with {@linkcode ReplyPendingError} if it is not decided within `timeoutMs`: it is still being taken back, and
+   * a further call asks again. Rejects with {@linkcode NotFoundError} as {@linkcode Ticket.reply} does, and if the reply
+   * goes to an address.
+   */
+  cancel(options?: CancelOptions): Promise<Cancellation>;
 }

@@ -95,10 +95,17 @@ export function topicKey(operation: Operation): string {
   return `${operation.protocol}.${operation.name}`;
 }
 
-/** The protocol of the reply to one submit, which is kept until it is collected or expires. */
+/** The receiver of the request of a reply, and its delay in milliseconds. */
+export interface OpenedReply extends ActorId {
+  readonly delayMs?: number | undefined;
+}
+
+/**
+ * The protocol of the reply to one submit, which is kept until it is collected or expires. It is opened with the receiver
+ * of the request, so that the request can be taken back.
+ */
 export const Reply = nameOperations("~reply", {
-  /** The payload is the delay of its request, in milliseconds. */
-  open: tell(unchecked<number | undefined>()),
+  open: tell(unchecked<OpenedReply>()),
   arrive: tell(unchecked<unknown>()),
   refuse: tell(Failure),
 });

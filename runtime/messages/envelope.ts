@@ -6,9 +6,16 @@ import type { Delay } from "./delay.ts";
 /** Marks a {@linkcode ReplyTarget}: an address from outside cannot have it. */
 export const asks: unique symbol = Symbol("asks");
 
+/** Whoever asked, and may have gone before the reply comes. */
+export interface Asker {
+  readonly signal?: AbortSignal;
+}
+
 /** The receiver of one reply, which waits for it in this process. */
 export interface ReplyTarget {
   readonly [asks]: true;
+  /** Who asked: its signal aborts when it has gone. A request of HTTP makes its signal when that is read. */
+  readonly asker?: Asker | undefined;
   /** Whether it waits no longer. */
   readonly over: boolean;
   /** The addresses that it passes reply and failure on to. Only who waits for the end of a turn has them. */

@@ -6,6 +6,12 @@ export interface MailboxExtras<Signal extends string> {
   signals?: Signal[];
 }
 
+/** A message that has left a mailbox. */
+export interface QueuedRoute {
+  readonly route: Route;
+  readonly value: unknown;
+}
+
 /**
  * The queue of one actor: messages first in, first out, and signals before all messages. A single message, which is the
  * most that many actors ever have, is in fields of the mailbox; the ring holds those behind it.
@@ -69,6 +75,19 @@ export class Mailbox<Signal extends string = never> {
     if (this.lone !== undefined) (this.ring ??= new Ring()).unshift(this.lone, this.loneValue);
     this.lone = route;
     this.loneValue = value;
+  }
+
+  /** Removes and returns the first message whose route has a property; the others keep their order. */
+  protected takeOut(which: (route: Route) => boolean): QueuedRoute | undefined {
+    let found: QueuedRoute | undefined;
+    for (let left = this.length; left > 0; left--) { // each comes to the end once
+      const route = this.route!;
+      const { value } = this;
+      this.drop();
+      if (found === undefined && which(route)) found = { route, value };
+      else this.push(route, value);
+    }
+    return found;
   }
 
   /** Adds a signal. Each kind waits once, so their number bounds the queue. */

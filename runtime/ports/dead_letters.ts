@@ -1,13 +1,14 @@
 import type { ActorId } from "../language/address.ts";
-import type { Failure } from "../language/failure.ts";
+import type { ToldFailure } from "../messages/told_failure.ts";
 import { OutcomeUnknownError, TooLargeError } from "../base/store_errors.ts";
+import { CancelledError } from "../base/cancelled_error.ts";
 import {
   DeadLetterError,
   DeadlineExceededError,
   DeadlockError,
   InvalidPayloadError,
   NotFoundError,
-  type PosthornError,
+  PosthornError,
   StoppedError,
   TerminalError,
   TurnTimeoutError,
@@ -119,14 +120,17 @@ export function errorOfReason(reason: string, message: string, cause?: unknown):
   if (isSound(cause, InvalidPayloadError) && reason === cause.code) return cause;
   if (reason === "deadline") return new DeadlineExceededError(message);
   if (reason === "stopping") return new StoppedError(message);
+  if (reason === "cancelled") return new CancelledError(message);
+  if (reason === "given-up") return new PosthornError(reason, message);
   if (reason === "outcome-unknown") return new OutcomeUnknownError(message, { cause });
   if (runtimeReasons.has(reason)) return new DeadLetterError(reason, message, { cause });
   return new TerminalError(message, { code: reason, cause });
 }
 
 /** The error that stands for the failure of a request, with the id of the request. */
-export function errorOfFailure({ id, code, message }: Failure): PosthornError {
-  return Object.assign(errorOfReason(code, message), { id });
+export function errorOfFailure({ id, code, message, outcome }: ToldFailure): PosthornError {
+  const error = outcome === undefined ? errorOfReason(code, message) : new CancelledError(message, outcome);
+  return Object.assign(error, { id });
 }
 
 /**

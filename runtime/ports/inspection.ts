@@ -20,13 +20,14 @@ export interface InspectedMessage extends ActorId {
 }
 
 /**
- * An event in the life of a system. Every accepted message ends as `done` or `dead`.
+ * An event in the life of a system. Every accepted message ends as `done`, `dead` or `cancelled`.
  *
  * - `accepted`: the message is in a mailbox, reported by the instance that put it there; with a store it may
  *   be reported just after `started`, because a committed message is visible before its sender is notified.
  *   `started`: its turn starts. `done`: its turn has committed.
  * - `failed`: its turn failed and committed nothing. `retrying`: it will be retried after `afterMs`.
- * - `dead`: the message became a dead letter.
+ * - `dead`: the message became a dead letter. `cancelled`: whoever submitted it took it back; a turn of it that runs ends
+ *   without a further event.
  * - `activated`, `passivated`, `restarted`, `stopped`, `erased`: the life cycle of an actor.
  * - `escalated`: a failure that stops the system.
  * - `callback-failed`: a function passed to the system threw, or its promise rejected: an `inspect` listener,
@@ -39,7 +40,7 @@ export interface InspectedMessage extends ActorId {
  *   several for the same reason in one channel, only the first is reported.
  */
 export type Inspection =
-  | { readonly type: "accepted" | "started" | "done"; readonly message: InspectedMessage }
+  | { readonly type: "accepted" | "started" | "done" | "cancelled"; readonly message: InspectedMessage }
   | { readonly type: "failed"; readonly message: InspectedMessage; readonly error: unknown }
   | { readonly type: "retrying"; readonly message: InspectedMessage; readonly afterMs: number }
   | { readonly type: "dead"; readonly letter: DeadLetter }
@@ -61,7 +62,7 @@ export type Callback = Extract<Inspection, { type: "callback-failed" }>["callbac
 
 /** An event in the life of a message, without the message. */
 export type MessageEvent =
-  | { readonly type: "accepted" | "started" | "done" }
+  | { readonly type: "accepted" | "started" | "done" | "cancelled" }
   | { readonly type: "failed"; readonly error: unknown }
   | { readonly type: "retrying"; readonly afterMs: number };
 

@@ -1,4 +1,7 @@
-/** The counters of a system. Between two turns, `accepted` = `done` + `dead` + `waiting` + `running`. */
+/**
+ * The counters of a system. Between two turns, `accepted` = `done` + `dead` + `cancelled` + `waiting` +
+ * `running`.
+ */
 export interface Stats {
   /** Messages accepted since the system started, including those of built-in actors. */
   readonly accepted: number;
@@ -6,6 +9,8 @@ export interface Stats {
   readonly done: number;
   /** Messages that became dead letters. */
   readonly dead: number;
+  /** Messages that were taken back: {@linkcode Ticket.cancel}. One that ran counts when its handler has settled. */
+  readonly cancelled: number;
   /** Messages in mailboxes or waiting for a retry. */
   readonly waiting: number;
   /**

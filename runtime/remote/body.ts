@@ -1,5 +1,5 @@
 import { rich, toText } from "../durable/rows/value_codec.ts";
-import type { Failure } from "../language/failure.ts";
+import type { ToldFailure } from "../messages/told_failure.ts";
 import { mediaTypes } from "./wire.ts";
 
 /** A payload on the wire. */
@@ -25,9 +25,9 @@ export function bodyOfText(text: string): Body {
 }
 
 /** The body of a failure. */
-export function problemOf({ id, code, message }: Failure): Body {
+export function problemOf({ id, code, message, outcome }: ToldFailure): Body {
   return {
-    body: encoder.encode(JSON.stringify({ code, detail: message, id })),
+    body: encoder.encode(JSON.stringify({ code, detail: message, id, outcome })),
     contentType: mediaTypes.problem,
   };
 }

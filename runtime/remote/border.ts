@@ -12,7 +12,7 @@ import { MemoryLanes } from "./memory_lanes.ts";
 import { MemorySending } from "./memory_sending.ts";
 import { shownLaneName } from "./lane.ts";
 import type { DurableSending } from "./durable_sending.ts";
-import type { Waiter } from "./pending_replies.ts";
+import type { PendingRequest, Waiter } from "./pending_replies.ts";
 import type { PumpServices } from "./pump.ts";
 import type { Remote } from "./remote.ts";
 import { reportedReceiver } from "./reported_receiver.ts";
@@ -113,6 +113,11 @@ export class Border {
       return this.#memory.accept(to, route, payload);
     }
     return this.#durable.accept(to, route, payload, "outside", ticket);
+  }
+
+  /** Takes back a request whose reply is kept in memory: tells its service. Returns the request. */
+  cancel(replyKey: string): PendingRequest | undefined {
+    return this.#memory.cancel(replyKey);
   }
 
   send(to: ActorId, route: Route, payload: unknown): Promise<unknown> {

@@ -2,7 +2,7 @@ import { messageOf, PosthornError } from "../base/errors.ts";
 import { shorten } from "../base/shorten.ts";
 import { isJson } from "../base/storable.ts";
 import { fromText, rich } from "../durable/rows/value_codec.ts";
-import type { Failure } from "../language/failure.ts";
+import type { ToldFailure } from "../messages/told_failure.ts";
 import { wordsMax } from "../ports/dead_letters.ts";
 import type { Delivery } from "../ports/transport.ts";
 import { mediaTypes } from "./wire.ts";
@@ -37,7 +37,7 @@ export function payloadOf({ body, contentType }: Delivery): unknown {
 }
 
 /** The failure that a reply tells; `undefined` if it is no failure. A problem without a code has the code `failed`. */
-export function failureOf({ body, contentType }: Delivery, id: string): Failure | undefined {
+export function failureOf({ body, contentType }: Delivery, id: string): ToldFailure | undefined {
   if (typeOf(contentType) !== mediaTypes.problem) return undefined;
   let told: Readonly<Record<string, unknown>> = {};
   try {
@@ -55,6 +55,7 @@ export function failureOf({ body, contentType }: Delivery, id: string): Failure 
     id: typeof told.id === "string" ? told.id.slice(0, 255) : id,
     code: typeof told.code === "string" && /^[a-z0-9-]{1,100}$/.test(told.code) ? told.code : "failed",
     message: shorten(message ?? "the other service failed, and did not say why", wordsMax),
+    ...told.code === "cancelled" && told.outcome === "withdrawn" && { outcome: "withdrawn" },
   };
 }
 

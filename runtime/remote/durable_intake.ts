@@ -2,8 +2,6 @@ import { turnRoom } from "../activations/memory_host.ts";
 import { MailboxFullError, PosthornError } from "../base/errors.ts";
 import { slicesOf } from "../base/slices_of.ts";
 import { isOfStore } from "../base/store_errors.ts";
-import type { AcceptanceMark } from "../durable/delivery/acceptance.ts";
-import { readableHead } from "../durable/rows/readable_head.ts";
 import type { ActorId } from "../language/address.ts";
 import { shownActor } from "../messages/shown_name.ts";
 import type { Entry } from "../ports/store.ts";
@@ -11,7 +9,7 @@ import type { Channel, Delivery, Receiver, Rejection, Tenure } from "../ports/tr
 import { BatchPart, type Room } from "./batch_part.ts";
 import type { Meaning } from "./meaning.ts";
 import { type Arrival, type EffectParts, MessageEffects } from "./message_effects.ts";
-import { comesOnce, messageMark } from "./message_mark.ts";
+import { comesOnce, isKnown, messageMark } from "./message_mark.ts";
 import { Patience } from "./patience.ts";
 import type { ReceivedMessage } from "./received_message.ts";
 import { waitingKey } from "./reply_intake.ts";
@@ -111,7 +109,7 @@ export class DurableIntake implements Receiver {
     const mark = comesOnce(meaning, tenure, this.#parts.reads)
       ? undefined
       : messageMark(message, this.#channel);
-    return { message, meaning, mark, ran: false, shrunk: 0 };
+    return { message, meaning, mark, ran: false, shrunk: 0, waiting: undefined };
   }
 
   /** The rows that decide what a part does: marks if repeats may be among the messages, and what waits for replies. */
@@ -124,6 +122,7 @@ export class DurableIntake implements Receiver {
     const keys = new Set<string>();
     for (const { meaning, mark } of arrivals) {
       if (meaning.kind === "reply") keys.add(waitingKey(meaning.name));
+      if (meaning.kind === "cancel") keys.add(meaning.request);
       if (mark !== undefined && (looks || this.#runsHere(meaning))) keys.add(mark);
     }
     const rows = new Map<string, Entry>();
@@ -131,6 +130,12 @@ export class DurableIntake implements Receiver {
       for (const row of await this.#available(() => connection.read(some), patience)) {
         if (row !== undefined) rows.set(row.key, row);
       }
+    }
+    for (const arrival of arrivals) {
+      const { meaning } = arrival;
+      if (meaning.kind !== "cancel") continue;
+      const find = () => this.#effects.cancels.find(meaning, rows.get(meaning.request));
+      arrival.waiting = await this.#available(find, patience);
     }
     return rows;
   }
@@ -152,12 +157,15 @@ export class DurableIntake implements Receiver {
         part.pass(position);
         continue;
       }
+      // What it takes back is in this part: it waits for the next one, which finds it in the store.
+      if (meaning.kind === "cancel" && part.changed.has(meaning.request)) return undefined;
       const stop = this.#obstacleTo(arrival, part, rows);
       if (stop !== undefined) return stop;
       const one = this.#effects.of(arrival, part, rows, before);
       if (!part.add(one, position)) return undefined;
       if (mark !== undefined) part.changed.add(mark);
       if (meaning.kind === "reply") part.changed.add(waitingKey(meaning.name));
+      if (meaning.kind === "cancel") part.changed.add(meaning.request);
     }
     return undefined;
   }
@@ -191,9 +199,7 @@ export class DurableIntake implements Receiver {
   }
 
   #isKnown(stored: Entry | undefined): boolean {
-    if (stored === undefined) return false;
-    const mark = readableHead<AcceptanceMark>(stored.value);
-    return mark === undefined || !this.#parts.store.session.isOver(mark.untilMs); // one that cannot be read is one
+    return isKnown(this.#parts.store.session, stored);
   }
 
   /** Commits a part. Returns why it is not committed. */

@@ -8,12 +8,13 @@ import type { Operation } from "../language/protocol.ts";
 import { Publication, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { deadlineAt, namedOperation, nameOf, Route } from "../messages/envelope.ts";
 import { isLaterKey, laterAddress, LaterReply } from "../messages/later.ts";
-import { remoteAddress } from "../messages/remote_address.ts";
+import { remoteAddress, type ReplyAddress } from "../messages/remote_address.ts";
 import type { Channel, Delivery } from "../ports/transport.ts";
 import { failureOf, keptBody, keptBytesMax, payloadOf } from "./decode_body.ts";
 import type { Outcome } from "./pending_replies.ts";
 import type { Registry } from "./registry.ts";
-import type { Fault, ReceivedMessage } from "./received_message.ts";
+import { markOfCancelled } from "./message_mark.ts";
+import { decoded, type Fault, type ReceivedMessage } from "./received_message.ts";
 import { wireHeaders } from "./wire.ts";
 
 /** What a message from another service asks for. */
@@ -30,6 +31,16 @@ export type Meaning =
   }
   /** It is the reply to what this service asked for under that name. */
   | { readonly kind: "reply"; readonly name: string; readonly outcome: Outcome }
+  /** It takes back a request to an actor; `request` is the key of the mark of that. */
+  | {
+    readonly kind: "cancel";
+    readonly to: ActorId;
+    readonly request: string;
+    /** The name of the operation of the request, and where its reply goes. */
+    readonly operation: string;
+    readonly requestId: string;
+    readonly returnTo: ReplyAddress | undefined;
+  }
   /** It will not be handled; `kept` is as much of its payload as its dead letter keeps. */
   | {
     readonly kind: "refused";
@@ -58,6 +69,7 @@ const misled = "it is a reply, which starts no operation and is no event";
 const replyNameUnitsMax = 100;
 const keyShownMax = 200;
 const callerShownMax = 150;
+const requestIdUnitsMax = 255;
 
 /** Finds out what messages from other services ask for. Nothing that such a message contains makes it throw. */
 export class Meanings {
@@ -69,6 +81,7 @@ export class Meanings {
 
   of(message: ReceivedMessage, channel: Channel): Meaning {
     if (channel.kind === "event") return this.#event(message, channel);
+    if (channel.kind === "inbox" && isCancel(message)) return cancelOf(message, channel);
     const { operation, correlationId } = message.delivery;
     const replies = channel.kind !== "inbox" || (operation === undefined && correlationId !== undefined);
     if (!replies) return this.#request(message, channel.protocol);
@@ -158,6 +171,24 @@ export class Meanings {
 /** Whether another service sent it as a reply. Whoever asked chose where to: it may have named an inbox, or an event. */
 function isReply({ delivery: { headers } }: ReceivedMessage): boolean {
   return headers[wireHeaders.reply] !== undefined;
+}
+
+/** Whether it takes back a request, and is none itself. */
+function isCancel({ delivery: { headers, operation } }: ReceivedMessage): boolean {
+  return operation === undefined && headers[wireHeaders.cancel] !== undefined;
+}
+
+function cancelOf(message: ReceivedMessage, channel: Channel & { readonly kind: "inbox" }): Meaning {
+  const { returnTo, delivery: { key, headers } } = message;
+  if (faultOfName(key) !== undefined) return ignored; // no request has such a receiver
+  return {
+    kind: "cancel",
+    to: { protocol: channel.protocol, key },
+    request: markOfCancelled(message, channel),
+    operation: headers[wireHeaders.cancel],
+    requestId: decoded(headers[wireHeaders.cancelId] ?? "").slice(0, requestIdUnitsMax),
+    returnTo,
+  };
 }
 
 /** The payload, if it fits its schema. `null` is no payload, unless the schema takes it. */

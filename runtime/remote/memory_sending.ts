@@ -1,4 +1,5 @@
 import type { ActorId } from "../language/address.ts";
+import { CancelledError } from "../base/cancelled_error.ts";
 import { messageOf, PosthornError } from "../base/errors.ts";
 import { parse } from "../language/parse.ts";
 import { isSound } from "../base/thrown.ts";
@@ -6,12 +7,13 @@ import { toText } from "../durable/rows/value_codec.ts";
 import { headOf } from "../durable/rows/queued_message.ts";
 import type { Acceptance } from "../durable/delivery/acceptance.ts";
 import type { Publication } from "../messages/builtin_protocols.ts";
+import { failureAddresses, toldTo } from "../messages/failure_addresses.ts";
 import { isReplyTarget, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
 import { Remote as RemoteProtocol } from "../messages/remote_address.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { MemoryLanes } from "./memory_lanes.ts";
-import { type ExpectedReply, parcelOf, type RemoteMessage } from "./outbox_row.ts";
-import type { Waiter } from "./pending_replies.ts";
+import { cancelOf, type ExpectedReply, parcelOf, type RemoteMessage, requestOf } from "./outbox_row.ts";
+import type { PendingRequest, Waiter } from "./pending_replies.ts";
 import { requireRemote } from "./registry.ts";
 import type { Remote } from "./remote.ts";
 import { scopedSender } from "./wire.ts";
@@ -67,6 +69,20 @@ export class MemorySending {
     );
   }
 
+  /**
+   * Tells the service of a request to take it back, once. Returns the request; nothing if no reply is waited for under that
+   * key.
+   */
+  cancel(replyKey: string): PendingRequest | undefined {
+    const { parts: { ids, report }, pending } = this.#remote;
+    const request = pending.requestOf(replyKey);
+    if (request === undefined || request.told) return request;
+    request.told = true;
+    const parcel = parcelOf(cancelOf(request.to, request.sent, ids.text(ids.next()), ids.name), "");
+    this.#lanes.send(parcel, {}).catch(report);
+    return request;
+  }
+
   /** Sends a message. Returns a promise if it waits for the broker. */
   #send(
     { to, route, mode, payload, expected, counts }: {
@@ -91,6 +107,11 @@ export class MemorySending {
       const sender = scopedSender(service, extras?.scope);
       const remote: RemoteMessage = { to, message, mode, sender, expected, counts };
       const parcel = parcelOf(remote, toText(payload), asker && message.deadlineMs);
+      const request = requestOf(remote, parcel.body);
+      if (request?.sent !== undefined) {
+        const { sent } = request;
+        this.#remote.pending.sent(sent.name, { replyKey: message.replyTo!.key, to, sent, told: false });
+      }
       const sending = asker === undefined ? {} : { once: true, over: () => asker.over };
       const failed = (error: PosthornError) => {
         if (expected !== undefined) pending.fail(expected.name, error);
@@ -119,8 +140,14 @@ export class MemorySending {
         return clock.monotonicMs() >= untilMs;
       },
       reply: (payload) => delivery.deliverTo(replyTo, payload),
-      fail: ({ id = "", code, message }) => {
-        if (failTo !== undefined) delivery.deliverTo(failTo, { id, code, message });
+      fail: (error) => {
+        const { id = "", code, message } = error;
+        const outcome = error instanceof CancelledError && error.outcome === "withdrawn"
+          ? error.outcome
+          : undefined;
+        for (const address of failureAddresses(replyTo, failTo)) {
+          delivery.deliverTo(address, toldTo(address, { id, code, message, outcome }));
+        }
       },
     });
   }

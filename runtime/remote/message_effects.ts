@@ -14,7 +14,9 @@ import { positionToken } from "../durable/rows/queued_message.ts";
 import { toText } from "../durable/rows/value_codec.ts";
 import type { BatchPart } from "./batch_part.ts";
 import { keptBody } from "./decode_body.ts";
+import { CancelIntake, type CancelMeaning } from "./cancel_intake.ts";
 import type { Meaning } from "./meaning.ts";
+import { isKnown } from "./message_mark.ts";
 import type { ReceivedMessage } from "./received_message.ts";
 import { outcomeUnknown, type RemoteAsks } from "./remote_asks.ts";
 import { answered, type Lateness, ReplyIntake, waitingKey } from "./reply_intake.ts";
@@ -31,6 +33,8 @@ export interface Arrival {
    * without its body, 3 nothing but its mark.
    */
   shrunk: number;
+  /** The row of the request that it takes back, if that still waits. */
+  waiting: Entry | undefined;
 }
 
 /** What is needed to accept messages. */
@@ -50,11 +54,13 @@ const shrunkMax = 3;
 /** What each message of a batch adds to the commit that accepts it. */
 export class MessageEffects {
   readonly replies: ReplyIntake;
+  readonly cancels: CancelIntake;
   readonly #parts: EffectParts;
 
   constructor(parts: EffectParts) {
     this.#parts = parts;
     this.replies = new ReplyIntake(parts.store);
+    this.cancels = new CancelIntake(parts.store);
   }
 
   /**
@@ -108,7 +114,7 @@ export class MessageEffects {
   }
 
   #effectOf(
-    { message, meaning, mark, ran }: Arrival,
+    { message, meaning, mark, ran, waiting }: Arrival,
     part: BatchPart,
     rows: ReadonlyMap<string, Entry>,
   ): WriteSet {
@@ -120,6 +126,8 @@ export class MessageEffects {
       const { name, outcome } = meaning;
       const late = this.#answer(one, message, meaning, part, rows);
       if (late !== undefined) this.replies.refuse(one, message, name, outcome, late);
+    } else if (meaning.kind === "cancel") {
+      this.#cancel(one, message, meaning, rows.get(meaning.request), waiting);
     } else if (meaning.kind === "refused") {
       const { to, route, kept: payload, fault, asked } = meaning;
       if (asked) one.after(() => asks.refuse(message, fault));
@@ -133,6 +141,19 @@ export class MessageEffects {
       else one.after(() => asks.run(message, meaning));
     }
     return one;
+  }
+
+  #cancel(
+    one: WriteSet,
+    message: ReceivedMessage,
+    meaning: CancelMeaning,
+    mark: Entry | undefined,
+    waiting: Entry | undefined,
+  ): void {
+    const { store: { session }, clock, deduplicationWindowMs } = this.#parts;
+    const known = isKnown(session, mark);
+    const untilMs = endAt(clock.now() + deduplicationWindowMs);
+    this.cancels.take(one, message, meaning, { mark, known, waiting, untilMs });
   }
 
   #deliver(
@@ -206,7 +227,9 @@ export class MessageEffects {
       )
       : deduplicationWindowMs;
     const untilMs = endAt(clock.now() + windowMs);
-    const head = { token: message.id, fingerprint: "", untilMs, place: positionToken(place) };
+    const submitted = meaning.kind === "message" && meaning.route.operation.mode === "submit";
+    const mail = submitted ? one.arrivals.at(-1)?.draft.key : undefined;
+    const head = { token: message.id, fingerprint: "", untilMs, place: positionToken(place), mail };
     writeMark(one, mark, head, before);
     return one;
   }

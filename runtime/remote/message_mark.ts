@@ -1,10 +1,15 @@
 import { fingerprint } from "../base/fingerprint.ts";
 import { guarded } from "../base/guarded.ts";
+import type { StoreSession } from "../durable/commits/store_session.ts";
+import type { AcceptanceMark } from "../durable/delivery/acceptance.ts";
 import { encodeName, markKey } from "../durable/rows/keys.ts";
+import { readableHead } from "../durable/rows/readable_head.ts";
+import type { Entry } from "../ports/store.ts";
 import type { Channel, Tenure } from "../ports/transport.ts";
 import type { Meaning } from "./meaning.ts";
-import type { ReceivedMessage } from "./received_message.ts";
+import { decoded, type ReceivedMessage } from "./received_message.ts";
 import { channelName } from "./source_row.ts";
+import { wireHeaders } from "./wire.ts";
 
 /** A longer key is replaced by hashes: any store takes keys of that length, and names of senders have no bound. */
 const keyUnitsMax = 1_000;
@@ -16,12 +21,44 @@ const decoder = new TextDecoder();
  * this service leave out a message of that sender, unless it is the same message.
  */
 export function messageMark(message: ReceivedMessage, channel: Channel): string | undefined {
-  const { givenId, sender, delivery: { key, operation = "", correlationId, body } } = message;
-  const isReply = channel.kind !== "event" && operation === "" && correlationId !== undefined;
+  const { givenId, sender, delivery: { key, operation = "", correlationId = "", body } } = message;
+  const isReply = channel.kind !== "event" && operation === "" && correlationId !== "";
   const id = givenId ?? (isReply ? `reply ${correlationId}` : undefined); // a stranger's reply is named by its request
   if (id === undefined) return undefined;
-  const print = fingerprint(guarded(() => decoder.decode(body), ""));
-  const parts = [`from ${sender}`, channelName(channel), key, operation, correlationId ?? "", id, print];
+  return markOfParts({ sender, channel, key, operation, correlationId, id, print: printOf(body) });
+}
+
+/** A hash of the body of a message. */
+export function printOf(body: Uint8Array): string {
+  return fingerprint(guarded(() => decoder.decode(body), ""));
+}
+
+/** The key of the row by which repeats of a request are recognised; `cancel` is the message that takes it back. */
+export function markOfCancelled(cancel: ReceivedMessage, channel: Channel): string {
+  const { sender, delivery: { key, correlationId = "", headers } } = cancel;
+  const id = `id ${decoded(headers[wireHeaders.cancelId] ?? "")}`;
+  const print = headers[wireHeaders.cancelBody] ?? "";
+  return markOfParts({
+    sender,
+    channel,
+    key,
+    operation: headers[wireHeaders.cancel],
+    correlationId,
+    id,
+    print,
+  });
+}
+
+function markOfParts({ sender, channel, key, operation, correlationId, id, print }: {
+  readonly sender: string;
+  readonly channel: Channel;
+  readonly key: string;
+  readonly operation: string;
+  readonly correlationId: string;
+  readonly id: string;
+  readonly print: string;
+}): string {
+  const parts = [`from ${sender}`, channelName(channel), key, operation, correlationId, id, print];
   const name = parts.map(encodeName).join("\n");
   if (name.length <= keyUnitsMax) return markKey(name);
   const [front, back] = [name.slice(0, name.length >> 1), name.slice(name.length >> 1)];
@@ -35,4 +72,11 @@ export function messageMark(message: ReceivedMessage, channel: Channel): string 
 export function comesOnce(meaning: Meaning, { epoch }: Tenure, reads: "queue" | "log"): boolean {
   const isAsk = meaning.kind === "ask" || (meaning.kind === "refused" && meaning.asked);
   return isAsk && reads === "log" && epoch === undefined;
+}
+
+/** Whether a mark says that its message was accepted before. One that cannot be read does. */
+export function isKnown(session: StoreSession, stored: Entry | undefined): boolean {
+  if (stored === undefined) return false;
+  const mark = readableHead<AcceptanceMark>(stored.value);
+  return mark === undefined || !session.isOver(mark.untilMs);
 }

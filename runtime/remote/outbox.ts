@@ -1,7 +1,8 @@
 import type { ActorId, Address } from "../language/address.ts";
 import type { Operation } from "../language/protocol.ts";
-import type { Route } from "../messages/envelope.ts";
+import { isReplyTarget, type Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
+import { LimitExceededError } from "../base/errors.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 import { endAt } from "../base/times.ts";
 import { type Publication, Reply } from "../messages/builtin_protocols.ts";
@@ -9,6 +10,7 @@ import { eventReceiver, Remote } from "../messages/remote_address.ts";
 import { timeOfReplyName } from "../messages/reply_name.ts";
 import type { WriteSet } from "../durable/commits/write_set.ts";
 import type { RemoteRows, Unsent } from "../durable/delivery/remote_rows.ts";
+import type { ReplyRows, RequestPlace, SentRequest } from "../durable/delivery/reply_rows.ts";
 import { expectKey, outboxLanePrefix } from "../durable/rows/keys.ts";
 import { headOf, type MessageHeader } from "../durable/rows/queued_message.ts";
 import { encodeValue, toText } from "../durable/rows/value_codec.ts";
@@ -17,7 +19,14 @@ import type { TransportTraits } from "../ports/transport.ts";
 import { bodyOf } from "./body.ts";
 import { laneOf, shownDestination } from "./lane.ts";
 import type { OutboxLanes } from "./outbox_lanes.ts";
-import { type ExpectedReply, type OutboxHead, parcelOf, type RemoteMessage } from "./outbox_row.ts";
+import {
+  cancelOf,
+  type ExpectedReply,
+  type OutboxHead,
+  parcelOf,
+  type RemoteMessage,
+  requestOf,
+} from "./outbox_row.ts";
 import { randomName } from "./pending_replies.ts";
 import { type Registry, requireRemote } from "./registry.ts";
 import { scopedSender, senderName } from "./wire.ts";
@@ -39,6 +48,7 @@ export interface OutboxServices {
   readonly service: string;
   readonly registry: Registry;
   readonly session: StoreSession;
+  readonly replies: ReplyRows;
   readonly ids: Ids;
   readonly random: Random;
   readonly lanes: OutboxLanes;
@@ -55,6 +65,8 @@ export interface OutboxDraft {
   readonly bytes: number;
   /** Its payload, as the store has it. */
   readonly text: string;
+  /** Where the request is, if its reply is kept: the commit that writes it opens that reply. */
+  readonly at: RequestPlace | undefined;
   /** Adds it to a commit, at the given position, or at the next. */
   write(writeSet: WriteSet, place?: string): void;
 }
@@ -81,7 +93,27 @@ export class Outbox implements RemoteRows {
     id: string,
     from?: ActorId,
   ): Unsent | undefined {
-    return this.#writeDraft(writeSet, this.draft(to, route, payload, id, from));
+    const draft = this.draft(to, route, payload, id, from);
+    const unsent = this.#writeDraft(writeSet, draft);
+    const { replyTo } = route;
+    if (unsent === undefined && draft.at !== undefined && replyTo !== undefined && !isReplyTarget(replyTo)) {
+      this.#services.replies.open(writeSet, replyTo.key, draft.at);
+    }
+    return unsent;
+  }
+
+  cancel(writeSet: WriteSet, { protocol, key, sent }: RequestPlace & { readonly sent: SentRequest }): void {
+    const { ids, session, lanes } = this.#services;
+    const id = ids.text(ids.next());
+    const draft = this.#draft(cancelOf({ protocol, key }, sent, id, session.instance), "");
+    const full = lanes.full(draft.lane, draft.bytes, 0);
+    if (full !== undefined) {
+      throw new LimitExceededError(
+        "outbox-full",
+        `Cannot take back ${protocol}/${key} ${sent.operation}: ${full}`,
+      );
+    }
+    draft.write(writeSet);
   }
 
   writeAgain(writeSet: WriteSet, to: ActorId, { sent, ...message }: MessageHeader, text: string): void {
@@ -153,7 +185,7 @@ export class Outbox implements RemoteRows {
   #draft(sending: RemoteMessage, text: string, replyName?: string): OutboxDraft {
     const { session } = this.#services;
     const awaited = this.#awaited(sending, replyName);
-    const remote = { ...sending, expected: awaited?.expected };
+    const remote = { ...sending, expected: awaited?.expected ?? sending.expected };
     const parcel = parcelOf(remote, text); // throws if it cannot be sent
     const { messageBytes } = this.#services.traits;
     if (parcel.body.length > messageBytes) {
@@ -169,6 +201,7 @@ export class Outbox implements RemoteRows {
     return {
       lane,
       text,
+      at: requestOf(remote, parcel.body),
       bytes: parcel.body.length,
       write: (writeSet, place = session.nextPosition()) => {
         const head: OutboxHead = { ...remote, atMs: session.clock.now() };

@@ -48,7 +48,7 @@ export class OutboxCommit extends MarkedCommit {
     this.#services = services;
     this.#incoming = incoming;
     this.lane = outboxLanePrefix(draft.lane) + receiver;
-    if (ticket !== undefined) services.replies.open(this.part, ticket);
+    if (ticket !== undefined) services.replies.open(this.part, ticket, draft.at);
     draft.write(this.part, place);
     this.complete();
   }

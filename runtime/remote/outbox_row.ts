@@ -2,10 +2,13 @@ import type { ActorId } from "../language/address.ts";
 import type { Mode } from "../language/protocol.ts";
 import { readRemoteKey, Remote } from "../messages/remote_address.ts";
 import type { Destination, InboxOperation, Parcel, ReturnChannel } from "../ports/transport.ts";
+import type { RequestPlace, SentRequest } from "../durable/delivery/reply_rows.ts";
 import type { MessageHeader } from "../durable/rows/queued_message.ts";
 import { bodyOfText, problemOf } from "./body.ts";
 import { fromText } from "../durable/rows/value_codec.ts";
 import type { Failure } from "../language/failure.ts";
+import { Reply } from "../messages/builtin_protocols.ts";
+import { printOf } from "./message_mark.ts";
 import { encodeHeaders, wireHeaders } from "./wire.ts";
 
 /** Where the reply to a message goes, and what it carries. */
@@ -23,6 +26,8 @@ export interface RemoteMessage {
   /** The name of its sender on the wire. */
   readonly sender: string;
   readonly expected?: ExpectedReply | undefined;
+  /** The request that it takes back. */
+  readonly cancels?: SentRequest | undefined;
   /** Of a survey: whether its asker counts respondents. */
   readonly counts?: boolean | undefined;
 }
@@ -35,8 +40,9 @@ export interface OutboxHead extends RemoteMessage {
 
 /** Where a message goes. Throws if its receiver cannot be in another service. */
 export function destinationOf(
-  { to: { protocol, key }, message: { operation }, mode }: RemoteMessage,
+  { to: { protocol, key }, message: { operation }, mode, cancels }: RemoteMessage,
 ): Destination {
+  if (cancels !== undefined) return { kind: "inbox", protocol, key };
   if (protocol !== Remote.arrive.protocol) {
     return {
       kind: "inbox",
@@ -80,17 +86,40 @@ export function parcelOf(remote: RemoteMessage, text: string, expiresAtMs?: numb
 }
 
 /** Throws a `PosthornError` (`invalid-headers`) if the headers of a user cannot travel. */
-function headersOf({ message, sender, expected, counts }: RemoteMessage): Record<string, string> {
+function headersOf({ message, sender, expected, cancels, counts }: RemoteMessage): Record<string, string> {
   const { causationId, correlationId, deadlineMs, headers: given } = message;
   const headers = encodeHeaders(given);
   headers[wireHeaders.sender] = sender;
   if (causationId !== undefined) headers[wireHeaders.cause] = encodeURIComponent(causationId);
   if (correlationId !== undefined) headers[wireHeaders.correlation] = encodeURIComponent(correlationId);
   if (deadlineMs !== undefined) headers[wireHeaders.deadline] = String(deadlineMs);
+  if (cancels !== undefined) {
+    headers[wireHeaders.cancel] = cancels.operation;
+    headers[wireHeaders.cancelId] = encodeURIComponent(cancels.id);
+    headers[wireHeaders.cancelBody] = cancels.print;
+  }
   if (counts === true) headers[wireHeaders.respondents] = "count";
   if (expected?.channel.kind === "inbox") {
     headers[wireHeaders.replyProtocol] = expected.channel.protocol;
     headers[wireHeaders.replyKey] = encodeURIComponent(expected.channel.key);
   }
   return headers;
+}
+
+/** Where a request is whose reply is kept for a ticket; `undefined` for other messages. */
+export function requestOf(
+  { to, message, sender, expected }: RemoteMessage,
+  body: Uint8Array,
+): RequestPlace | undefined {
+  if (expected === undefined || message.replyTo?.protocol !== Reply.open.protocol) return undefined;
+  const { id, operation, deadlineMs } = message;
+  const { channel, name } = expected;
+  return { ...to, sent: { id, operation, sender, channel, name, print: printOf(body), deadlineMs } };
+}
+
+/** The message that tells the service of a request to take it back. */
+export function cancelOf(to: ActorId, sent: SentRequest, id: string, via: string): RemoteMessage {
+  const { sender, channel, name, operation } = sent;
+  const message = { id, operation, via };
+  return { to, message, mode: "tell", sender, expected: { channel, name }, cancels: sent };
 }

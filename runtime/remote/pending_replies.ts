@@ -2,11 +2,23 @@ import { BoundedSet } from "../base/bounded_set.ts";
 import type { Clock } from "../base/clock.ts";
 import { LimitExceededError, type PosthornError } from "../base/errors.ts";
 import { errorOfFailure } from "../ports/dead_letters.ts";
-import type { Failure } from "../language/failure.ts";
+import type { SentRequest } from "../durable/delivery/reply_rows.ts";
+import type { ActorId } from "../language/address.ts";
+import type { ToldFailure } from "../messages/told_failure.ts";
 import type { Random } from "../base/random.ts";
 
 /** What came as the reply to a message. */
-export type Outcome = { readonly reply: unknown } | { readonly failure: Failure };
+export type Outcome = { readonly reply: unknown } | { readonly failure: ToldFailure };
+
+/** A request to another service whose reply is kept in memory. */
+export interface PendingRequest {
+  /** The key under which its reply is kept. */
+  readonly replyKey: string;
+  readonly to: ActorId;
+  readonly sent: SentRequest;
+  /** Whether the other service was told to take it back. */
+  told: boolean;
+}
 
 /** Waits in this process for what another service replies. */
 export interface Waiter {
@@ -14,6 +26,8 @@ export interface Waiter {
   readonly over: boolean;
   /** Whether it waits for several replies. */
   readonly many?: boolean;
+  /** The request that it waits for, if that can be taken back. */
+  request?: PendingRequest | undefined;
   /** Gives it a reply, which nobody has checked. `sender` is who sent it, as on the wire. */
   reply(payload: unknown, sender: string): void;
   /** Tells it that there will be no reply. */
@@ -64,6 +78,17 @@ export class PendingReplies {
     const name = this.#random.ulid(this.#clock.now()).slice(timeUnits); // 80 random bits: it lives no longer than this process
     this.#waiters.set(name, waiter);
     return name;
+  }
+
+  /** What is waited for under a name can be taken back. */
+  sent(name: string, request: PendingRequest): void {
+    const waiter = this.#waiters.get(name);
+    if (waiter !== undefined) waiter.request = request;
+  }
+
+  /** The request whose reply is kept under that key, if its reply is waited for. */
+  requestOf(replyKey: string): PendingRequest | undefined {
+    return this.#waiters.values().find(({ request }) => request?.replyKey === replyKey)?.request;
   }
 
   /** Nobody waits under that name any more. */

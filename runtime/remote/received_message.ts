@@ -136,7 +136,7 @@ function returnAddress({ headers, replyTo, correlationId }: Delivery): ReplyAddr
 }
 
 /** The text that was encoded for a header; the text itself if it is no such text. */
-function decoded(text: string): string {
+export function decoded(text: string): string {
   if (!text.includes("%")) return text;
   return guarded(() => decodeURIComponent(text), text);
 }

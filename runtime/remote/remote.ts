@@ -19,7 +19,7 @@ import type { ResolvedOptions } from "../ports/options.ts";
 import type { LaneStats } from "../ports/stats.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Border } from "./border.ts";
-import { PendingReplies, type Waiter } from "./pending_replies.ts";
+import { PendingReplies, type PendingRequest, type Waiter } from "./pending_replies.ts";
 import type { StoreBorder } from "./store_border.ts";
 import type { Listed } from "../language/listed.ts";
 import { Registry, requirePublishable, requireRemote } from "./registry.ts";
@@ -142,6 +142,11 @@ export class Remote implements RemotePart {
    */
   accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
     return this.#whenOpen((border) => border.accept(to, route, payload, ticket), route.extras?.bytes);
+  }
+
+  /** Takes back a request whose reply is kept in memory: tells its service. Returns the request, if there is one. */
+  cancel(replyKey: string): PendingRequest | undefined {
+    return this.#border?.cancel(replyKey);
   }
 
   /** Sends a message of a turn, or a dead letter again. */

@@ -12,6 +12,7 @@ import { keptBody, keptBytesMax } from "./decode_body.ts";
 import { messageOf } from "../base/errors.ts";
 import { codeOf } from "../base/thrown.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
+import { failureAddresses, toldTo } from "../messages/failure_addresses.ts";
 import { namedOperation, Route } from "../messages/envelope.ts";
 import { timeOfReplyName } from "../messages/reply_name.ts";
 import type { ExpectRow } from "./outbox.ts";
@@ -98,6 +99,7 @@ export class ReplyIntake {
     const status = replies.statusOf(value);
     if (status === undefined || session.isOver(status.untilMs)) return late;
     if (status.status === "done" || (status.status === "failed" && "failure" in outcome)) return answered;
+    if (status.failure?.code === "cancelled" || status.failure?.code === "given-up") return late;
     writeSet.checks.push({ key, version });
     if ("failure" in outcome) replies.write(writeSet, name, Reply.refuse.name, outcome.failure);
     else {
@@ -122,14 +124,13 @@ export class ReplyIntake {
     const row = readableHead<ExpectRow>(stored.value);
     if (row === undefined || session.isOver(row.untilMs)) return late;
     writeSet.removeIfUnchanged(stored, stored.value.length);
-    const to = "reply" in outcome ? row.to : row.failTo;
-    if (to === undefined) return undefined; // nobody wants to know of a failure
     const { id, causationId, correlationId, headers } = message;
-    const route = new Route(namedOperation(to), causationId, correlationId, undefined, undefined, {
-      id,
-      headers,
-    });
-    writer.post(writeSet, to, route, "reply" in outcome ? outcome.reply : outcome.failure);
+    // If nobody wants to know of a failure, that is all.
+    for (const to of "reply" in outcome ? [row.to] : failureAddresses(row.to, row.failTo)) {
+      const extras = { id, headers };
+      const route = new Route(namedOperation(to), causationId, correlationId, undefined, undefined, extras);
+      writer.post(writeSet, to, route, "reply" in outcome ? outcome.reply : toldTo(to, outcome.failure));
+    }
     return undefined;
   }
 }

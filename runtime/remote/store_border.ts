@@ -34,6 +34,7 @@ export class StoreBorder {
       service,
       registry,
       session: services.session,
+      replies: services.replies,
       ids,
       random,
       lanes: this.lanes,

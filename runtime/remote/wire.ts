@@ -17,6 +17,13 @@ export const wireHeaders = {
   /** It is a reply: it starts no operation and is no event, wherever the address leads that its asker gave. */
   reply: "posthorn-reply",
   /**
+   * It takes back a request, and is none: the operation of that request, its id, and a hash of its body. The correlation id
+   * is that of the request, which nobody else knows.
+   */
+  cancel: "posthorn-cancel",
+  cancelId: "posthorn-cancel-id",
+  cancelBody: "posthorn-cancel-body",
+  /**
    * Of a survey: `count`, if its asker wants to know how many respondents each service asks, and which of them give no reply.
    * Of an answer to such a survey: how many the service asked; then it has no body, and is no reply.
    */

@@ -4,6 +4,8 @@ import type { Address } from "../language/address.ts";
 import type { Reason } from "../language/later_options.ts";
 import { parse } from "../language/parse.ts";
 import { nameOf, Route } from "../messages/envelope.ts";
+import { failureAddresses, toldTo } from "../messages/failure_addresses.ts";
+import type { ToldFailure } from "../messages/told_failure.ts";
 import {
   laterAddress,
   type LaterReply,
@@ -62,7 +64,8 @@ export function laterActor(
     fail(turn: LaterTurn, reason: Reason) {
       const request = turn.state;
       if (request === undefined) return refuse(turn, reason, ended);
-      forward(turn, request, request.failTo, failureOf(request, reason));
+      const failure = failureOf(request, reason);
+      for (const to of failureAddresses(request.replyTo, request.failTo)) forward(turn, request, to, failure);
       ended.end(turn, "answered");
     },
     expire(turn: LaterTurn) {
@@ -96,7 +99,10 @@ export function laterActor(
 /** Tells the caller, and who began something for it, that there will be no answer. */
 function abandon(turn: LaterTurn, request: OpenRequest, ended: EndedLaters, reason: Reason): void {
   const failure = failureOf(request, reason);
-  forward(turn, request, request.failTo, failure);
+  const told: ToldFailure = { ...failure, ...reason.code === "cancelled" && { outcome: "withdrawn" } };
+  for (const to of failureAddresses(request.replyTo, request.failTo)) {
+    forward(turn, request, to, toldTo(to, told));
+  }
   forward(turn, request, request.abandonTo, failure);
   ended.end(turn, "abandoned");
 }

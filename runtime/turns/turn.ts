@@ -8,9 +8,8 @@ import {
 import type { Replies, SubscribeOptions, SurveyOptions } from "../language/context.ts";
 import type { When } from "../language/when.ts";
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
-import { DeadlineExceededError, PosthornError } from "../base/errors.ts";
+import { CancelledError } from "../base/cancelled_error.ts";
 import { givenAddress } from "../language/given_address.ts";
-import { guardedController } from "../base/guarded_signal.ts";
 import { Publication, Topic, topicKey } from "../messages/builtin_protocols.ts";
 import { type MessageSink, Outbox, type Outgoing } from "../messages/outbox.ts";
 import type { NamedProtocol, Operation } from "../language/protocol.ts";
@@ -22,21 +21,11 @@ import type { Later } from "../language/later.ts";
 import type { LaterOptions, Reason } from "../language/later_options.ts";
 import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
 import { type LaterAnswer, openedIn, type OpenedLater, TurnLaters } from "./turn_laters.ts";
+import { notTransient, turnOver } from "./turn_errors.ts";
 import { TurnActorRef } from "./turn_ref.ts";
+import type { TurnExtras } from "./turn_extras.ts";
+import { signalOf } from "./turn_signal.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
-
-/** What only few turns need. */
-interface TurnExtras {
-  now?: number;
-  controller?: AbortController;
-  /** Why the turn was aborted: kept for a handler that asks for its signal later. */
-  abortion?: { readonly reason: unknown };
-  deadline?: { cancel(): void };
-  schedules?: ScheduleChange[];
-  ending?: "passivate" | "erase";
-  waitsFor?: WaitingTurn[];
-  laters?: TurnLaters;
-}
 
 /**
  * The handling of one message: the context that its handler gets, and all effects of the handler, kept until the
@@ -110,17 +99,13 @@ export class Turn {
 
   get signal(): AbortSignal {
     const rare = this.ensureExtras;
-    if (rare.controller === undefined) {
-      const { services } = this.actor;
-      rare.controller = guardedController((error) => services.delivery.callbackFailed("signal", error));
-      const { deadline } = this.route;
-      if (rare.abortion !== undefined) rare.controller.abort(rare.abortion.reason);
-      else if (!this.over && deadline !== undefined) {
-        const late = () => this.abort(new DeadlineExceededError(`${this} did not end before its deadline`));
-        rare.deadline = services.timers.set(Math.max(deadline.atMs - services.clock.now(), 0), late);
-      }
-    }
-    return rare.controller.signal;
+    rare.signal ??= signalOf(this, this.over, rare.abortion);
+    return rare.signal.controller.signal;
+  }
+
+  /** Whether its handler has asked for its signal. */
+  get listens(): boolean {
+    return this.extras?.signal !== undefined;
   }
 
   ref(to: NamedProtocol<string> | Handle, key?: string): TurnActorRef {
@@ -290,14 +275,25 @@ export class Turn {
   /** Aborts the signal of the handler. */
   abort(reason: unknown): void {
     this.ensureExtras.abortion = { reason };
-    this.ensureExtras.controller?.abort(reason);
+    this.ensureExtras.signal?.controller.abort(reason);
+  }
+
+  /** Its message was taken back: it commits nothing, and the signal of the handler is aborted. */
+  revoke(): void {
+    this.ensureExtras.revoked = true;
+    this.abort(new CancelledError(`${this} was cancelled`));
+  }
+
+  /** Whether its message was taken back. */
+  get revoked(): boolean {
+    return this.extras?.revoked === true;
   }
 
   /** Ends the turn: its context can no longer be used. */
   close(): void {
     this.over = true;
     if (this.extras === undefined) return;
-    this.extras.deadline?.cancel();
+    this.extras.signal?.release();
     this.extras.laters?.close();
   }
 
@@ -376,20 +372,11 @@ export class Turn {
   }
 
   private refuse(what: string): never {
-    const { protocol, key } = this.actor;
-    throw new PosthornError(
-      "turn-over",
-      `Cannot ${what} in a turn of ${protocol}/${key} that is over: await everything within the handler`,
-    );
+    throw turnOver(what, this.actor);
   }
 
   private requireTransient(what: string): void {
     if (this.over) this.refuse(what);
-    const { transient, protocol, key } = this.actor;
-    if (transient) return;
-    throw new PosthornError(
-      "not-transient",
-      `Cannot ${what} in a turn of ${protocol}/${key}: only a transient actor may wait for others`,
-    );
+    if (!this.actor.transient) throw notTransient(what, this.actor);
   }
 }

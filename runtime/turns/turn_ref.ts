@@ -57,7 +57,9 @@ export class TurnActorRef implements Handle {
       replyTo: { ...reply, operation: Reply.arrive.name },
       failTo: failTo ?? { ...reply, operation: Reply.refuse.name },
     });
-    if (before === undefined) this.turn.send(reply, Reply.open, route.extras?.delay?.delayMs);
+    const { protocol, key } = to;
+    const opened = { protocol, key, delayMs: route.extras?.delay?.delayMs };
+    if (before === undefined) this.turn.send(reply, Reply.open, opened);
     this.turn.post(to, route, payload);
     return reply.key;
   }

@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { ActorId, Address, AskOptions, SendOptions } from "../language/address.ts";
 import type { Replies, SurveyOptions } from "../language/context.ts";
 import type { DelayOptions } from "../language/when.ts";
-import type { Deadline, Envelope, ReplyTarget, Route } from "../messages/envelope.ts";
+import type { Asker, Deadline, Envelope, ReplyTarget, Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { Laters } from "../messages/later.ts";
 import type { Callback } from "../ports/inspection.ts";
@@ -27,7 +27,7 @@ export interface TurnDelivery {
 }
 
 /**
- * What a turn of a transient actor can wait for. The modes bring it: the runtime itself knows no mode. `first` and
+ * What a turn of a transient actor can wait for; an ask may also come from outside of turns. The modes bring it: the runtime itself knows no mode. `first` and
  * `second` are the arguments behind the operation: the payload and the options, or the options alone if it has no payload.
  */
 export interface TurnModes {
@@ -36,7 +36,7 @@ export interface TurnModes {
     operation: Operation,
     first: unknown,
     second: AskOptions | undefined,
-    turn: Turn,
+    turn?: Turn,
   ): Promise<unknown>;
   survey(
     operation: Operation,
@@ -55,6 +55,8 @@ export interface TurnServices {
   readonly laters: Laters;
   readonly delivery: TurnDelivery;
   readonly modes: TurnModes;
+  /** Who asks with an id, which a store answers as a submit, by the key of the reply. */
+  readonly askers: ReadonlyMap<string, Asker>;
   /** The route of a message that is more than its payload. */
   route(operation: Operation, parts: RouteParts): Route;
 }

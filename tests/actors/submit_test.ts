@@ -531,9 +531,12 @@ Deno.test("ids of two callers never meet", async () => {
   const ada = await ref.submit(Bank.charge, 1, asIngress({ id: "7", caller: "ada" }));
   const bob = await ref.submit(Bank.charge, 2, asIngress({ id: "7", caller: "bob" }));
   assert.deepEqual([await ada.reply(), await bob.reply()], [{ cents: 1 }, { cents: 2 }]);
-  assert.deepEqual(await world.system.ticket(bob.id, "bob").reply(), { cents: 2 });
+  assert.deepEqual(await world.system.ticket(bob.id, undefined, { caller: "bob" }).reply(), { cents: 2 });
   for (const caller of [undefined, "ada"]) {
-    await assert.rejects(world.system.ticket(bob.id, caller).reply(), has(NotFoundError, "unknown-reply"));
+    await assert.rejects(
+      world.system.ticket(bob.id, undefined, { caller }).reply(),
+      has(NotFoundError, "unknown-reply"),
+    );
   }
 });
 

@@ -47,6 +47,7 @@ export const http: readonly Scenario[] = [
       await world.settle();
       await say("collect", "GET", location);
       await say("collect again", "GET", location);
+      await say("take back what is over", "DELETE", location);
       await say("not there", "GET", "/replies/nobody");
     },
   },

@@ -113,6 +113,48 @@ export const modes: readonly Scenario[] = [
   },
 
   {
+    name: "a request is taken back while it waits, runs, or waits for a retry, and not when it is over",
+    scripts: (world) => ({
+      slow: (ctx, rest) =>
+        new Promise((resolve) => {
+          ctx.signal.addEventListener("abort", () => world().write(`aborted: ${ctx.signal.reason.code}`));
+          void world().clock.setTimer(1_000, () => resolve(rest));
+        }),
+      fail: () => {
+        throw new Error("no");
+      },
+    }),
+    async run(world) {
+      const a = world.ref("a");
+      const failTo = world.ref("b").at(One.failed);
+      const runs = await a.submit(One.job, "slow 1");
+      await world.settle();
+      const waits = await a.submit(One.job, "note 2", { id: "mine", failTo });
+      const stays = await a.submit(One.job, "echo 3");
+      const waiting = world.begin(waits.reply({ timeoutMs: 5_000 }));
+      await world.hear("what waits", waits.cancel());
+      await world.hear("who waits for it", waiting);
+      await world.hear("what runs", runs.cancel());
+      await world.hear("its ticket", runs.reply({ timeoutMs: 0 }));
+      await world.hear("again", world.system.ticket(runs.id, One.job).cancel());
+      await world.hear(
+        "sent again",
+        a.submit(One.job, "note 2", { id: "mine", failTo }).then((one) => one.cancel()),
+      );
+      await world.pass(1_000);
+      await world.hear("the next", stays.reply({ timeoutMs: 0 }));
+      await world.hear("what is over", stays.cancel());
+      const fails = await a.submit(One.job, "fail");
+      await world.settle();
+      await world.hear("what is tried again", fails.cancel());
+      await world.pass(60_000, 5_000);
+      await world.hear("of nobody", world.system.ticket("nobody").cancel());
+      const answered = await a.submit(One.job, "echo 4", { replyTo: world.ref("b").at(One.answered) });
+      await world.hear("what goes to an address", answered.cancel());
+    },
+  },
+
+  {
     name: "a reply is kept for replyRetentionMs",
     async run(world) {
       const ticket = await world.ref("a").submit(One.job, "echo hello");

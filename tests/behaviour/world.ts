@@ -197,11 +197,11 @@ export class World implements AsyncDisposable {
       );
     const messages = [...this.#messages.values()].map(({ of, types }) => `${of}: ${types.join(" ")}`);
     const actors = [...this.#actors].map(([key, types]) => `${key}: ${types.join(" ")}`);
-    const { accepted, done, dead, waiting, running, protocols } = this.system.stats();
+    const { accepted, done, dead, cancelled, waiting, running, protocols } = this.system.stats();
     assert.equal(
       accepted,
-      done + dead + waiting + running,
-      "what was accepted is done, dead, waiting or running",
+      done + dead + cancelled + waiting + running,
+      "what was accepted is done, dead, taken back, waiting or running",
     );
     const counts = `one: ${protocols.one.done} done, ${protocols.one.waiting} waiting, ${running} running`;
     return { lines: byActor(this.lines), summary: [...letters, ...messages, ...actors, counts].sort() };

@@ -313,6 +313,7 @@ function lineOf(
     ["GET", "/events/order"],
     ["GET", `/replies/${chance.of(["k1", "k2", key, "01M8BRJ8GS9Q41QZJR4EHE2003"])}`],
     ["GET", replies.length > 0 ? chance.of(replies) : "/replies/k3"],
+    ["DELETE", replies.length > 0 ? chance.of(replies) : "/replies/k3"],
     [
       "GET",
       chance.of([

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  type Cancellation,
   type Event,
   type Overflow,
   protocol,
@@ -8,6 +9,7 @@ import {
   type Stats,
   tell,
   TerminalError,
+  type Ticket,
   unchecked,
 } from "@posthorn/posthorn";
 import fc from "fast-check";
@@ -48,6 +50,9 @@ const behaviours = {
 
 /** Retains its refs, which cache their actors. */
 class Ground extends Stage {
+  readonly tickets: Ticket<unknown>[] = [];
+  /** What was taken back, and how it ended. */
+  readonly ended = new Map<Ticket<unknown>, Cancellation>();
   readonly #refs = new Map<string, Ref<"worker">>();
 
   override ref(key: string): Ref<"worker"> {
@@ -76,12 +81,13 @@ const { plan } = fc.letrec<{ plan: Plan }>((tie) => ({
   }),
 }));
 
-type Step = (it: Stage) => unknown;
+type Step = (it: Ground) => unknown;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: plan.map((plan): Step => (it) => send(it, plan)) },
   { weight: 2, arbitrary: fc.nat(60).map((byMs): Step => (it) => it.clock.advance(byMs)) },
   { weight: 1, arbitrary: fc.nat(9).map((which): Step => (it) => resend(it, which)) },
+  { weight: 3, arbitrary: fc.nat(9).map((which): Step => (it) => cancel(it, which)) },
   // from here on there is a listener
   { weight: 1, arbitrary: fc.constant<Step>((it) => void it.watch("stopped")) },
   {
@@ -122,16 +128,23 @@ function scriptOf(it: Stage, { behaviour, sends }: Plan): (ctx: WorkerContext) =
   };
 }
 
-function send(it: Stage, plan: Plan): void {
+function send(it: Ground, plan: Plan): void {
   const ref = it.ref(plan.key);
   const script = scriptOf(it, plan);
   const { timeoutMs } = plan;
   const sent: Record<Plan["mode"], () => Promise<unknown>> = {
     tell: () => ref.tell(Worker.run, script, { timeoutMs }),
     ask: () => ref.ask(Worker.call, script, { timeoutMs }),
-    submit: () => ref.submit(Worker.job, script, { timeoutMs }),
+    submit: () => ref.submit(Worker.job, script, { timeoutMs }).then((ticket) => it.tickets.push(ticket)),
   };
   sent[plan.mode]().catch(() => {});
+}
+
+/** Takes back one of the latest requests, if it is not over. */
+async function cancel({ tickets, ended }: Ground, which: number): Promise<void> {
+  const ticket = tickets.at(-1 - which);
+  const outcome = await ticket?.cancel({ timeoutMs: 0 }).catch(() => undefined); // it is kept no longer
+  if (outcome !== undefined) ended.set(ticket!, outcome);
 }
 
 function resend({ system }: Stage, which: number): void {
@@ -146,11 +159,11 @@ function resend({ system }: Stage, which: number): void {
  * Every accepted message is counted exactly once, and the counts of the protocols add up to those of the
  * system.
  */
-function checkBooks({ accepted, done, dead, waiting, running, protocols }: Stats): void {
+function checkBooks({ accepted, done, dead, cancelled, waiting, running, protocols }: Stats): void {
   assert.equal(
     accepted,
-    done + dead + waiting + running,
-    JSON.stringify({ accepted, done, dead, waiting, running }),
+    done + dead + cancelled + waiting + running,
+    JSON.stringify({ accepted, done, dead, cancelled, waiting, running }),
   );
   const all = Object.values(protocols);
   assert.equal(all.reduce((sum, one) => sum + one.waiting, 0), waiting);
@@ -167,7 +180,7 @@ Deno.test("Runtime loses no message and counts none twice, whatever fails, overf
       fc.array(step, { maxLength: 40, size: "max" }),
       async (traits, limits, listens, steps) => {
         const it = new Ground({ actors: [worker(traits)], limits });
-        const heard = { accepted: 0, done: 0, dead: 0 };
+        const heard = { accepted: 0, done: 0, dead: 0, cancelled: 0 };
         if (listens) {
           it.system.inspect(({ type }) => {
             if (type in heard) heard[type as keyof typeof heard]++;
@@ -181,7 +194,16 @@ Deno.test("Runtime loses no message and counts none twice, whatever fails, overf
         const stats = it.system.stats();
         checkBooks(stats);
         assert.deepEqual([stats.waiting, stats.running], [0, 0]);
-        if (listens) assert.deepEqual([heard.done, heard.dead], [stats.done, stats.dead]);
+        if (listens) {
+          assert.deepEqual([heard.done, heard.dead, heard.cancelled], [
+            stats.done,
+            stats.dead,
+            stats.cancelled,
+          ]);
+        }
+        const told = [...it.ended.values()].filter((outcome) => outcome === "cancelled").length;
+        assert.equal(told, stats.cancelled, "what was told to be cancelled is counted once");
+        for (const outcome of it.ended.values()) ends.set(outcome, (ends.get(outcome) ?? 0) + 1);
         await it.clock.advance(slowMs); // timers of the handlers themselves
         assert.equal(it.clock.waiting, 0);
         for (const { reason } of it.system.deadLetters.list()) ends.set(reason, (ends.get(reason) ?? 0) + 1);
@@ -201,6 +223,8 @@ Deno.test("Runtime loses no message and counts none twice, whatever fails, overf
     "unknown-protocol",
     "unknown-operation",
     "id-reused",
+    "cancelled",
+    "done",
   ];
   assert.deepEqual(reasons.filter((reason) => !ends.has(reason)), [], "a way to end that was never tried");
 });

@@ -133,6 +133,7 @@ function begin(ctx: NodeContext, job: Job, stage: Stage): Answer | Promise<Answe
     throw new TerminalError(`no tag<${tag}>`);
   }
   if (does === "hang") return world.hanging.wait().then(() => finish(ctx, job, stage));
+  if (does === "wait") void ctx.signal; // so that its process looks whether the message was taken back
   if (does === "stuck" && ctx.attempt <= more) {
     return world.turns.stuck(host, ctx.signal, () => finish(ctx, job, stage));
   }

@@ -1,4 +1,5 @@
 import {
+  type Cancellation,
   type DeadLetter,
   IdConflictError,
   OutcomeUnknownError,
@@ -22,6 +23,8 @@ export interface Sent {
   /** The id of its reply, if one is kept. */
   ticket?: string | undefined;
   answer?: Answer | undefined;
+  /** How it ended, as whoever took it back was told. */
+  cancellation?: Cancellation | undefined;
 }
 
 /** A job before it is sent. */
@@ -198,7 +201,7 @@ export class Clients {
       does,
       more: 2,
       bulk,
-      ...this.#delayed(delayMs),
+      ...this.delayed(delayMs),
     };
     const sent = this.note(actor, job);
     const outcome = await this.again(sent, async (system) => {
@@ -247,7 +250,7 @@ export class Clients {
     const send = (system: System, host: SimulatedHost) => {
       if (job === undefined) {
         const seq = parts.delayMs === undefined ? this.#nextSeq(`${host.name} ${actor}`) : 0; // it has no order
-        job = { ...parts, from: host.name, seq, ...this.#delayed(parts.delayMs) };
+        job = { ...parts, from: host.name, seq, ...this.delayed(parts.delayMs) };
         if (job.does === "spoil") markFresh(job);
         if (how === "once") this.#unnamed.set(`${actor} ${job.tag}`, job);
         sent = this.note(actor, job);
@@ -339,7 +342,7 @@ export class Clients {
   }
 
   /** The delay of a job that is sent now. */
-  #delayed(delayMs: number | undefined): Pick<Job, "delayMs" | "dueMs"> {
+  delayed(delayMs: number | undefined): Pick<Job, "delayMs" | "dueMs"> {
     return delayMs === undefined ? {} : { delayMs, dueMs: this.#options.simulation.clock.now() + delayMs };
   }
 

@@ -37,6 +37,18 @@ interface DeadRow {
   readonly message: string;
 }
 
+/** The head of the row of a reply. */
+interface StoredReplyHead {
+  readonly status: string;
+  readonly failure?: unknown;
+  readonly cancellation?: string;
+}
+
+/** Whether a row says that a request was taken back. */
+export function isCancelled({ key, value }: AtomicPart["writes"][number]): boolean {
+  return key.startsWith("reply\u001f") && decodeValue<StoredReplyHead>(value).head.cancellation !== undefined;
+}
+
 /** The invariants of commits, checked for each applied commit. */
 export interface CommitHistoryOptions {
   /** Asks are not stored in a mailbox: the tags that may take effect without a stored message. */
@@ -76,9 +88,11 @@ export class CommitHistory {
   readonly deadRows: Map<string, DeadRow> = new Map();
   /** The dead letters, by actor and tag. */
   readonly deaths: Map<string, DeadRow> = new Map();
+  /** The requests that were taken back, by actor and tag. */
+  readonly takenBack: Set<string> = new Set();
   /** The resent dead letters. */
   readonly revived: Set<string> = new Set();
-  readonly replies: Map<string, { status: string; text: string; failure?: unknown }> = new Map();
+  readonly replies: Map<string, StoredReplyHead & { readonly text: string }> = new Map();
   /** The latest event of each topic, and the number of events kept. */
   readonly events: Map<string, { latest: number; kept: number }> = new Map();
   /** The sequence numbers of events by tag, and whether each is still in the log. */
@@ -87,6 +101,8 @@ export class CommitHistory {
   /** The number of subscriptions made. */
   subscribed = 0;
   readonly #schedules: Set<string> = new Set();
+  /** The receivers and tags of delayed messages, by the keys of their rows. */
+  readonly #delayed: Map<string, string> = new Map();
   /** Tags of schedules that were cancelled. */
   readonly cancelled: Set<string> = new Set();
   readonly #options: CommitHistoryOptions;
@@ -154,18 +170,22 @@ export class CommitHistory {
         const row = this.#death(key, value);
         if (row !== undefined) dead.push(row);
       } else if (space === "schedule") this.#schedules.add(key);
-      else if (space === "timer" && protocol === "~delayed") delayed.add(delayedName(value));
-      else if (space === "reply") this.#reply(key, value);
+      else if (space === "timer" && protocol === "~delayed") {
+        delayed.add(delayedName(value));
+        this.#delayed.set(key, delayedName(value));
+      } else if (space === "reply") this.#reply(key, value);
       else if (space === "subscriber") this.subscribed++;
       else if (space === "event") this.#event(protocol, Number(name), value, part);
     }
     for (const { key } of part.removals) {
       const [space, protocol, name, ...rest] = key.split(separator);
-      if (space === "mail") removed.push(...this.#taken(key, `${protocol}/${name}`, record?.name, dead));
+      if (space === "mail" && part.writes.some(isCancelled)) this.#takenBack(key);
+      else if (space === "mail") removed.push(...this.#taken(key, `${protocol}/${name}`, record?.name, dead));
       else if (space === "index") {
         touched.add(`${name}/${rest[0]}`);
         this.#actor(`${name}/${rest[0]}`).index.delete(protocol);
       } else if (space === "schedule") this.#schedules.delete(key);
+      else if (space === "timer" && part.writes.some(isCancelled)) this.#takenBackEarly(key);
       else if (space === "dead") this.#gone(key, written);
       else if (space === "event") {
         this.events.get(protocol)!.kept--;
@@ -219,6 +239,24 @@ export class CommitHistory {
     mail.waits = false;
     this.#actor(actor).waiting--;
     return [mail];
+  }
+
+  /** The commit that takes a request back removes its message. */
+  #takenBack(key: string): void {
+    const mail = this.mails.get(key);
+    if (mail === undefined || !mail.waits) {
+      return this.#fail(`${mail?.tag ?? key} is taken back, and does not wait`);
+    }
+    mail.waits = false;
+    this.#actor(mail.actor).waiting--;
+    this.takenBack.add(`${mail.actor} ${mail.tag}`);
+    this.#options.onRare("a request is taken back");
+  }
+
+  /** The commit that takes a delayed request back removes its row. */
+  #takenBackEarly(key: string): void {
+    this.takenBack.add(this.#delayed.get(key)!);
+    this.#options.onRare("a delayed request is taken back");
   }
 
   #death(key: string, value: Uint8Array): DeadRow | undefined {
@@ -384,16 +422,21 @@ export class CommitHistory {
     if (this.deaths.has(key) && !this.revived.has(key)) {
       this.#fail(`${entry.tag} of ${name} is dead and takes effect`);
     }
+    if (this.takenBack.has(key)) this.#fail(`${entry.tag} of ${name} ran although it was cancelled`);
     actor.done.push(entry);
   }
 
   #reply(key: string, value: Uint8Array): void {
-    const { head, text } = decodeValue<{ status: string; failure?: unknown }>(value);
+    const { head, text } = decodeValue<StoredReplyHead>(value);
     const before = this.replies.get(key);
+    const decided = before !== undefined && before.status !== "pending" && before.status !== head.status;
+    if (before?.cancellation !== undefined || (decided && head.cancellation !== undefined)) {
+      this.#fail(`the reply ${key} is ${before!.cancellation ?? before!.status}, and has another outcome`);
+    }
     if (before !== undefined && before.status !== "pending" && head.status !== "failed") {
       this.#fail(`the reply ${key} is ${before.status} and becomes ${head.status}`);
     }
-    this.replies.set(key, { status: head.status, text, failure: head.failure });
+    this.replies.set(key, { ...head, text });
   }
 
   /** Entries before it that are missing were added and evicted within the same commit. */

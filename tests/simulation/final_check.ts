@@ -36,11 +36,16 @@ function judgeSent(
   const done = history.effects.get(name) ?? 0;
   const death = history.deaths.get(name);
   const died = death === undefined || done > 0 ? 0 : 1;
+  const back = history.takenBack.has(name) ? 1 : 0;
   if (outcome === "refused" && done + died > 0) fail(`${name} was refused (${sent.why}) and is there`);
-  if (outcome === "accepted" && done + died !== 1) {
-    fail(`${name} was accepted: ${done} effects, ${died} deaths`);
+  if (outcome === "accepted" && done + died + back !== 1) {
+    fail(`${name} was accepted: ${done} effects, ${died} deaths, ${back} times taken back`);
   }
-  if (done + died > 1) fail(`${name}: ${done} effects, ${died} deaths`);
+  if (done + died + back > 1) fail(`${name}: ${done} effects, ${died} deaths, ${back} times taken back`);
+  const ended = done === 1 ? "done" : back === 1 ? "cancelled" : "failed";
+  if (sent.cancellation !== undefined && sent.cancellation !== ended) {
+    fail(`${name} is ${ended}, and who took it back was told ${sent.cancellation}`);
+  }
   const mayDie = job.does === "refuse" || job.does === "once" || job.does === "poison" ||
     (actor.startsWith("glass") && !innocents) || actor.startsWith("frail");
   const overflow = overflowOf(partsOf(actor).protocol);
@@ -65,13 +70,14 @@ function judgeSent(
 }
 
 /** Every message in a mailbox, from outside or from a turn, is done or dead exactly once. */
-function judgeMails({ mails, effects, deaths }: CommitHistory, fail: (why: string) => void): void {
+function judgeMails({ mails, effects, deaths, takenBack }: CommitHistory, fail: (why: string) => void): void {
   const names = new Set<string>();
   for (const { actor, tag } of mails.values()) {
     if (partsOf(actor).kind !== undefined && !onlyReads(tag)) names.add(`${actor} ${tag}`);
   }
   for (const name of names) {
     const done = effects.get(name) ?? 0;
+    if (takenBack.has(name)) continue; // what was sent of it is judged
     if (done !== 1 && !(done === 0 && deaths.has(name))) fail(`${name} came, and has ${done} effects`);
   }
 }

@@ -8,6 +8,7 @@ import { DeadLetterRows } from "../../runtime/durable/background/dead_letter_row
 import { commitOne } from "../../runtime/durable/commits/commit_one.ts";
 import { TurnSlots } from "../../runtime/scheduling/turn_slots.ts";
 import { TurnLimit } from "../../runtime/turns/turn_limit.ts";
+import { Turn } from "../../runtime/turns/turn.ts";
 import { GroupCommitter } from "../../runtime/durable/commits/group_committer.ts";
 import { StoreSession } from "../../runtime/durable/commits/store_session.ts";
 import { MessageWriter, type StoredDeadLetter } from "../../runtime/durable/delivery/message_writer.ts";
@@ -15,10 +16,10 @@ import { Collector } from "../../runtime/messages/builtin_protocols.ts";
 import type { MessageHeader } from "../../runtime/durable/rows/queued_message.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import { LaterReply } from "../../runtime/messages/later.ts";
-import { Turn } from "../../runtime/turns/turn.ts";
 import type { FaultPlan } from "./fault_plan.ts";
+import { isCancelled } from "./commit_history.ts";
+import { removes, repeated, type Rule, spaceOf, unchecked, writes } from "./rule.ts";
 import { isOfLater } from "./laters.ts";
-import { repeated, type Rule, spaceOf, writes } from "./rule.ts";
 import { type Scene, withScene } from "./scenes.ts";
 
 const within = (...scenes: readonly Scene[]) => (faultPlan: FaultPlan): FaultPlan =>
@@ -41,6 +42,13 @@ const keeping = (space: string) => (part: AtomicPart): AtomicPart => ({
   ...part,
   removals: part.removals.filter(({ key }) => spaceOf(key) !== space),
 });
+
+/** The part without what it says of the places of requests. */
+function withoutPlaces(part: AtomicPart): AtomicPart {
+  const isPlace = ({ key, value }: Put) =>
+    spaceOf(key) === "reply" && decodeValue<{ status: string }>(value).head.status === "pending";
+  return { ...part, writes: part.writes.filter((write) => !isPlace(write)) };
+}
 
 /** Whether a key is that of a later which the turn of another actor opens. */
 function opensLater(part: AtomicPart, key: string): boolean {
@@ -68,6 +76,34 @@ function withDeadline(part: AtomicPart, deadlineMs: number | undefined): AtomicP
 
 /** Rules that only matter in runs with certain scenes. */
 export const sceneRules: readonly Rule[] = [
+  {
+    name: "cancel-check",
+    foundBy: 1,
+    says: "a request is taken back only if its message still waits",
+    faultPlan: within("cancelling"),
+    part: (part) => part.writes.some(isCancelled) ? unchecked("mail")(part) : part,
+  },
+  {
+    name: "cancelled-goes",
+    foundBy: 1,
+    says: "the message of a request leaves its mailbox in the commit that takes it back",
+    faultPlan: within("cancelling"),
+    part: (part) => part.writes.some(isCancelled) ? keeping("mail")(part) : part,
+  },
+  {
+    name: "cancelled-not-sent",
+    foundBy: 1,
+    says: "a delayed request leaves its row in the commit that takes it back",
+    faultPlan: within("cancelling"),
+    part: (part) => part.writes.some(isCancelled) ? keeping("timer")(part) : part,
+  },
+  {
+    name: "place-moves",
+    foundBy: 1,
+    says: "a request that steps aside says in its reply where it is now",
+    faultPlan: within("cancelling"),
+    part: (part) => removes(part, "mail") ? withoutPlaces(part) : part,
+  },
   {
     name: "later-once",
     foundBy: 1,
@@ -219,8 +255,9 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "ended-stay-ended",
-    foundBy: 108,
+    foundBy: 20,
     says: "an instance that has ended is not written as living by a commit that succeeds late",
+    faultPlan: (plan) => ({ ...plan, scenes: [] }),
     part: (part) => ({
       ...part,
       checks: writes(part, "instance")

@@ -6,6 +6,7 @@ import type { FaultPlan } from "./fault_plan.ts";
 export const sceneNames = [
   "bulky",
   "callers",
+  "cancelling",
   "crowded",
   "deadlines",
   "delays",
@@ -31,6 +32,7 @@ export type Scene = typeof sceneNames[number];
 const shares: Readonly<Record<Scene, number>> = {
   bulky: 0.15,
   callers: 0.2,
+  cancelling: 0.25,
   crowded: 0.02,
   deadlines: 0.2,
   delays: 0.15,
@@ -56,7 +58,7 @@ const tenChecks: Partial<StoreLimits> = { checks: 10 };
 const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
 
 /** Scenes that were added later: they are drawn after all else, so that a seed draws everything else as before. */
-const drawnLast: readonly Scene[] = ["limited", "delays", "laters", "fronts"];
+const drawnLast: readonly Scene[] = ["limited", "delays", "laters", "fronts", "cancelling"];
 const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
 
 /** Draws the scenes of a run. */

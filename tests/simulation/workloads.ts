@@ -3,6 +3,7 @@ import { transientActors } from "./transient_actors.ts";
 import { fullMailboxes } from "./full_mailboxes.ts";
 import { bulky } from "./bulky.ts";
 import { callers } from "./callers.ts";
+import { cancelling } from "./cancelling.ts";
 import type { Workload } from "./clients.ts";
 import { deadlines } from "./deadlines.ts";
 import { delays } from "./delays.ts";
@@ -46,6 +47,7 @@ export function workloadsOf(
   const own: Partial<Record<Scene, Workload>> = {
     bulky: bulky(limits),
     callers,
+    cancelling: cancelling(history, fail),
     deadlines,
     delays,
     hundreds,

@@ -194,6 +194,20 @@ const sending: Cases = {
     const text: string = await ticket.reply();
     return text;
   },
+  "how a cancellation ended, misspelt": async (ada: Order) => {
+    const ticket = await ada.submit(Order.settle, { cents: 1 });
+    // @ts-expect-error: cancelled
+    return await ticket.cancel() === "canceled";
+  },
+  "the ticket of what is no submit": (system: System) => {
+    // @ts-expect-error: an ask has no ticket
+    return system.ticket("R1", Order.count);
+  },
+  "use the reply of a ticket of an earlier submit as something else": async (system: System) => {
+    // @ts-expect-error: a receipt is no text
+    const text: string = await system.ticket("R1", Order.settle).reply();
+    return text;
+  },
   "options of a survey on an ask": (ada: Order) => {
     // @ts-expect-error: one actor answers an ask
     return ada.ask(Order.count, { max: 3 });

@@ -17,6 +17,7 @@ import { MessagePicker, type TrialDue } from "./message_picker.ts";
 import type { ActorRecord } from "../rows/actor_record.ts";
 import { commitBatch } from "./batch_commit.ts";
 import { TurnRunner } from "./turn_runner.ts";
+import type { DurableTurn } from "./turn_writes.ts";
 
 /** How long an actor waits after the store did not answer, plus a random part. */
 const storeBackoffMs = 1_000;
@@ -122,6 +123,7 @@ export class DurableActivation extends DurableMember {
     if (this.status === "gone") return;
     this.status = "idle";
     this.mailbox.inHand = 0;
+    this.#held?.cancel(); // what it waited for may have been taken back
     this.#held = undefined;
     if (this.#wanted === "passivate" && this.atRest) return this.passivate();
     if (this.mailbox.mails.length > 0 || this.#wanted === "erase") {
@@ -247,6 +249,11 @@ export class DurableActivation extends DurableMember {
   letGo(): void {
     if (["idle", "ready", "held"].includes(this.status) && !this.#isNeeded) this.#vanish();
     else this.look();
+  }
+
+  /** The turn whose handler is awaited. */
+  get turn(): DurableTurn | undefined {
+    return this.status === "running" ? this.#runner.turn : undefined;
   }
 
   /** A signal from outside: leaves memory, begins again from the last commit, or erases, as often as it takes to commit. */

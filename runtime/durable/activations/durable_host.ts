@@ -3,6 +3,7 @@ import type { ActorId } from "../../language/address.ts";
 import { type ActorQuota, ActorRegistry } from "../../activations/actor_registry.ts";
 import type { Operation } from "../../language/protocol.ts";
 import type { RuntimeServices } from "../../activations/runtime_services.ts";
+import { takeBack } from "./take_back.ts";
 import { DurableActivation } from "./durable_activation.ts";
 import { LimitedDurableActivation } from "./limited_durable_activation.ts";
 import type { DurableServices } from "./durable_services.ts";
@@ -19,6 +20,8 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
   readonly release: (actor: ActorId, forMs: number) => void;
   done = 0;
   deadLettered = 0;
+  /** How many messages were taken back. */
+  cancelled = 0;
 
   /** `durable` gives what durable actors share while the store is open. */
   constructor(
@@ -49,7 +52,7 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
   /** How many messages were in the mailboxes of this process, as far as it has read them. */
   get accepted(): number {
     const inHand = this.activations().reduce((sum, { mailbox }) => sum + mailbox.inHand, 0);
-    return this.done + this.deadLettered + this.waiting + inHand;
+    return this.done + this.deadLettered + this.cancelled + this.waiting + inHand;
   }
 
   /** How many messages wait for the actors that are in memory. */
@@ -60,6 +63,12 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
   /** The operation of that name, if it has a handler. */
   operation(name: string): Operation | undefined {
     return this.#operations.get(name);
+  }
+
+  /** A message in the store was taken back: counts it, at once or when its handler has settled. */
+  takeBack(key: string, place: string): void {
+    const found = this.find(key);
+    if (found === undefined || !takeBack(found, place)) this.cancelled++;
   }
 
   protected make(key: string): DurableActivation {

@@ -209,6 +209,17 @@ export class DurableMailbox {
     if (index >= 0) this.mails.splice(index, 1);
   }
 
+  /** A message was taken back: it waits no longer, unless the batch under way has it. Returns whether it was here. */
+  takeBack(place: string): boolean {
+    const index = this.mails.findIndex((mail) => mail.place === place);
+    this.#late = this.#late?.filter((mail) => mail.place !== place);
+    if (index < 0 && !this.complete && this.beyond > this.asideBeyond) this.beyond--; // it was to be listed
+    if (index < this.inHand) return false;
+    this.leaving.delete(place);
+    this.mails.splice(index, 1);
+    return true;
+  }
+
   /** So many messages that were kept aside are to be listed again. */
   forgetAside(count: number): void {
     this.beyond += count;

@@ -3,6 +3,7 @@ import type { WritingServices } from "../delivery/message_writer.ts";
 import type { Membership } from "../background/membership.ts";
 import type { CrashSuspects } from "./crash_suspects.ts";
 import type { LaterRows } from "./later_rows.ts";
+import type { RunningRequests } from "./running_requests.ts";
 import type { TurnWrites } from "./turn_writes.ts";
 
 /** How long this instance does not take back an actor that it left to a newer program. */
@@ -14,6 +15,7 @@ export interface DurableServices extends WritingServices {
   readonly laters: LaterRows;
   readonly crashSuspects: CrashSuspects;
   readonly membership: Membership;
+  readonly runningRequests: RunningRequests;
   /** A commit added an event to the log of a topic. */
   published(topic: string): void;
   /** A commit wrote a dead letter. */

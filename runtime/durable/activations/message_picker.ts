@@ -103,6 +103,12 @@ export class MessagePicker {
     return true;
   }
 
+  /** A message that waits aside was taken back. */
+  takeBack(place: string): void {
+    this.#delayedRetries.get(place)?.cancel();
+    this.#delayedRetries.delete(place);
+  }
+
   /** Forgets the messages that wait aside, since the mailbox is listed again, and ends the trial. */
   reset(): void {
     for (const timer of this.#delayedRetries.values()) timer.cancel();

@@ -42,6 +42,11 @@ export class TurnRunner {
     this.#turn?.close();
   }
 
+  /** The turn whose handler is awaited. */
+  get turn(): DurableTurn | undefined {
+    return this.#turn;
+  }
+
   /**
    * Handles a message, and puts the outcome into the batch. Returns a promise if the handler is awaited; it rejects if the
    * store does not answer.
@@ -147,20 +152,36 @@ export class TurnRunner {
   }
 
   async #await(batch: Batch, turn: DurableTurn, promise: unknown): Promise<void> {
+    const { runningRequests } = this.#activation.durable;
     this.#turn = turn;
+    runningRequests.begin(turn);
     try {
       let result: unknown;
       try {
         const { host: { actor: { turnMs } }, services: { deadlines } } = this.#activation;
         result = await TurnLimit.within(turn, promise, turnMs, deadlines);
       } catch (error) {
-        if (this.#activation.status !== "gone") this.#failed(batch, turn, error);
+        if (turn.revoked) this.#forget(turn);
+        else if (this.#activation.status !== "gone") this.#failed(batch, turn, error);
         return;
       }
-      if (this.#activation.status !== "gone") await this.#done(batch, turn, result);
+      if (turn.revoked) this.#forget(turn);
+      else if (this.#activation.status !== "gone") await this.#done(batch, turn, result);
     } finally {
+      runningRequests.end(turn);
       this.#turn = undefined;
     }
+  }
+
+  /** The message of a turn was taken back while its handler was awaited: nothing of it is committed. */
+  #forget(turn: DurableTurn): void {
+    const { host, mailbox, picker } = this.#activation;
+    turn.close();
+    turn.discard();
+    if (turn.isFirst) this.#activation.active = false;
+    mailbox.remove(turn.mail);
+    picker.endTrial();
+    host.cancelled++;
   }
 
   /** A handler has returned: if it answers later, opens that, and puts the turn into the batch. */
@@ -279,7 +300,7 @@ export class TurnRunner {
     const writeSet = new WriteSet();
     const place = durable.session.positionAt(notBeforeMs);
     const changes = { attempts, notBeforeMs, afterMs };
-    durable.writer.deliverAgain(writeSet, this.#activation, mail, changes, place);
+    durable.writer.move(writeSet, this.#activation, mail, changes, place);
     batch.take(mail, writeSet);
   }
 

@@ -35,6 +35,8 @@ export interface AcceptanceMark {
   readonly ticket?: string | undefined;
   /** The position of the first. */
   readonly place?: string | undefined;
+  /** The key of its row, if it is a request of another service. */
+  readonly mail?: string | undefined;
 }
 
 /** A message, and the name by which its repeats are recognised. */

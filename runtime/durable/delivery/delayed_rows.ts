@@ -14,6 +14,7 @@ import { endOf, requireFiring, type StoredDue, type StoredSchedule } from "../ro
 import { encodeValue, toText } from "../rows/value_codec.ts";
 import type { OutgoingMessage } from "./message_writer.ts";
 import type { Unsent } from "./remote_rows.ts";
+import type { RequestPlace } from "./reply_rows.ts";
 
 /** How many rows are read together when they are counted. */
 const pageMax = 1_000;
@@ -37,6 +38,8 @@ export interface DelayedDraft {
   readonly key: string;
   readonly bytes: number;
   readonly text: string;
+  /** Where it is until it is due. */
+  readonly at: RequestPlace;
   /** Adds it to a commit. */
   write(writeSet: WriteSet): void;
 }
@@ -107,16 +110,24 @@ export class DelayedRows {
         this.#wakeAt(dueMs);
       });
     };
-    return { key, bytes: value.length, text, write };
+    const at = {
+      protocol: to.protocol,
+      key: to.key,
+      delayed: { timer: key, due: scheduleKey(dueMs, owner, token) },
+    };
+    return { key, bytes: value.length, text, at, write };
   }
 
-  /** Writes a delayed message of a turn, or returns that there is no room for it: turns have more than others. */
-  write(writeSet: WriteSet, outgoing: OutgoingMessage, from?: ActorId): Unsent | undefined {
+  /**
+   * Writes a delayed message of a turn, and returns where it is, or that there is no room for it: turns have more than
+   * others.
+   */
+  write(writeSet: WriteSet, outgoing: OutgoingMessage, from?: ActorId): Unsent | RequestPlace {
     const draft = this.draft(outgoing, { from });
     const why = this.#full(draft.bytes, turnRoom);
     if (why !== undefined) return { text: draft.text, reason: "too-many-delayed", why };
     draft.write(writeSet);
-    return undefined;
+    return draft.at;
   }
 
   /** Rejects with a `LimitExceededError` if there is no room for one more message from outside. */

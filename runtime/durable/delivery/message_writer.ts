@@ -1,8 +1,9 @@
 import type { ActorId, Address } from "../../language/address.ts";
 import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
-import { namedOperation, nameOf, Route } from "../../messages/envelope.ts";
+import { isReplyTarget, namedOperation, nameOf, Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { Remote } from "../../messages/remote_address.ts";
+import { failureAddresses } from "../../messages/failure_addresses.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply, Topic } from "../../messages/builtin_protocols.ts";
@@ -17,6 +18,7 @@ import { headOf, type MessageHeader, NewMessage, type QueuedMessage } from "../r
 import type { DelayedRows } from "./delayed_rows.ts";
 import type { RemoteRows, Unsent } from "./remote_rows.ts";
 import { PeerMailboxes } from "./peer_mailboxes.ts";
+import { isAskOfPeer } from "./peer_replies.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import type { Unhosted } from "./unhosted.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
@@ -140,8 +142,11 @@ export class MessageWriter {
     const id = this.#ids.text(route.extras?.id ?? this.#ids.next());
     const outgoing = { to, route, payload, id };
     try {
-      const unsent = this.#delayed.write(writeSet, outgoing, from);
-      if (unsent !== undefined) this.undelivered(writeSet, outgoing, unsent);
+      const written = this.#delayed.write(writeSet, outgoing, from);
+      if ("reason" in written) return this.undelivered(writeSet, outgoing, written);
+      const { replyTo, extras } = route;
+      if (replyTo === undefined || isReplyTarget(replyTo) || replyTo.protocol !== Reply.open.protocol) return;
+      this.#replies.open(writeSet, replyTo.key, written, extras!.delay!.delayMs);
     } catch (error) {
       this.#unsendable(writeSet, outgoing, error);
     }
@@ -205,13 +210,13 @@ export class MessageWriter {
     { code, message }: Pick<Failure, "code" | "message">,
   ): void {
     const { id, failTo, replyTo } = head;
-    const isReply = replyTo?.protocol === Reply.open.protocol;
-    const told = failTo ?? (isReply ? { ...replyTo, operation: Reply.refuse.name } : undefined);
-    if (told === undefined) {
+    const told = failureAddresses(replyTo, failTo);
+    if (told.length === 0) {
       const { protocol, key } = to;
       return this.pass(writeSet, { protocol, key, operation: head.operation }, head);
     }
-    this.answer(writeSet, told, { id, code, message: shorten(message, wordsMax) }, head);
+    const failure: Failure = { id, code, message: shorten(message, wordsMax) };
+    for (const address of told) this.answer(writeSet, address, failure, head);
   }
 
   /** Tells who counts respondents, if anybody does, that one of them gives no reply. */
@@ -234,8 +239,20 @@ export class MessageWriter {
     return new NewMessage(encoder, mailPrefix(to), place ?? this.#session.nextPosition(), head, text);
   }
 
-  /** Writes a message into its mailbox, and the index entry by which its actor is found. */
+  /**
+   * Writes a message into its mailbox, and the index entry by which its actor is found. If its reply is kept, that is
+   * pending, and says where the message is.
+   */
   deliver(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
+    const { replyTo } = draft.head;
+    if (replyTo?.protocol === Reply.open.protocol && !isAskOfPeer(replyTo.key)) {
+      const { protocol, key } = to;
+      this.#replies.open(writeSet, replyTo.key, { protocol, key, place: draft.place });
+    }
+    this.#put(writeSet, to, draft);
+  }
+
+  #put(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
     writeSet.writeOnce(draft.key, draft.value);
     const hosting = this.#hostLookup.hosting(to.protocol);
     if (hosting === "durable") {
@@ -264,18 +281,31 @@ export class MessageWriter {
     writeSet.after(() => this.#hostLookup.undelivered(letter));
   }
 
-  /** Writes a message anew, with another head: at the given position, or at the next. */
+  /** Moves a waiting message to another position, with another head. */
+  move(
+    writeSet: WriteSet,
+    to: ActorId,
+    { head, text }: Pick<QueuedMessage, "head" | "text">,
+    changes: Partial<MessageHeader>,
+    place: string,
+  ): void {
+    const { encoder, instance } = this.#session;
+    const changed = { ...head, via: instance, ...changes };
+    this.deliver(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
+  }
+
+  /** Writes a message anew whose failure was told, with another head. It cannot be taken back. */
   deliverAgain(
     writeSet: WriteSet,
     to: ActorId,
     { head, text }: Pick<QueuedMessage, "head" | "text">,
     changes: Partial<MessageHeader>,
-    place: string = this.#session.nextPosition(),
   ): void {
     const { encoder, instance } = this.#session;
     const changed = { ...head, via: instance, ...changes };
     if (this.remote?.takes(to)) return this.remote.writeAgain(writeSet, to, changed, text);
-    this.deliver(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
+    const place = this.#session.nextPosition();
+    this.#put(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
   }
 
   /**

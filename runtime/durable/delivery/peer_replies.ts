@@ -74,9 +74,9 @@ export class PeerReplies {
     if (this.#asked) await this.#look.wake();
   }
 
-  /** What all its keys begin with. No name of a caller does: an encoded one has no colon. */
+  /** What all its keys begin with. */
   get #prefix(): string {
-    return `ask:${this.#ids.name}\n`;
+    return `${askPrefix}${this.#ids.name}\n`;
   }
 
   #forgetOver(): void {
@@ -113,6 +113,14 @@ export class PeerReplies {
       ask.target.fail(error as PosthornError);
     }
   }
+}
+
+/** What the names of replies to asks of peers begin with. No name of a caller does: an encoded one has no colon. */
+const askPrefix = "ask:";
+
+/** Whether a reply of that name is one to an ask of a peer: only its asker looks for it, and it is not pending before. */
+export function isAskOfPeer(name: string): boolean {
+  return name.startsWith(askPrefix);
 }
 
 function outputOf({ operation, name }: WaitingAsk, reply: unknown): unknown {

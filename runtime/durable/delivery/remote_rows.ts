@@ -2,6 +2,7 @@ import type { ActorId } from "../../language/address.ts";
 import type { Route } from "../../messages/envelope.ts";
 import type { Publication } from "../../messages/builtin_protocols.ts";
 import type { WriteSet } from "../commits/write_set.ts";
+import type { RequestPlace, SentRequest } from "./reply_rows.ts";
 import type { MessageHeader } from "../rows/queued_message.ts";
 
 /** Why a message becomes a dead letter, and as much of its payload as can be stored. */
@@ -27,6 +28,11 @@ export interface RemoteRows {
     id: string,
     from?: ActorId,
   ): Unsent | undefined;
+  /**
+   * Adds to a commit that the service of a request is told to take it back. Throws a `LimitExceededError` (`outbox-full`) if
+   * there is no room for that.
+   */
+  cancel(writeSet: WriteSet, request: RequestPlace & { readonly sent: SentRequest }): void;
   /** Whether a message of a turn to that receiver would find no room now. */
   isFull(to: ActorId): boolean;
   /** Adds a message that was a dead letter to a commit. */

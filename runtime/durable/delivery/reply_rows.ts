@@ -2,9 +2,13 @@ import { errorOfFailure } from "../../ports/dead_letters.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { slicesOf } from "../../base/slices_of.ts";
+import type { ActorId } from "../../language/address.ts";
 import type { Failure } from "../../language/failure.ts";
-import { Reply } from "../../messages/builtin_protocols.ts";
+import type { ToldFailure } from "../../messages/told_failure.ts";
+import type { Cancellation } from "../../language/ticket.ts";
+import { type OpenedReply, Reply } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
+import type { ReturnChannel } from "../../ports/transport.ts";
 import { StoreError } from "../../base/store_errors.ts";
 import { endAt } from "../../base/times.ts";
 import type { WriteSet } from "../commits/write_set.ts";
@@ -21,13 +25,57 @@ import type { StoreSession } from "../commits/store_session.ts";
 import { readableHead } from "../rows/readable_head.ts";
 import { decodeValue, encodeValue, fromText, toText } from "../rows/value_codec.ts";
 
+/** A request that was sent to another service, which decides whether it is taken back. */
+export interface SentRequest {
+  readonly id: string;
+  readonly operation: string;
+  /** The name of its sender on the wire. */
+  readonly sender: string;
+  /** Where its reply comes to, and the name that the reply carries. */
+  readonly channel: ReturnChannel;
+  readonly name: string;
+  /** A hash of its body. */
+  readonly print: string;
+  /** When it is given up if it is to be taken back and nobody has decided; absent if it has no deadline. */
+  readonly deadlineMs?: number | undefined;
+  /** Whether the other service was told to take it back. */
+  readonly told?: boolean | undefined;
+}
+
+/** Where the request of a pending reply is, so that it can be taken back. */
+export interface RequestPlace extends ActorId {
+  /** Its position in the mailbox of that actor; absent if the actor is in the memory of a process alone. */
+  readonly place?: string | undefined;
+  /** The keys of the rows of its schedule, if it is delayed and not due. */
+  readonly delayed?: { readonly timer: string; readonly due: string } | undefined;
+  /** Present if it was sent to another service. */
+  readonly sent?: SentRequest | undefined;
+}
+
 interface ReplyHead {
   readonly status: "pending" | "done" | "failed";
   /** Until when it is kept, in milliseconds since 1970; absent if for ever. */
   readonly untilMs?: number | undefined;
   readonly failure?: Failure;
+  /** Where the request is, while the reply is pending. */
+  readonly at?: RequestPlace | undefined;
   /** The key of the actor that will answer it, if its turn answered "later". */
   readonly later?: string | undefined;
+  /** How the request ended, if it was taken back. */
+  readonly cancellation?: Cancellation | undefined;
+}
+
+/** A row, as it was read. */
+export interface StoredReply {
+  readonly head: ReplyHead;
+  readonly reply: unknown;
+  readonly version: string;
+}
+
+/** How long somebody waits for a reply: until it is `over`; `ended` resolves then. */
+export interface ReplyWait {
+  readonly over: boolean;
+  readonly ended: Promise<unknown>;
 }
 
 /** How long the store keeps the row after that. */
@@ -54,10 +102,13 @@ export class ReplyRows {
     this.#pendingMs = Math.max(keepMs, laterMs);
   }
 
-  /** Adds to a commit that a reply is pending. It is awaited for so much longer as its request is sent later. */
-  open(writeSet: WriteSet, name: string, delayMs = 0): void {
+  /**
+   * Adds to a commit that a reply is pending, and where its request is. It is awaited for so much longer as its request is
+   * sent later.
+   */
+  open(writeSet: WriteSet, name: string, at?: RequestPlace, delayMs = 0): void {
     const untilMs = endAt(this.#session.clock.now() + delayMs + this.#pendingMs);
-    this.#write(writeSet, name, { status: "pending", untilMs }, "");
+    this.#write(writeSet, name, { status: "pending", untilMs, at }, "");
   }
 
   /** Adds to a commit that a reply will come through a later, until then. */
@@ -65,18 +116,26 @@ export class ReplyRows {
     this.#write(writeSet, name, { status: "pending", later, untilMs: endAt(untilMs + this.#keepMs) }, "");
   }
 
+  /** Adds to a commit how a request ended that was taken back. */
+  cancel(writeSet: WriteSet, name: string, failure: Failure, cancellation: Cancellation): void {
+    this.#settle(writeSet, name, { status: "failed", failure, cancellation }, "");
+  }
+
   /** Adds a message to a reply to a commit: that it is pending, the reply, or the failure of its request. */
   write(writeSet: WriteSet, name: string, operation: string, payload: unknown): void {
-    if (operation === Reply.open.name) this.open(writeSet, name, payload as number | undefined);
-    else if (operation === Reply.arrive.name) {
+    if (operation === Reply.open.name) {
+      const { protocol, key, delayMs } = payload as OpenedReply;
+      this.open(writeSet, name, { protocol, key }, delayMs);
+    } else if (operation === Reply.arrive.name) {
       this.#settle(writeSet, name, { status: "done" }, toText(payload));
     } else if (operation === Reply.refuse.name) {
-      this.#settle(writeSet, name, { status: "failed", failure: payload as Failure }, "");
+      const { outcome: cancellation, ...failure } = payload as ToldFailure;
+      this.#settle(writeSet, name, { status: "failed", failure, cancellation }, "");
     }
   }
 
   /** Whether a reply has come, and until when it is kept; `undefined` if the row cannot be read. */
-  statusOf(row: Uint8Array): Pick<ReplyHead, "status" | "untilMs"> | undefined {
+  statusOf(row: Uint8Array): ReplyHead | undefined {
     return readableHead<ReplyHead>(row);
   }
 
@@ -87,11 +146,23 @@ export class ReplyRows {
   }
 
   /** The reply of that name; waits for it until `wait` is over. Rejects as `Ticket.reply` does. */
-  async collect(
-    name: string,
-    id: string,
-    wait: { readonly over: boolean; readonly ended: Promise<unknown> },
-  ): Promise<unknown> {
+  async collect(name: string, id: string, wait: ReplyWait): Promise<unknown> {
+    const { head, reply } = await this.ended(name, id, wait);
+    if (head.status === "done") return reply;
+    const outcome = head.cancellation === "withdrawn" ? head.cancellation : undefined;
+    throw errorOfFailure({ ...head.failure!, outcome });
+  }
+
+  /** The row of that name, if it is still kept. Rejects as `Ticket.reply` does. */
+  async find(name: string, id: string): Promise<StoredReply> {
+    const [stored] = await this.#session.connection.read([replyRowKey(name)]);
+    const found = stored && readRow(stored, id);
+    if (found !== undefined && !this.#session.isOver(found.head.untilMs)) return found;
+    throw found !== undefined || this.#isOld(id) ? expiredReply(id) : unknownReply(id);
+  }
+
+  /** The row of a request that has ended; waits for that until `wait` is over. Rejects as `Ticket.reply` does. */
+  async ended(name: string, id: string, wait: ReplyWait): Promise<StoredReply> {
     for (;;) {
       if (this.#ended) throw stoppedCollecting(id);
       const woken = Promise.withResolvers<void>();
@@ -99,13 +170,8 @@ export class ReplyRows {
       if (waiters.size >= waitersMax) throw pendingReply(id, waiters.size);
       this.#waiting.set(name, waiters.add(woken.resolve)); // before the read: the reply may come in between
       try {
-        const [stored] = await this.#session.connection.read([replyRowKey(name)]);
-        const found = stored && readRow(stored, id);
-        if (found === undefined || this.#session.isOver(found.head.untilMs)) {
-          throw found !== undefined || this.#isOld(id) ? expiredReply(id) : unknownReply(id);
-        }
-        if (found.head.status === "done") return found.reply;
-        if (found.head.status === "failed") throw errorOfFailure(found.head.failure!);
+        const found = await this.find(name, id);
+        if (found.head.status !== "pending") return found;
         if (this.#ended) continue; // it ended during the read
         if (wait.over) throw pendingReply(id);
         await Promise.race([woken.promise, wait.ended]);
@@ -165,10 +231,10 @@ export class ReplyRows {
 }
 
 /** What a row of a reply says. Throws a `PosthornError` (`failed`) if the row cannot be read. */
-export function readRow({ value }: Entry, id: string): { readonly head: ReplyHead; readonly reply: unknown } {
+export function readRow({ value, version }: Entry, id: string): StoredReply {
   try {
     const { head, text } = decodeValue<ReplyHead>(value);
-    return { head, reply: head.status === "done" ? fromText(text) : undefined };
+    return { head, reply: head.status === "done" ? fromText(text) : undefined, version };
   } catch (cause) {
     const why = `it cannot be read: ${messageOf(cause)}`;
     throw new PosthornError("failed", `Cannot collect the reply ${id}: ${why}`, { cause });

@@ -1,8 +1,9 @@
 import type { ActorId } from "../../language/address.ts";
+import type { Failure } from "../../language/failure.ts";
 import { wordsMax } from "../../ports/dead_letters.ts";
 import { namedOperation, type Route } from "../../messages/envelope.ts";
 import { messageOf, PosthornError } from "../../base/errors.ts";
-import { Reply } from "../../messages/builtin_protocols.ts";
+import { type OpenedReply, Reply } from "../../messages/builtin_protocols.ts";
 import { replyNameOf } from "../../messages/reply_name.ts";
 import { shorten } from "../../base/shorten.ts";
 import { requireFits, sizeOfCommit } from "../../ports/commit_size.ts";
@@ -40,14 +41,21 @@ export class RowWriter {
   }
 
   /**
-   * Writes a pending reply of that name, unless it has come already; `laterMs` is the delay of its request. Rejects if the
-   * store does not take it.
+   * Writes a pending reply of that name to a request that is in the memory of this process, unless it has come already.
+   * Rejects if the store does not take it.
    */
-  async open(name: string, laterMs?: number): Promise<void> {
+  async open(name: string, { protocol, key, delayMs }: OpenedReply): Promise<void> {
     const writeSet = new WriteSet();
     writeSet.checks.push({ key: replyRowKey(name), version: undefined });
-    this.#parts.replies.open(writeSet, name, laterMs);
+    this.#parts.replies.open(writeSet, name, { protocol, key }, delayMs);
     await this.#commit(writeSet, name);
+  }
+
+  /** Writes that the request of a reply was taken back, which was in the memory of this process. Tries as `write` does. */
+  async cancel(name: string, failure: Failure): Promise<void> {
+    const writeSet = new WriteSet();
+    this.#parts.replies.cancel(writeSet, name, failure, "cancelled");
+    await this.#trying(() => this.#commit(writeSet, name));
   }
 
   /**
@@ -67,7 +75,7 @@ export class RowWriter {
 
   async #write(to: ActorId, route: Route, payload: unknown): Promise<void> {
     if (to.protocol === Reply.open.protocol && route.operation.name === Reply.open.name) {
-      return await this.#trying(() => this.open(to.key, payload as number | undefined));
+      return await this.#trying(() => this.open(to.key, payload as OpenedReply));
     }
     const writeSet = new WriteSet(); // one for all attempts: one that landed unnoticed is overwritten, not doubled
     this.#parts.writer.post(writeSet, to, route, payload);

@@ -130,6 +130,7 @@ Deno.test("/metrics counts durable actors like those in memory, and has no count
     accepted: 0,
     done: 0,
     dead: 0,
+    cancelled: 0,
     waiting: 0,
     delayed: 0,
     running: 0,

@@ -148,7 +148,7 @@ Deno.test("an option out of its bounds throws at start", async () => {
 const methods: readonly (readonly [path: string, allow: string])[] = [
   ["/actors/order/ada/add", "POST"],
   ["/surveys/carrier/quote", "POST"],
-  ["/replies/1", "GET, HEAD"],
+  ["/replies/1", "GET, HEAD, DELETE"],
   ["/healthz", "GET, HEAD"],
   ["/metrics", "GET, HEAD"],
   ["/events/order/settled", "GET, HEAD"],

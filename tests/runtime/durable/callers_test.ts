@@ -36,7 +36,10 @@ onEach(
     const second = await stage.start([worker(echo)]);
     const again = await ref(second, "ada").submit(Worker.job, "echo tea", alice);
     assert.equal(again.id, ticket.id);
-    assert.equal(await second.ticket(ticket.id, "alice").reply({ timeoutMs: 0 }), "tea");
+    assert.equal(
+      await second.ticket(ticket.id, undefined, { caller: "alice" }).reply({ timeoutMs: 0 }),
+      "tea",
+    );
   },
 );
 
@@ -56,16 +59,22 @@ onEach(
         }),
       );
       await stage.settle();
-      assert.equal(await system.ticket(id, caller).reply({ timeoutMs: 0 }), "secret");
+      assert.equal(await system.ticket(id, undefined, { caller }).reply({ timeoutMs: 0 }), "secret");
       for (const other of [...callers, "b"].filter((other) => other !== caller)) {
         for (const name of [id, `${caller}\n${id}`, `${encodeURIComponent(caller ?? "")}\n${id}`, "1"]) {
-          await assert.rejects(system.ticket(name, other).reply({ timeoutMs: 0 }), unknown);
+          await assert.rejects(
+            system.ticket(name, undefined, { caller: other }).reply({ timeoutMs: 0 }),
+            unknown,
+          );
         }
       }
       for (const name of ["", "1", "\u0000", "\ud800", "x".repeat(100_000), id.toLowerCase(), `${id}0`]) {
-        await assert.rejects(system.ticket(name, caller).reply({ timeoutMs: 0 }), unknown);
+        await assert.rejects(system.ticket(name, undefined, { caller }).reply({ timeoutMs: 0 }), unknown);
       }
-      await assert.rejects(system.ticket(id, "\ud800").reply({ timeoutMs: 0 }), unknown);
+      await assert.rejects(
+        system.ticket(id, undefined, { caller: "\ud800" }).reply({ timeoutMs: 0 }),
+        unknown,
+      );
     }
   },
 );

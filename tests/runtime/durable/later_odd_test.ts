@@ -131,7 +131,7 @@ inEach(
       state: () => null,
       on: {
         ask(ctx) {
-          if (++runs === 1) throw new RetryableError("busy", { afterMs: 2 * minuteMs });
+          if (++runs === 1) throw new RetryableError("busy", { afterMs: 3.5 * minuteMs });
           return ctx.later({ timeoutMs: 10 * minuteMs });
         },
       },

@@ -167,6 +167,7 @@ function readerOn(
     service: "orders",
     registry,
     session: open.session,
+    replies: open.replies,
     ids,
     random,
     lanes: { full: () => undefined, wrote() {} } as unknown as OutboxLanes,

@@ -1,4 +1,5 @@
 import {
+  type Cancellation,
   OutcomeUnknownError,
   PosthornError,
   StoreError,
@@ -17,6 +18,16 @@ export interface SentJob {
   accepted: boolean;
   /** The id of its reply, if it is a submit. */
   ticket?: string | undefined;
+}
+
+/** A request that its user takes back. */
+export interface SentCancel {
+  readonly to: string;
+  readonly entry: string;
+  readonly service: Service;
+  ticket: string | undefined;
+  /** How it ended, as its user was told. */
+  outcome: Cancellation | undefined;
 }
 
 /** An ask or survey, which has at most one effect at each actor. */
@@ -64,6 +75,7 @@ export class ServiceClients {
   readonly asks: SentAsk[] = [];
   readonly events: SentEvent[] = [];
   readonly strange: StrangeJob[] = [];
+  readonly cancels: SentCancel[] = [];
   /** What was sent again, maybe through another process: its first attempt may not have been the effective one. */
   readonly unordered = new Set<string>();
   readonly #options: ServiceClientsOptions;
@@ -96,6 +108,7 @@ export class ServiceClients {
     if (kind < 0.3) return this.#stranger(tag);
     if (kind < 0.34) return await this.#delay(service, tag);
     if (kind < 0.5) return await this.#burst(service, tag);
+    if (kind > 0.88) return await this.#cancel(service, tag);
     const through = this.#someone(service);
     const to = this.#pick(actors);
     const lane = `${through?.host.name} ${to}`;
@@ -167,6 +180,49 @@ export class ServiceClients {
   #tell(system: System, { to, job }: SentJob, delay: { readonly afterMs?: number }): Promise<void> {
     const { service, key } = partsOf(to);
     return system.ref(kinds[service], key).tell(kinds[service].note, job, { id: job.tag, ...delay });
+  }
+
+  /** Submits, and takes it back after a while, through any process. */
+  async #cancel(service: Service, tag: string): Promise<void> {
+    const to = this.#pick(actors);
+    const { service: other, key } = partsOf(to);
+    const job = { tag, from: `${service}-back${tag}`, n: 1, hops: 0 };
+    const sent: SentCancel = { to, entry: `${job.from}#1`, service, ticket: undefined, outcome: undefined };
+    this.cancels.push(sent);
+    const submit = async (system: System) => {
+      const ticket = await system.ref(kinds[other], key).submit(kinds[other].work, job, { id: tag });
+      return ticket.id;
+    };
+    sent.ticket = await this.#until(service, submit, `${tag} for ${to}`);
+    await this.#pause(this.#draw() * this.#pick([0, 300, 3_000]));
+    const told = await Promise.all(Array.from({ length: this.#pick([1, 2]) }, () => this.#decision(sent)));
+    const [outcome] = told;
+    sent.outcome = outcome;
+    this.#note(`${tag} of ${job.from} for ${to} is told to be ${outcome}`);
+    if (told.some((other) => other !== outcome)) {
+      this.#options.fail(`${tag} has two outcomes: ${told.join()}`);
+    }
+  }
+
+  /** How a request ended that is taken back: asks until that is decided. */
+  #decision({ service, ticket, to }: SentCancel): Promise<Cancellation | undefined> {
+    const cancel = (system: System) => system.ticket(ticket!).cancel({ timeoutMs: 4_000 });
+    return this.#until(service, cancel, `taking back what was sent to ${to}`);
+  }
+
+  /** Does something again and again until it succeeds. */
+  async #until<T>(
+    service: Service,
+    act: (system: System) => Promise<T>,
+    what: string,
+  ): Promise<T | undefined> {
+    for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+      const outcome = await this.#call(service, act);
+      if ("value" in outcome) return outcome.value;
+      if ("error" in outcome) this.#judge(outcome.error, what);
+      await this.#pause(300 + this.#draw() * 2_000);
+    }
+    this.#options.fail(`${what} never succeeds`);
   }
 
   async #ask(service: Service, tag: string): Promise<void> {

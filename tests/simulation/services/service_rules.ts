@@ -1,9 +1,11 @@
 import type { SimulatedHost } from "@posthorn/posthorn/testing/simulation";
-import type { Receiver, Tenure, Transport, TransportConnection } from "@posthorn/posthorn/transport";
+import type { Parcel, Receiver, Tenure, Transport, TransportConnection } from "@posthorn/posthorn/transport";
 import type { Probes } from "../../../runtime/durable/commits/probes.ts";
 import { decodeValue, encodeValue } from "../../../runtime/durable/rows/value_codec.ts";
 import type { AtomicPart, Entry, Store, StoreConnection } from "../../../runtime/ports/store.ts";
 import { BatchPart } from "../../../runtime/remote/batch_part.ts";
+import { WriteSet } from "../../../runtime/durable/commits/write_set.ts";
+import { CancelIntake } from "../../../runtime/remote/cancel_intake.ts";
 import { Relay } from "../../../runtime/remote/relay.ts";
 import { SourceTenure } from "../../../runtime/remote/source_row.ts";
 import { AskedServices } from "../../../actors/asked_services.ts";
@@ -36,6 +38,20 @@ export interface ServiceRule {
 const acceptedMarks = "mark\u001ffrom%20";
 
 const takes = (part: AtomicPart): boolean => writes(part, "source");
+
+/** A transport whose messages that take back requests come before the others of their batch. */
+export function overtaking(transport: Transport): Transport {
+  return through(transport, (connection) => ({
+    async send(batch) {
+      const isCancel = ({ headers }: Parcel) => headers["posthorn-cancel"] !== undefined;
+      const first = batch.filter(isCancel);
+      if (first.length === 0 || first.length === batch.length) return await connection.send(batch);
+      const early = [...await connection.send(first)];
+      const late = [...await connection.send(batch.filter((parcel) => !isCancel(parcel)))];
+      return batch.map((parcel) => (isCancel(parcel) ? early : late).shift());
+    },
+  }));
+}
 
 /** All rules between services that the product has. Those of one store are in `rules.ts`. */
 export const serviceRules: readonly ServiceRule[] = [
@@ -278,6 +294,41 @@ export const serviceRules: readonly ServiceRule[] = [
             return { ...parcel, headers, replyTo: { kind: "replies" } };
           })),
       })),
+  },
+  {
+    name: "taken-back-check",
+    foundBy: 1,
+    says: "a request of another service is taken back only if it still waits",
+    part: (part) => takes(part) ? unchecked("mail")(part) : part,
+  },
+  {
+    name: "taken-back-goes",
+    foundBy: 1,
+    says: "a request of another service leaves its mailbox in the part that takes it back",
+    part: (part) =>
+      takes(part) ? { ...part, removals: part.removals.filter(({ key }) => spaceOf(key) !== "mail") } : part,
+  },
+  {
+    name: "never-seen",
+    foundBy: 1,
+    says: "a request that is taken back before it comes leaves a mark, by which it is left out",
+    plan: (plan) => ({ ...plan, overtakes: true }),
+    code: (patches) =>
+      patches.method(
+        CancelIntake.prototype,
+        "take",
+        (take) =>
+          function (this: CancelIntake, one, message, meaning, found) {
+            const own = new WriteSet();
+            take.call(this, own, message, meaning, found);
+            own.writes.splice(
+              0,
+              own.writes.length,
+              ...own.writes.filter(({ key }) => key !== meaning.request),
+            );
+            one.add(own);
+          },
+      ),
   },
 ];
 

@@ -58,6 +58,13 @@ export function checkServices(options: ServicesCheckOptions): void {
   }
   checkEvents(states, clients, fail, (to, entry) => isDead(to, entry, true));
   checkAsks(states, clients, fail);
+  for (const { to, entry, outcome } of clients.cancels) {
+    const count = states.get(to)!.log.filter((other) => other === entry).length;
+    if (outcome === "cancelled" && count > 0) fail(`${entry} ran at ${to} although it was cancelled`);
+    const stands = outcome === "done" || outcome === "withdrawn";
+    if (stands && count !== 1) fail(`${entry} is told to be ${outcome}, and ${to} has it ${count} times`);
+    if (outcome !== "cancelled" && !stands) fail(`${entry} for ${to} is ${outcome}`);
+  }
   for (const { to, entry, named } of clients.strange) {
     const count = states.get(to)!.log.filter((other) => other === entry).length;
     if (named || namesStrangers ? count !== 1 : count === 0) {

@@ -30,6 +30,8 @@ export interface ServicesPlan {
   /** How long the id of a message is remembered, in milliseconds. */
   readonly windowMs: number;
   /** How many actions each service's users have, and how long it is between two, in the mean. */
+  /** Whether a message that takes back a request may come before it. */
+  readonly overtakes: boolean;
   readonly actions: number;
   readonly everyMs: number;
 }
@@ -91,6 +93,7 @@ export function servicesPlanOf(random: Random): ServicesPlan {
     outbox: random.next() < 0.3 ? 50 : 10_000,
     handlerMsMax: random.next() < 0.5 ? 0 : random.next() * 60,
     windowMs: dayMs,
+    overtakes: random.next() < 0.3,
     actions: 50,
     everyMs: 500,
   };

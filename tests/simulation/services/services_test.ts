@@ -12,6 +12,10 @@ const moreSeeds = 12;
 const marks = [
   "a batch landed unheard",
   "a message for another service landed unheard",
+  "a request is cancelled",
+  "a request is done",
+  "a request is taken back before it comes",
+  "a request is withdrawn",
   "an actor is taken over",
   "another instance tries a message",
   ...["deadline", "invalid-payload", "terminal", "unknown-operation", "unreadable-body"].map((reason) =>

@@ -9,7 +9,7 @@ import { uncaught } from "../uncaught.ts";
 import { actors, type Job, kinds, partsOf, type Service, services, type State, Worker } from "./messages.ts";
 import { serviceActor, subscribe, workerActor } from "./service_actors.ts";
 import { ServiceClients } from "./service_clients.ts";
-import { ruled, type ServiceRule, serviceRules } from "./service_rules.ts";
+import { overtaking, ruled, type ServiceRule, serviceRules } from "./service_rules.ts";
 import { checkServices, type Died } from "./services_check.ts";
 import { type ServicesPlan, servicesPlanOf } from "./services_plan.ts";
 
@@ -205,7 +205,7 @@ class ServicesRun {
     const { handlerMsMax, windowMs, outbox, capacity, actorsMax } = this.#plan;
     const kind = kinds[service];
     const others = services.filter((other) => other !== service).map((other) => kinds[other]);
-    const transport = host.broker.transport([
+    const direct = host.broker.transport([
       kind.note,
       kind.work,
       kind.settle,
@@ -213,6 +213,7 @@ class ServicesRun {
       kind.posted,
       kind.count,
     ]);
+    const transport = this.#plan.overtakes ? overtaking(direct) : direct;
     const probes = { reach: (branch: string) => void this.#marks.add(branch) };
     const pause = () =>
       handlerMsMax === 0 ? Promise.resolve() : pauseOf(host, host.random.next() * handlerMsMax);
@@ -274,7 +275,9 @@ class ServicesRun {
   async #check(): Promise<void> {
     const states = new Map<string, State>();
     const tickets = this.#clients.jobs.filter(({ ticket }) => ticket !== undefined);
-    let open = actors.length + tickets.length;
+    const { cancels } = this.#clients;
+    for (const { outcome } of cancels) this.#marks.add(`a request is ${outcome}`);
+    let open = actors.length + tickets.length + cancels.length;
     for (const name of actors) {
       const { service, key } = partsOf(name);
       this.#in(service, async (system) => {
@@ -290,6 +293,19 @@ class ServicesRun {
         };
         if (reply.tag !== job.tag || reply.from !== to) {
           this.fail(`${job.tag} for ${to} is answered by ${reply.from}`);
+        }
+        open--;
+      });
+    }
+    for (const { service, ticket, entry, outcome } of cancels) {
+      this.#in(service, async (system) => {
+        const again = await system.ticket(ticket!).cancel();
+        const code = await system.ticket(ticket!).reply({ timeoutMs: 0 }).then(
+          () => "done",
+          ({ code }) => code,
+        );
+        if (again !== outcome || code !== (outcome === "withdrawn" ? "cancelled" : outcome)) {
+          this.fail(`${entry} was told to be ${outcome}, and is ${again} and ${code}`);
         }
         open--;
       });
@@ -319,6 +335,7 @@ class ServicesRun {
         this.#marks.add(`letter ${reason}`);
         const late = ["deadline", "mailbox-full"].includes(reason) && lossy.includes(operation);
         if (late || expectedLetters.includes(reason)) continue;
+        if (reason === "late-reply" && operation === "answer" && this.#isWithdrawn(text)) continue;
         if (reason === "mailbox-full") {
           const { from = `${service}/`, n, tag } = fromText(text) as Job; // a failure does not say who failed
           const dead = { to: `${service}/${key}`, from, n, tag, operation };
@@ -330,6 +347,14 @@ class ServicesRun {
       }
     }
     return died;
+  }
+
+  /** Whether an answer comes to a request that its user has withdrawn. */
+  #isWithdrawn(text: string): boolean {
+    const { tag } = fromText(text) as Job;
+    return this.#clients.cancels.some(({ entry, outcome }) =>
+      outcome === "withdrawn" && entry.endsWith(`-back${tag}#1`)
+    );
   }
 
   #in(service: Service, act: (system: System) => Promise<void>): void {
