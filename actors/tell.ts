@@ -58,8 +58,15 @@ export function once<Answer>(
   const { protocol } = to;
   if (route.extras?.scope === undefined || runtime.persistence?.has(protocol)) return accept();
   if (runtime.delivery.commits(protocol) && !isReplyTarget(route.replyTo)) return accept();
-  return runtime.delivery.deduplication.once(
-    new Envelope(route, to.key, route.extras.id!, payload),
-    accept,
-  );
+  const { deduplication } = runtime.delivery;
+  const envelope = new Envelope(route, to.key, route.extras.id!, payload);
+  let isNew = false;
+  const answer = deduplication.once(envelope, (remembered) => {
+    isNew = true;
+    return accept(remembered);
+  });
+  // If another service answers later, nobody says so here.
+  const isAway = isNew && route.operation.mode === "submit" && runtime.remote?.takes(to) === true;
+  if (isAway) deduplication.extend(envelope, runtime.options.laterMs);
+  return answer;
 }

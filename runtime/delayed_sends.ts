@@ -135,6 +135,6 @@ function keptReplyOf({ replyTo }: Route): string | undefined {
 
 /** The route of a message that is due: it was recognised as no repeat when it was accepted. */
 function dueRoute({ operation, causationId, correlationId, replyTo, deadline, extras }: Route): Route {
-  const rest = { ...extras, delay: undefined, scope: undefined };
+  const rest = { ...extras, delay: undefined, scope: undefined, acceptedScope: extras?.scope };
   return new Route(operation, causationId, correlationId, replyTo, deadline, rest);
 }

@@ -187,8 +187,27 @@ export class InMemoryReplies {
   hold(key: string, later: string): void {
     const reply = this.#replies.get(key);
     if (reply === undefined) return;
+    this.#reopen(reply);
     this.#pending.delete(reply);
+    reply.begins?.cancel();
     reply.later = later;
+  }
+
+  /** Its request had failed, and was sent again from the dead letters: its reply is still to come. */
+  #reopen(reply: KeptReply): void {
+    const { caller, collected, cancellation } = reply;
+    if (cancellation !== "failed") return;
+    reply.outcome = undefined;
+    this.#kept.delete(reply);
+    this.#leaving.delete(reply);
+    this.#collected.delete(reply);
+    reply.collected = false;
+    if (caller === undefined) return;
+    reply.held?.release();
+    if (collected) caller.waiting++;
+    caller.bytes -= reply.bytes;
+    reply.bytes = 0;
+    this.#callers.set(caller.name, caller);
   }
 
   /** Marks a reply that is kept as collected: it is removed first if there is no room, and soon in any case. */

@@ -38,6 +38,8 @@ import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
 /** What the modes add to a system: what turns can wait for, and the built-in actors that the modes need. */
 export interface ModeSet extends TurnModes {
   readonly actors: readonly Actor[];
+  /** The system has stopped: what the modes keep in memory ends. */
+  stop(): void;
 }
 
 /**
@@ -272,6 +274,7 @@ export class Runtime implements RuntimeServices {
         left += activation.deadLetter("stopping", "the system stopped");
       }
     }
+    this.modes.stop();
     const { remote } = this;
     if (handedOver !== undefined) await handedOver; // a batch ends with its turns, of which none is left now
     if (remote !== undefined) await remote.endSending();

@@ -17,7 +17,7 @@ export function openLater(
   const { id, correlationId, replyTo, failTo } = request;
   const to = laterAddress(key, "open");
   const route = new Route(delivery.operationAt(to), id, correlationId, undefined, undefined, { failTo });
-  delivery.deliver(to, route, request);
   delivery.deduplication.extend(envelope, timeoutMs);
   if (replyTo?.protocol === Reply.arrive.protocol) delivery.elsewhere?.hold?.(replyTo.key, key);
+  delivery.deliver(to, route, request); // if there is no room for one more actor, who waits is told
 }

@@ -11,6 +11,8 @@ import { MarkedCommit } from "./marked_commit.ts";
 /** What accepting delayed messages needs. */
 export interface DelayedServices extends AcceptanceServices {
   readonly delayed: DelayedRows;
+  /** How long an answer may take that is given later. */
+  readonly laterMs: number;
 }
 
 /**
@@ -40,8 +42,10 @@ export class DelayedAcceptor {
     session.committer.requireRoom(name);
     const outgoing = { to: { protocol: to.protocol, key: to.key }, route, payload, id };
     // What can never be sent to another service is refused now.
-    if (writer.remote?.takes(to)) writer.remote.write(new WriteSet(), outgoing.to, route, payload, id);
-    const draft = delayed.draft(outgoing);
+    const away = writer.remote?.takes(to) === true;
+    if (away) writer.remote!.write(new WriteSet(), outgoing.to, route, payload, id);
+    const repeats = operation.mode === "submit" && extras?.scope !== undefined;
+    const draft = delayed.draft(outgoing, { mark: repeats ? named.mark : undefined });
     try {
       await delayed.requireRoom(name, draft.bytes);
     } catch (error) {
@@ -51,7 +55,7 @@ export class DelayedAcceptor {
       if (first === undefined) throw error;
       return first;
     }
-    const commit = new DelayedCommit(this.#services, { route, named, draft, ticket });
+    const commit = new DelayedCommit(this.#services, { route, named, draft, ticket, away });
     session.committer.submit(commit);
     return await commit.accepted;
   }
@@ -62,6 +66,8 @@ interface DelayedMessage {
   readonly named: NamedMessage;
   readonly draft: DelayedDraft;
   readonly ticket: string | undefined;
+  /** Whether it goes to another service. */
+  readonly away: boolean;
 }
 
 /** The commit of a delayed message. Its id is known, and its reply pending, for as long as if it were sent when it is due. */
@@ -70,14 +76,15 @@ class DelayedCommit extends MarkedCommit {
   readonly #services: DelayedServices;
 
   /** Throws a `TooLargeError` if no commit can take it. */
-  constructor(services: DelayedServices, { route, named, draft, ticket }: DelayedMessage) {
+  constructor(services: DelayedServices, { route, named, draft, ticket, away }: DelayedMessage) {
     const { delayMs } = route.extras!.delay!;
+    const laterMs = away && route.operation.mode === "submit" ? services.laterMs : 0; // nobody will say so here
     super({
       named,
       scoped: route.extras?.scope !== undefined,
       ticket,
       place: undefined,
-      windowMs: services.deduplicationWindowMs + delayMs,
+      windowMs: services.deduplicationWindowMs + delayMs + laterMs,
       unheard: "a delayed message landed unheard",
     });
     this.#services = services;

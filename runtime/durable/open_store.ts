@@ -204,7 +204,7 @@ async function begin(
   return {
     acceptor: new Acceptor(accepting),
     peerAcceptor,
-    delayedAcceptor: new DelayedAcceptor({ ...accepting, delayed }),
+    delayedAcceptor: new DelayedAcceptor({ ...accepting, delayed, laterMs: options.laterMs }),
     delayed,
     session,
     writer,

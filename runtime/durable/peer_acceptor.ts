@@ -58,7 +58,8 @@ export class PeerAcceptor {
     const named: NamedMessage = { session, mark, payload, name, id };
     session.committer.requireRoom(name);
     const place = extras?.after === undefined ? undefined : session.positionBehind(extras.after);
-    const draft = writer.draft({ to, route, payload, id }, place);
+    const repeats = extras?.scope === undefined ? undefined : mark;
+    const draft = writer.draft({ to, route, payload, id }, place, repeats);
     const commit = new PeerCommit(this.#services, { to, route, named, draft, ticket });
     return tellingPlace(
       route,

@@ -121,7 +121,7 @@ export class Deduplication {
 
   /** The message of that id is answered later: its repeats are known for so much longer. */
   extend(envelope: Envelope, byMs: number): void {
-    const { scope } = envelope.route.extras ?? {};
+    const { acceptedScope, scope = acceptedScope } = envelope.route.extras ?? {};
     const first = scope === undefined ? undefined : this.#firstOf(envelope, scope);
     if (first !== undefined) first.untilMs = this.#clock.monotonicMs() + byMs + this.#bounds.windowMs;
   }

@@ -57,6 +57,10 @@ export interface RouteExtras {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The scope in which its id is unique; absent if no repeat of it can come. */
   readonly scope?: string | undefined;
+  /** The scope of its id, if it was recognised as no repeat before: it was delayed, or was a dead letter. */
+  readonly acceptedScope?: string | undefined;
+  /** Of a delayed submit in a store: the key of the mark by which its repeats are recognised. */
+  readonly mark?: string | undefined;
   /** The schema's input, if the handler gets something else. */
   readonly input?: { readonly payload: unknown } | undefined;
   /** How many attempts have begun. */
@@ -174,8 +178,8 @@ export class Envelope {
   get routeAgain(): Route {
     const { operation, causationId, correlationId, replyTo, extras } = this.route;
     const address = isReplyTarget(replyTo) ? undefined : replyTo;
-    const { failTo, headers, caller, bytes } = extras ?? {};
-    const again = { id: this.id, failTo, headers, caller, bytes };
+    const { failTo, headers, caller, bytes, scope, acceptedScope = scope } = extras ?? {};
+    const again = { id: this.id, failTo, headers, caller, bytes, acceptedScope };
     return new Route(operation, causationId, correlationId, address, undefined, again);
   }
 

@@ -69,6 +69,8 @@ export class Laters {
   readonly #stored: boolean;
   readonly #clock: Clock;
   readonly #random: Random;
+  /** Those of turns in memory that have not ended, by their keys, with what sends an answer that came before the end. */
+  readonly #unopened = new Map<string, (() => void) | undefined>();
 
   /** `service` is empty without a transport. */
   constructor(
@@ -86,7 +88,31 @@ export class Laters {
   /** A new key, of 160 random bits. `transient` says whether the actor that gets the request is transient. */
   newKey(transient: boolean): string {
     const random = () => this.#random.ulid(this.#clock.now()).slice(timeUnits);
-    return (transient && this.#stored ? transientMark : durableMark) + random() + random();
+    const key = (transient && this.#stored ? transientMark : durableMark) + random() + random();
+    if (transient || !this.#stored) this.#unopened.set(key, undefined);
+    return key;
+  }
+
+  /**
+   * An answer to a later came before the turn in memory had ended that made it: an actor that this turn asked gave it.
+   * Returns whether it waits for that end, when `send` sends it again. At most one waits.
+   */
+  holdEarly(key: string, send: () => void): boolean {
+    if (!this.#unopened.has(key) || this.hasEarly(key)) return false;
+    this.#unopened.set(key, send);
+    return true;
+  }
+
+  /** Whether an answer waits for the end of the turn that made a later. */
+  hasEarly(key: string): boolean {
+    return this.#unopened.get(key) !== undefined;
+  }
+
+  /** The turn has ended that made a later: it is open now, or never will be. */
+  settled(key: string): void {
+    const send = this.#unopened.get(key);
+    this.#unopened.delete(key);
+    send?.();
   }
 
   /** The later of a request. */

@@ -37,7 +37,7 @@ export class DurableSending {
     origin: "outside" | "turn",
     ticket?: string,
   ): Promise<Acceptance> {
-    const { ids, options: { deduplicationWindowMs } } = this.#remote.parts;
+    const { ids, options } = this.#remote.parts;
     const { session, writer, replies, committedDelivery } = this.#store;
     const { outbox, lanes } = this.#border;
     const { operation, extras } = route;
@@ -60,6 +60,9 @@ export class DurableSending {
       if (scope === undefined || !(error instanceof LimitExceededError)) throw error;
       return acceptedBefore(named).then((first) => first ?? Promise.reject(error));
     }
+    // If its receiver answers later, nobody says so here.
+    const laterMs = operation.mode === "submit" ? options.laterMs : 0;
+    const deduplicationWindowMs = options.deduplicationWindowMs + laterMs;
     const services = { session, writer, committedDelivery, replies, deduplicationWindowMs };
     try {
       const receiver = nameOfActor(to);

@@ -17,8 +17,12 @@ import type { Turn } from "./turn.ts";
 /** Why a later takes no answer any more. */
 export type LaterEnd = "answered" | "abandoned";
 
-/** What is known of laters that are over. */
+/** What is known of laters beside what their actors keep: above all of those that are over. */
 export interface EndedLaters {
+  /** The later of this turn is open. */
+  opened?(turn: Turn, request: OpenRequest): void;
+  /** Keeps an answer whose request is not open yet until it is. Returns whether it does. */
+  keepEarly?(turn: Turn, payload: unknown): boolean;
   /** The later of this turn is over: adds that to the turn, after which nothing is left of its actor. */
   end(turn: Turn, why: LaterEnd): void;
   /** Why the later of this turn is over; `undefined` if that is known no longer, or it never was. */
@@ -45,20 +49,21 @@ export function laterActor(
   const handlers = {
     open(turn: LaterTurn, request: OpenRequest) {
       turn.state = request;
+      ended.opened?.(turn, request);
       const { untilMs } = request;
       if (untilMs === undefined) return;
       turn.schedule(deadlineName, { at: new Date(untilMs) }, laterAddress(turn.key, "expire"));
     },
     answer(turn: LaterTurn, value: unknown) {
       const request = turn.state;
-      if (request === undefined) return refuse(turn, ended);
+      if (request === undefined) return refuse(turn, value, ended);
       requireReply(turn, request.actor, value);
       forward(turn, request, request.replyTo, value);
       ended.end(turn, "answered");
     },
     fail(turn: LaterTurn, reason: Reason) {
       const request = turn.state;
-      if (request === undefined) return refuse(turn, ended);
+      if (request === undefined) return refuse(turn, reason, ended);
       const failure = failureOf(request, reason);
       for (const to of failureAddresses(request.replyTo, request.failTo)) forward(turn, request, to, failure);
       ended.end(turn, "answered");
@@ -127,8 +132,9 @@ function requireReply(turn: Turn, to: Address, value: unknown): void {
   }
 }
 
-/** Throws a `TerminalError` that says why an answer finds no request. */
-function refuse(turn: Turn, ended: EndedLaters): void | Promise<void> {
+/** Throws a `TerminalError` that says why an answer finds no request, unless the request is not open yet. */
+function refuse(turn: Turn, payload: unknown, ended: EndedLaters): void | Promise<void> {
+  if (ended.keepEarly?.(turn, payload)) return;
   const why = ended.whyOf(turn);
   if (why instanceof Promise) return why.then(throwLate);
   throwLate(why);

@@ -297,7 +297,9 @@ export class Turn {
   /** Ends the turn: its context can no longer be used. */
   close(): void {
     this.over = true;
-    if (this.extras !== undefined) this.extras.signal?.release();
+    if (this.extras === undefined) return;
+    this.extras.signal?.release();
+    this.extras.laters?.close();
   }
 
   /** Whether it has only state and messages to commit. */

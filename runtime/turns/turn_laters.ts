@@ -75,6 +75,11 @@ export class TurnLaters {
     return later;
   }
 
+  /** Its turn has ended. */
+  close(): void {
+    if (this.own !== undefined) this.#turn.actor.services.laters.settled(this.own.key);
+  }
+
   reply(later: Later, value: unknown): void {
     const parts = this.#required(later);
     const { protocol, operation: name } = parts;

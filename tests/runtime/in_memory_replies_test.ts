@@ -76,6 +76,16 @@ class Bench {
     return reply;
   }
 
+  /** Its request was answered "later", perhaps after it had failed: then who waits from now on is told of what comes. */
+  hold({ key }: KeptReply): void {
+    const reply = this.replies.find(key);
+    this.replies.hold(key, "L1");
+    if (reply === undefined || reply.outcome !== undefined) return;
+    for (const waiter of this.waiters.splice(0)) {
+      if (waiter.key !== key || !waiter.over) this.waiters.push(waiter);
+    }
+  }
+
   collect(reply: KeptReply): void {
     if (reply.outcome !== undefined) this.replies.collect(reply);
   }
@@ -113,6 +123,21 @@ Deno.test("a reply that is evicted for what its getter submits takes no room", (
   assert.ok(bench.open("bob"));
 });
 
+Deno.test("the reply to a request that failed and is answered later waits again, and for its caller's share", async () => {
+  const bench = new Bench(4, 1_000, 60_000);
+  bench.open("ada");
+  const [reply] = bench.opened;
+  bench.settle(reply, failure);
+  bench.collect(reply);
+  bench.hold(reply);
+  await bench.clock.advance(600_000);
+  assert.equal(bench.replies.find(reply.key)?.outcome, undefined);
+  assert.deepEqual([bench.open("ada"), bench.open("ada")], [true, false]);
+  bench.wait(reply);
+  bench.settle(reply, "x");
+  assert.equal(bench.waiters[0].told, 1);
+});
+
 const place = fc.nat(1_000);
 const caller = fc.constantFrom(undefined, "ada", "bob");
 const then = fc.constantFrom(
@@ -125,6 +150,7 @@ const step = fc.oneof(
   fc.record({ open: caller, then }),
   fc.record({ settle: place, length: fc.nat(600) }),
   fc.record({ refuse: place }),
+  fc.record({ hold: place }),
   fc.record({ wait: place }),
   fc.record({ collect: place }),
   fc.record({ advance: fc.constantFrom(1, 59_999, 60_000, 100_000) }),
@@ -149,6 +175,7 @@ Deno.test("InMemoryReplies keep to their bounds and settle every waiter, whateve
           if ("then" in next) bench.open(next.open, next.then);
           else if ("settle" in next) at(next.settle, (reply) => bench.settle(reply, "x".repeat(next.length)));
           else if ("refuse" in next) at(next.refuse, (reply) => bench.settle(reply, failure));
+          else if ("hold" in next) at(next.hold, (reply) => bench.hold(reply));
           else if ("wait" in next) at(next.wait, (reply) => bench.wait(reply));
           else if ("collect" in next) at(next.collect, (reply) => bench.collect(reply));
           else await bench.clock.advance(next.advance);

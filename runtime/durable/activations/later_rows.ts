@@ -70,7 +70,9 @@ export class LaterRows {
   /** Repeats of the request are known for as long as its answer may take, and a window more. */
   #keepMark(turn: DurableTurn, { key, timeoutMs }: OpenedLater, stored: Entry): void {
     const mark = readableHead<AcceptanceMark>(stored.value);
-    if (mark === undefined) return; // its message was accepted all the same
+    if (mark === undefined || turn.session.isOver(mark.untilMs)) return; // its message was accepted all the same
+    const { replyTo } = turn.route;
+    if (mark.ticket !== undefined && !isReplyTarget(replyTo) && mark.ticket !== replyTo?.key) return; // of a later message
     const untilMs = mark.untilMs === undefined ? undefined : endAt(mark.untilMs + timeoutMs);
     writeMark(turn.rows, stored.key, { ...mark, untilMs, later: key }, stored);
   }

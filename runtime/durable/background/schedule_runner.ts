@@ -246,10 +246,10 @@ function routeOf(schedule: DueSchedule): Route {
   if (delayed === undefined) {
     return new Route(namedOperation(to), undefined, undefined, undefined, undefined, { id });
   }
-  const { head: { causationId, correlationId, replyTo, failTo, headers, caller }, timeoutMs, scope } =
-    delayed;
+  const { head, timeoutMs, scope } = delayed;
+  const { causationId, correlationId, replyTo, failTo, headers, caller, mark } = head;
   const deadline = timeoutMs === undefined ? undefined : deadlineAt(dueMs + timeoutMs);
-  const extras = { id, failTo, headers, caller, scope };
+  const extras = { id, failTo, headers, caller, scope, mark };
   return new Route(namedOperation(to), causationId, correlationId, replyTo, deadline, extras);
 }
 

@@ -24,6 +24,14 @@ const recountMs = 300_000;
 /** The bounds of the messages that wait until they are due. */
 export type DelayedBounds = Pick<ResolvedOptions["limits"], "delayed" | "delayedBytes">;
 
+/** Where a delayed message comes from. */
+export interface DelayedOrigin {
+  /** The actor that sends it, if one does. */
+  readonly from?: ActorId | undefined;
+  /** The key of the mark by which the repeats of a submit are recognised, if one may come. */
+  readonly mark?: string | undefined;
+}
+
 /** A delayed message that can be written. */
 export interface DelayedDraft {
   /** The key of its row, which no other message has. */
@@ -66,7 +74,7 @@ export class DelayedRows {
   }
 
   /** A delayed message. Throws a `TooLargeError` if no commit could send it, and what its payload throws. */
-  draft({ to, route, payload, id }: OutgoingMessage, from?: ActorId): DelayedDraft {
+  draft({ to, route, payload, id }: OutgoingMessage, { from, mark }: DelayedOrigin = {}): DelayedDraft {
     const { extras, deadline } = route;
     const { dueMs, atTime } = extras!.delay!;
     const { instance, traits: { limits } } = this.#session;
@@ -82,7 +90,7 @@ export class DelayedRows {
       to: { protocol: to.protocol, key: to.key, operation: route.operation.name },
       token,
       delayed: {
-        head: { ...headOf(route, id, instance, this.#ids), deadlineMs: undefined },
+        head: { ...headOf(route, id, instance, this.#ids), deadlineMs: undefined, mark },
         timeoutMs: late ? deadline.atMs - dueMs : undefined,
         from: from && { protocol: from.protocol, key: from.key },
         scope: extras?.scope,
@@ -115,7 +123,7 @@ export class DelayedRows {
    * others.
    */
   write(writeSet: WriteSet, outgoing: OutgoingMessage, from?: ActorId): Unsent | RequestPlace {
-    const draft = this.draft(outgoing, from);
+    const draft = this.draft(outgoing, { from });
     const why = this.#full(draft.bytes, turnRoom);
     if (why !== undefined) return { text: draft.text, reason: "too-many-delayed", why };
     draft.write(writeSet);

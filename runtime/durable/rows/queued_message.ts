@@ -255,6 +255,7 @@ export function headOf(route: Route, id: string, via: string, ids: Ids): Message
     deadlineMs: deadline && endAt(deadline.atMs),
     headers: extras?.headers,
     caller: extras?.caller,
+    mark: extras?.mark,
   };
 }
 

@@ -1,7 +1,17 @@
 // Three services over one broker: one asks, the second answers "later", and the third gives the answer.
 
 import assert from "node:assert/strict";
-import { actor, Failure, type Later, later, protocol, submit, type System, tell } from "@posthorn/posthorn";
+import {
+  actor,
+  Failure,
+  type Later,
+  later,
+  protocol,
+  submit,
+  type System,
+  type SystemOptions,
+  tell,
+} from "@posthorn/posthorn";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import * as z from "zod";
 import { Services } from "./services.ts";
@@ -83,8 +93,8 @@ interface Town {
   readonly heard: unknown[];
 }
 
-async function town(services: Services, stored: boolean): Promise<Town> {
-  const store = () => stored ? { store: memoryStore() } : {};
+async function town(services: Services, stored: boolean, times: Partial<SystemOptions> = {}): Promise<Town> {
+  const store = () => stored ? { ...times, store: memoryStore() } : times;
   const heard: unknown[] = [];
   const carrier = await services.start("carrier", [depot], {
     ...store(),
@@ -165,6 +175,20 @@ for (const stored of [true, false]) {
     assert.deepEqual(await services.during(ticket.reply()), { parcel: "from the depot" });
   });
 
+  Deno.test(`${where}, an id is known in the service of the caller for as long as the answer may take`, async () => {
+    await using services = new Services();
+    const all = await town(services, stored, { deduplicationWindowMs: 10_000 });
+    for (const options of [{ id: "order-1" }, { id: "order-2", afterMs: 100 }]) {
+      const request = () => services.during(all.asker.ref(Order, "1").submit(Order.place, "tea", options));
+      const first = await request();
+      await services.pass(30_000, 1_000);
+      assert.equal((await request()).id, first.id);
+      await services.during(all.shop.ref(Order, "1").tell(Order.ship, "p1"));
+      await services.pass(500);
+      assert.deepEqual(await services.during(first.reply()), { parcel: "p1" });
+    }
+  });
+
   Deno.test(`${where}, an actor of another service gets the later answer`, async () => {
     await using services = new Services();
     const all = await town(services, stored);
@@ -175,3 +199,12 @@ for (const stored of [true, false]) {
     assert.deepEqual(all.heard, [{ parcel: "p1" }]);
   });
 }
+
+Deno.test("without stores, a ticket in another service is told that the service has stopped", async () => {
+  await using services = new Services();
+  const all = await town(services, false);
+  const ticket = await placed(all);
+  await services.during(all.shop.stop());
+  await services.pass(500);
+  await assert.rejects(services.during(ticket.reply()), { code: "stopping" });
+});
