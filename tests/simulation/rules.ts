@@ -297,7 +297,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "latest-turns",
-    foundBy: 171,
+    foundBy: 232,
     says: "a record names the latest turns of the instances that had it before",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, undefined),
