@@ -102,7 +102,11 @@ inMemory("a protocol may have the name of something that every object has", asyn
     worker({ tell: (ctx: WorkerContext) => ctx.ref(Odd, "x").tell(Odd.hear, "x") }),
   ]);
   await runs(stage, system, "tell", "tell");
-  assert.deepEqual(system.stats().unhosted, { constructor: { actors: 1, waiting: 2 } });
+  // Not compared as an object: older versions of Deno take its member for that of its class.
+  assert.deepEqual(Object.entries(system.stats().unhosted ?? {}), [["constructor", {
+    actors: 1,
+    waiting: 2,
+  }]]);
   assert.equal(Object.hasOwn(Object, "waiting"), false);
 });
 
