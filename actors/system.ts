@@ -160,8 +160,8 @@ export class System implements AsyncDisposable {
   /**
    * Ends the subscription of an address to an event or a survey, also one that a turn or another process made. Resolves
    * with whether there was one. An address whose types nobody knows fits: `subscriptions` lists those, and a program names
-   * them of a subscriber that it no longer has. Messages that were sent to it before stay in its mailbox. Rejects as {@linkcode
-   * Ref.ask} does.
+   * them of a subscriber that it no longer has. Messages that were sent to it before stay in its mailbox. Rejects as
+   * {@linkcode Ref.ask} does.
    */
   unsubscribe<Op extends Operation<"event" | "survey">, To extends Address>(
     event: Op,
