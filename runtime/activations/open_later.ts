@@ -16,7 +16,7 @@ export function openLater(
 ): void {
   const { id, correlationId, replyTo, failTo } = request;
   const to = laterAddress(key, "open");
-  const route = new Route(delivery.operationAt(to), id, correlationId, undefined, undefined, { failTo });
+  const route = new Route(delivery.operationAt(to), id, correlationId, replyTo, undefined, { failTo });
   delivery.deduplication.extend(envelope, timeoutMs);
   const kept = keptReplyOf(replyTo);
   if (kept !== undefined) delivery.elsewhere?.hold?.(kept, key);
