@@ -186,11 +186,13 @@ inMemory(
 );
 
 inMemory("only a protocol and a key can be named", async (stage) => {
-  const system = await released(stage);
-  for (const name of ["~topic", "", "Legacy", "a.b"]) {
-    await assert.rejects(system.eraseMail({ protocol: name }), RangeError);
+  await using alone = new System({ actors: [], clock: new VirtualClock(), drainMs: 0 });
+  for (const system of [await released(stage), alone]) {
+    for (const name of ["~topic", "", "Legacy", "a.b"]) {
+      await assert.rejects(system.eraseMail({ protocol: name }), RangeError);
+    }
+    await assert.rejects(system.eraseMail({ protocol: "legacy", key: "" }), { code: "invalid-key" });
   }
-  await assert.rejects(system.eraseMail({ protocol: "legacy", key: "" }), { code: "invalid-key" });
 });
 
 Deno.test("without a store there is no mail that nobody hosts", async () => {
