@@ -7,6 +7,7 @@ import { alone } from "./fault_plan.ts";
 import { codeRules } from "./code_rules.ts";
 import { frontRules } from "./front_rules.ts";
 import { delayRules } from "./delay_rules.ts";
+import { erasingRules } from "./erasing_rules.ts";
 import { sceneRules } from "./scene_rules.ts";
 import {
   deployed,
@@ -312,4 +313,5 @@ export const rules: readonly Rule[] = [
   ...sceneRules,
   ...frontRules,
   ...delayRules,
+  ...erasingRules,
 ];

@@ -75,6 +75,16 @@ function withDeadline(part: AtomicPart, deadlineMs: number | undefined): AtomicP
 }
 
 /** Rules that only matter in runs with certain scenes. */
+/** The part with messages that have lost their headers. */
+function withoutHeaders(part: AtomicPart): AtomicPart {
+  const writes = part.writes.map((write) => {
+    if (spaceOf(write.key) !== "mail") return write;
+    const { head: { headers: _, ...head }, text } = decodeValue<MessageHeader>(write.value);
+    return { ...write, value: encodeValue(head, text) };
+  });
+  return { ...part, writes };
+}
+
 export const sceneRules: readonly Rule[] = [
   {
     name: "cancel-check",
@@ -389,5 +399,12 @@ export const sceneRules: readonly Rule[] = [
     foundBy: 1,
     says: "no row of an erased actor remains for good",
     part: keeping("actor"),
+  },
+  {
+    name: "headers-with-mail",
+    foundBy: 1,
+    says: "a message is stored with its headers, and whoever handles it reads them",
+    faultPlan: within("headers"),
+    part: withoutHeaders,
   },
 ];
