@@ -4,14 +4,15 @@ import type { Runtime } from "../runtime/runtime.ts";
 
 /**
  * Withdraws a request whose turn has answered "later", unless its answer has come by then. Its reply is settled either way;
- * if its actor does not say so in time, nothing is known.
+ * if its actor does not say so in time, nothing is known. When `late` resolves nobody waits any more, and the actor decides
+ * all the same.
  */
-export async function withdraw(runtime: Runtime, later: string): Promise<void> {
+export async function withdraw(runtime: Runtime, later: string, late: Promise<unknown>): Promise<void> {
   const { protocol, key } = laterAddress(later, "open");
   const { withdraw } = protocol === LaterReply.withdraw.protocol ? LaterReply : TransientLaterReply;
-  try {
-    await runtime.modes.ask({ protocol, key }, withdraw, undefined, undefined);
-  } catch (error) {
+  const decided = runtime.modes.ask({ protocol, key }, withdraw, undefined, undefined).catch((error) => {
     if (!(error instanceof DeadlineExceededError)) throw error;
-  }
+  });
+  decided.catch(() => {}); // it may reject when nobody waits any more
+  await Promise.race([decided, late]);
 }

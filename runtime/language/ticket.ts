@@ -21,7 +21,7 @@ export interface TicketOptions {
 export interface CancelOptions {
   /**
    * How long to wait for the decision, in milliseconds of at least 0. It is waited for only if it is made elsewhere: by
-   * another service, or by the process of a transient actor.
+   * another service, by the process of a transient actor, or, if the request is answered later, by who keeps it.
    *
    * @default {5_000}
    */

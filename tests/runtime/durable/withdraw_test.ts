@@ -7,6 +7,7 @@ import {
   Failure,
   type Later,
   protocol,
+  ReplyPendingError,
   submit,
   System,
   tell,
@@ -166,3 +167,28 @@ for (const stored of [true, false]) {
     await withdrawIn(caller, home, () => services.pass(1_000), heard, failed);
   });
 }
+
+onEach(
+  kinds,
+  "a withdrawal that its store delays is not awaited for longer than its caller says",
+  async (stage) => {
+    const heard: Failure[] = [];
+    const system = await stage.start([office(heard)]);
+    const ticket = await system.ref(Desk, "a").submit(Desk.ask, "?");
+    await stage.settle();
+    const store = stage.storeOf(system);
+    store.hangs = (key) => /^(actor|erased|reply)\u001f/.test(key);
+    let told: unknown;
+    ticket.cancel({ timeoutMs: 1_000 }).then((outcome) => told = outcome, (error) => told = error);
+    await stage.pass(900, 100);
+    assert.equal(told, undefined);
+    await stage.pass(200, 100);
+    assert(told instanceof ReplyPendingError, String(told));
+    assert.deepEqual(heard, [], "nothing is done by halves");
+    store.hangs = undefined;
+    await stage.pass(120_000, 5_000);
+    assert.equal(await ticket.cancel({ timeoutMs: 60_000 }), "withdrawn");
+    await stage.settle();
+    assert.deepEqual(heard.map(({ code }) => code), ["cancelled"]);
+  },
+);
