@@ -153,18 +153,21 @@ class InMemoryTicket extends ReplyTicket {
     const late = Promise.withResolvers<void>();
     const timer = this.runtime.timers.set(timeoutMs, late.resolve, late.resolve);
     try {
-      return await this.#takeBackUntil(late);
+      return await this.#takeBackUntil(late, timeoutMs > 0);
     } finally {
       timer.cancel();
     }
   }
 
-  async #takeBackUntil(late: PromiseWithResolvers<void>): Promise<Cancellation | undefined> {
+  async #takeBackUntil(
+    late: PromiseWithResolvers<void>,
+    waits: boolean,
+  ): Promise<Cancellation | undefined> {
     const { timers, clock, remote, replies } = this.runtime;
     const kept = replies.find(this.key) ?? await this.#findLater();
     if (this.runtime.delivery.status === "stopped") throw stoppedCollecting(this.id);
     if (kept.later !== undefined && kept.cancellation === undefined) {
-      await withdraw(this.runtime, kept.later, late.promise);
+      await withdraw(this.runtime, kept.later, waits ? late.promise : undefined);
     }
     const decided = cancelInMemory(this.runtime, kept);
     if (decided !== undefined) return decided;

@@ -21,7 +21,8 @@ export interface TicketOptions {
 export interface CancelOptions {
   /**
    * How long to wait for the decision, in milliseconds of at least 0. It is waited for only if it is made elsewhere: by
-   * another service, by the process of a transient actor, or, if the request is answered later, by who keeps it.
+   * another service, by the process of a transient actor, or, if the request is answered later, by who keeps it (with 0
+   * that one gets a second).
    *
    * @default {5_000}
    */
