@@ -170,6 +170,22 @@ export class Clients {
     }
   }
 
+  /** Asks, and goes after a while: then nobody waits for the answer. `onGone` is called first. */
+  async askAndGo(tag: string, actor: string, onGone: () => void): Promise<void> {
+    const { kind, key } = partsOf(actor);
+    const job: Job = { tag, from: "ask", seq: 0, path: [], does: "write" };
+    this.#options.asks.add(tag);
+    this.note(actor, job);
+    const going = new AbortController();
+    const asked = this.call((system) => {
+      return system.ref(kind, key).ask(kind.add, job, { timeoutMs: 30_000, signal: going.signal });
+    });
+    await this.pause(this.draw() * this.pick([100, 2_000]));
+    onGone();
+    going.abort(new PosthornError("gone", "The client has gone"));
+    await asked;
+  }
+
   /** A transient actor sends it on, so its outcome is unknown. */
   async pass(tag: string, actor: string): Promise<void> {
     const job: Job = { tag, from: "echo", seq: 0, path: [], does: "write" };

@@ -65,8 +65,8 @@ export interface CommitHistoryOptions {
   readonly revisionOf: (instance: string) => number;
   /** Rows that existed before the program, which it does not know. */
   readonly planted: () => ReadonlySet<string>;
-  /** Whether somebody has begun to erase the messages of an actor. */
-  readonly mayErase: (actor: string) => boolean;
+  /** Whether somebody has begun to erase the messages of an actor, or one of them. */
+  readonly mayErase: (actor: string, tag: string) => boolean;
   /** How far the clocks of two processes may be apart, in milliseconds. */
   readonly clocksApartMs: number;
   /** Called when a message of an actor has taken effect. */
@@ -184,7 +184,7 @@ export class CommitHistory {
     for (const { key } of part.removals) {
       const [space, protocol, name, ...rest] = key.split(separator);
       if (space === "mail" && part.writes.some(isCancelled)) this.#takenBack(key);
-      else if (space === "mail" && this.#isErasure(part, `${protocol}/${name}`)) this.#erase(key, written);
+      else if (space === "mail" && this.#isErasure(part, key)) this.#erase(key, written);
       else if (space === "mail") removed.push(...this.#taken(key, `${protocol}/${name}`, record?.name, dead));
       else if (space === "index") {
         touched.add(`${name}/${rest[0]}`);
@@ -265,8 +265,10 @@ export class CommitHistory {
   }
 
   /** Whether a part erases a message: it is neither of a turn, nor does it say that the message is dead. */
-  #isErasure({ writes }: AtomicPart, actor: string): boolean {
-    return this.#options.mayErase(actor) && !writes.some(({ key }) => /^(actor|erased|dead)\u001f/.test(key));
+  #isErasure({ writes }: AtomicPart, key: string): boolean {
+    const mail = this.mails.get(key);
+    return mail !== undefined && this.#options.mayErase(mail.actor, mail.tag) &&
+      !writes.some(({ key }) => /^(actor|erased|dead)\u001f/.test(key));
   }
 
   /** The commit that erases a message removes it, and tells who waits for its reply. */
@@ -279,7 +281,9 @@ export class CommitHistory {
     mail.waits = false;
     this.#actor(actor).waiting--;
     this.erased.add(`${actor} ${tag}`);
-    this.#options.onRare("mail for nobody is erased");
+    this.#options.onRare(
+      this.#options.asks.has(tag) ? "a stored ask is taken back or erased" : "mail for nobody is erased",
+    );
     const { from } = payload as Job;
     if (operation !== "work" || !from.includes("/")) return;
     const told = written.values().some((mail) => mail.actor === from && mail.operation === "lost");

@@ -25,6 +25,8 @@ interface MailOf {
 /** Manages who hosts the protocol that nobody hosts for a while, and knows whose mail somebody began to erase. */
 export class Erasures {
   readonly #begun = new Set<string | undefined>();
+  /** The tags of asks for whose answers nobody waits any more. */
+  readonly #gone = new Set<string>();
   #hosted = false;
 
   /** Whether a process that starts now hosts it: none at first, and later that of the first place. */
@@ -32,10 +34,13 @@ export class Erasures {
     return this.#hosted && placeOf(name) === 0;
   }
 
-  /** Whether somebody has begun to erase the mail of an actor. Once begun, that may go on at any time. */
-  mayErase(actor: string): boolean {
+  /**
+   * Whether a message may be erased: somebody has begun to erase the mail of its actor, or has asked and gone. Once begun,
+   * that may go on at any time.
+   */
+  mayErase(actor: string, tag: string): boolean {
     const [of, key] = actor.split("/");
-    return of === protocol && (this.#begun.has(undefined) || this.#begun.has(key));
+    return this.#gone.has(tag) || (of === protocol && (this.#begun.has(undefined) || this.#begun.has(key)));
   }
 
   /** After a while one process hosts it, and handles what waits. */
@@ -73,7 +78,8 @@ export class Erasures {
       const kind = clients.draw();
       const actor = clients.pick(actors);
       if (kind < 0.3) return eraseTwice(clients);
-      if (kind < 0.4) return clients.add(tag, actor);
+      if (kind < 0.35) return clients.add(tag, actor);
+      if (kind < 0.4) return clients.askAndGo(tag, actor, () => this.#gone.add(tag));
       if (kind < 0.6) return clients.submit(tag, actor);
       const how = clients.draw() < 0.5 ? "named" : "once";
       if (kind < 0.75) return clients.send("node/e0", { tag, does: "submit", path: [actor] }, how);

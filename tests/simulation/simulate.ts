@@ -135,7 +135,7 @@ class Run {
       clocksApartMs: process.clocksApartMs ?? 0,
       revisionOf: (instance) => this.#rollingDeploy.revisionOf(instance),
       planted: () => this.#planted,
-      mayErase: (actor) => this.#erasures.mayErase(actor),
+      mayErase: (actor, tag) => this.#erasures.mayErase(actor, tag),
       onDone: (actor, job) => this.#reminded.done(this.#history, actor, job),
       fail: (why) => this.fail(why),
       onRare: (branch) => this.#marks.add(branch),

@@ -30,6 +30,7 @@ import {
   type Stage,
   Worker,
   worker,
+  type WorkerContext,
 } from "./durable_stage.ts";
 
 /** A front, and a process that hosts the worker. */
@@ -147,6 +148,53 @@ onEach(kinds, "an ask ends at once when its signal aborts", async (stage) => {
   await assert.rejects(asked, /enough/);
   await assert.rejects(ref(front, "ada").ask(Worker.call, "notes", { signal: aborting.signal }), /enough/);
 });
+
+onEach(kinds, "an ask whose signal aborts does not run any more", async (stage) => {
+  const gate = Promise.withResolvers<void>();
+  const signals: AbortSignal[] = [];
+  const { front, host } = await frontAndHost(stage, {
+    wait: (ctx: WorkerContext) => {
+      signals.push(ctx.signal);
+      note(ctx, "waited");
+      return gate.promise;
+    },
+    mark: (ctx: WorkerContext) => note(ctx, "ran"),
+  });
+  const controllers = [0, 1, 2].map(() => new AbortController());
+  const asked = ["wait", "mark", "mark"].map((does, index) =>
+    ref(front, "ada").ask(Worker.call, does, { signal: controllers[index].signal })
+  );
+  for (const one of asked) one.catch(() => {});
+  await stage.pass(500, 25);
+  assert.equal(signals.length, 1);
+  for (const controller of controllers.slice(0, 2)) controller.abort(new Error("enough"));
+  await stage.pass(100, 25);
+  assert.deepEqual((await stage.keys("mail")).length, 1);
+  assert.equal(signals[0].aborted, true, "whoever runs it is told");
+  gate.resolve();
+  await within(stage, asked[2]);
+  assert.deepEqual(await within(stage, notesOf(host, "ada")), ["ran"], "only the one that was not aborted");
+  await stage.pass(10_000);
+  assert.deepEqual([deadOf(host), await stage.keys("mail", "reply")], [[], []]);
+});
+
+onEach(
+  kinds,
+  "an ask whose signal aborts leaves nothing to a process that begins to host it",
+  async (stage) => {
+    const front = await stage.start([], { peers: [Worker] });
+    const aborting = new AbortController();
+    const asked = ref(front, "ada").ask(Worker.call, "mark", { signal: aborting.signal });
+    asked.catch(() => {});
+    aborting.abort(new Error("enough")); // before it is committed
+    await assert.rejects(asked, /enough/);
+    await stage.pass(100, 25);
+    assert.deepEqual(await stage.keys("mail", "reply"), []);
+    const host = await stage.start([worker({ mark: (ctx) => note(ctx, "ran") })]);
+    await stage.pass(1_000);
+    assert.deepEqual(await within(stage, notesOf(host, "ada")), []);
+  },
+);
 
 onEach(kinds, "an ask whose handler throws rejects at once with the reason", async (stage) => {
   let runs = 0;
