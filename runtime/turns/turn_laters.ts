@@ -1,4 +1,5 @@
 import { PosthornError } from "../base/errors.ts";
+import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
 import { requireDuration } from "../base/require.ts";
 import { shorten } from "../base/shorten.ts";
 import { endAt, timeAfter } from "../base/times.ts";
@@ -26,6 +27,8 @@ export type LaterAnswer =
   & { readonly later: Later }
   & ({ readonly reply: unknown } | { readonly failure: Reason });
 
+const optionNames: OptionNames<LaterOptions> = { failTo: true, timeoutMs: true };
+
 /** What one turn does with laters: it may open one for its own request, and answer others. */
 export class TurnLaters {
   /** The later of its own request. */
@@ -42,7 +45,9 @@ export class TurnLaters {
     return [...this.#answers.values()];
   }
 
-  open({ timeoutMs, failTo }: LaterOptions = {}): Later {
+  open(options: LaterOptions = {}): Later {
+    requireKnownOptions("ctx.later", options, optionNames);
+    const { timeoutMs, failTo } = options;
     const turn = this.#turn;
     const { actor, route } = turn;
     const { services: { laters, ids } } = actor;

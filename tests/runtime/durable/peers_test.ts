@@ -514,6 +514,27 @@ onEach(kinds, "mail for a peer that is transient where it is hosted is refused t
   assert.equal(await host.ref(Cache, "ada").ask(Cache.get), "ada");
 });
 
+onEach(kinds, "mail that cannot be refused is reported, and stops none beside it", async (stage) => {
+  const front = await stage.start([], { peers: [Cache] });
+  const ada = front.ref(Cache, "ada");
+  for (const text of ["a", "b", "c"]) await within(stage, ada.tell(Cache.keep, text));
+  const [first] = await stage.keys("mail");
+  const host = stage.begin([cache]);
+  const reported: string[] = [];
+  host.inspect((event) => {
+    if (event.type === "unreadable") reported.push(`${event.row.replaceAll("\u001f", " ")}: ${event.error}`);
+  });
+  stage.storeOf(host).refuse = (parts) => {
+    const removed = parts.flatMap(({ removals }) => removals.map(({ key }) => key.replaceAll("\u001f", " ")));
+    return removed.includes(first) ? new TypeError("it is odd") : undefined;
+  };
+  await host.ready();
+  await stage.pass(5_000);
+  assert.equal(reported[0], `${first}: TypeError: it is odd`);
+  assert.deepEqual(await stage.keys("mail"), [first]);
+  assert.deepEqual(deadOf(host), ["ada keep: transient-peer", "ada keep: transient-peer"]);
+});
+
 /** How many milliseconds pass until a promise has settled, by the clock of the stage. */
 async function msUntil(stage: Stage, promise: Promise<unknown>): Promise<number> {
   const beganMs = stage.clock.now();
