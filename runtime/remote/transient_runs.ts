@@ -3,10 +3,10 @@ import { cancelledFailure } from "../activations/take_back.ts";
 import { BoundedSet } from "../base/bounded_set.ts";
 import { LimitExceededError, type PosthornError, StoppedError } from "../base/errors.ts";
 import type { ActorId, Address } from "../language/address.ts";
-import type { Failure } from "../language/failure.ts";
 import { asks, Envelope, isReplyTarget, type ReplyTarget, Route } from "../messages/envelope.ts";
 import { toldTo } from "../messages/failure_addresses.ts";
 import type { ToldFailure } from "../messages/told_failure.ts";
+import { codeOfThrown } from "../ports/dead_letters.ts";
 import type { Meaning } from "./meaning.ts";
 
 /** A message for an actor in memory. */
@@ -57,8 +57,9 @@ export class TransientRuns {
       },
       fail: (error) => {
         if (error instanceof StoppedError) return reject(error);
-        const failure: Failure = { id: String(cause.id), code: error.code, message: error.message };
-        if (failTo !== undefined) this.#delivery.deliverTo(failTo, failure, cause);
+        const { code, message } = error;
+        const failure = { id: String(cause.id), code, message, ...codeOfThrown(error) };
+        if (failTo !== undefined) this.#delivery.deliverTo(failTo, toldTo(failTo, failure), cause);
         resolve();
       },
       done: resolve,

@@ -9,7 +9,7 @@ import type { LaterOptions, Reason } from "../language/later_options.ts";
 import { parse } from "../language/parse.ts";
 import { isReplyTarget } from "../messages/envelope.ts";
 import type { OpenRequest } from "../messages/later.ts";
-import { wordsMax } from "../ports/dead_letters.ts";
+import { codeOfHandler, wordsMax } from "../ports/dead_letters.ts";
 import type { Turn } from "./turn.ts";
 
 /** A request that its turn answers later. */
@@ -106,7 +106,7 @@ export class TurnLaters {
     }
     const failure = { code, message: shorten(message, wordsMax) };
     this.#answers.set(later["~later"], { later, failure });
-    this.#send(this.#addressOf(parts, "fail"), { id: this.#turn.id, ...failure });
+    this.#send(this.#addressOf(parts, "fail"), { id: this.#turn.id, ...failure, ...codeOfHandler(code) });
   }
 
   /** What a later contains. Throws if it is none, or if this turn has answered it. */

@@ -268,7 +268,7 @@ export class CommitHistory {
   #isErasure({ writes }: AtomicPart, key: string): boolean {
     const mail = this.mails.get(key);
     return mail !== undefined && this.#options.mayErase(mail.actor, mail.tag) &&
-      !writes.some(({ key }) => /^(actor|erased|dead)\u001f/.test(key));
+      !writes.some(({ key }) => ["actor", "erased", "dead"].includes(key.split(separator)[0]));
   }
 
   /** The commit that erases a message removes it, and tells who waits for its reply. */
