@@ -1,4 +1,5 @@
-import { MailboxFullError, PosthornError } from "../base/errors.ts";
+import { MailboxFullError } from "../base/errors.ts";
+import { isOfStore } from "../base/store_errors.ts";
 import type { ActorId } from "../language/address.ts";
 import type { Fullness } from "../activations/overflow.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
@@ -84,14 +85,14 @@ export class PeerAcceptor {
   async #takeBack(key: string, accepted: Promise<Acceptance>): Promise<void> {
     const { session } = this.#services;
     try {
-      await accepted;
+      if (await accepted.then(() => false, () => true)) return; // it was not sent
       const [mail] = await session.connection.read([key]);
       if (mail === undefined) return;
       const writeSet = removalOf(mail, mail.value.length);
       writeSet.rings = true; // so that a process which runs it looks
       await commitOne(session.committer, writeSet);
     } catch (error) {
-      if (!(error instanceof PosthornError)) throw error;
+      if (!isOfStore(error)) session.onUnreadable(key, error);
     }
   }
 }
