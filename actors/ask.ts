@@ -128,7 +128,11 @@ function askWith(
   });
   if (signal === undefined) return answer;
   const alone = route.extras?.scope === undefined; // otherwise others may wait for the same answer
-  return abortable(answer, signal).finally(() => alone && waiter.end());
+  return abortable(answer, signal).finally(() => {
+    if (!alone || waiter.over) return;
+    waiter.end();
+    runtime.persistence?.abandon(waiter);
+  });
 }
 
 function askInTurn(

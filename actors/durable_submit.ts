@@ -50,7 +50,7 @@ export class DurableTicket extends ReplyTicket {
       for (let asked = false;; asked = true) {
         const told = await persistence.cancel(this.key, this.id, wait, asked);
         if (typeof told !== "object") return told;
-        await withdraw(this.runtime, told.later);
+        await withdraw(this.runtime, told.later, timeoutMs === 0 ? undefined : wait.ended);
       }
     });
   }

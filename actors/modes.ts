@@ -16,6 +16,7 @@ export function modesOf(runtime: Runtime, durable: boolean): ModeSet {
   const transient = [listenerActor(runtime), later, collectorActor(() => runtime.lateReplies++)];
   return {
     stop: () => memoryLaters.stop(),
+    laterOf: (requestId, replyTo) => memoryLaters.of(requestId, replyTo),
     actors: durable ? transient : [topicActor, ...transient],
     ask: (to, operation, payload, options, turn) => ask(runtime, to, operation, payload, options, turn),
     survey: (operation, payload, options, turn) => surveyAll(runtime, operation, payload, options, turn),

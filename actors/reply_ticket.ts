@@ -1,9 +1,13 @@
+import { type OptionNames, requireKnownOptions } from "../runtime/base/option_names.ts";
 import { requireDuration } from "../runtime/base/require.ts";
 import { parse } from "../runtime/language/parse.ts";
 import type { Schema } from "../runtime/language/schema.ts";
 import type { Cancellation, CancelOptions, Ticket, TicketOptions } from "../runtime/language/ticket.ts";
 import { ReplyPendingError } from "../runtime/base/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+
+const replyNames: OptionNames<TicketOptions> = { peek: true, signal: true, timeoutMs: true };
+const cancelNames: OptionNames<CancelOptions> = { timeoutMs: true };
 
 /** The ticket of a reply that is kept under a key: in memory, or in the store. */
 export abstract class ReplyTicket implements Ticket<unknown> {
@@ -22,6 +26,7 @@ export abstract class ReplyTicket implements Ticket<unknown> {
   }
 
   async reply(options?: TicketOptions): Promise<unknown> {
+    if (options !== undefined) requireKnownOptions("ticket.reply", options, replyNames);
     const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
     signal?.throwIfAborted();
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
@@ -29,6 +34,7 @@ export abstract class ReplyTicket implements Ticket<unknown> {
   }
 
   async cancel(options?: CancelOptions): Promise<Cancellation> {
+    if (options !== undefined) requireKnownOptions("ticket.cancel", options, cancelNames);
     const { timeoutMs = 5_000 } = options ?? {};
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
     const decided = await this.takeBack(timeoutMs);

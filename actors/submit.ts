@@ -150,20 +150,41 @@ class InMemoryTicket extends ReplyTicket {
   }
 
   protected async takeBack(timeoutMs: number): Promise<Cancellation | undefined> {
-    const kept = this.runtime.replies.find(this.key) ?? await this.#findLater();
+    const late = Promise.withResolvers<void>();
+    const timer = this.runtime.timers.set(timeoutMs, late.resolve, late.resolve);
+    try {
+      return await this.#takeBackUntil(late, timeoutMs > 0);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #takeBackUntil(
+    late: PromiseWithResolvers<void>,
+    waits: boolean,
+  ): Promise<Cancellation | undefined> {
+    const { timers, clock, remote, replies } = this.runtime;
+    const kept = replies.find(this.key) ?? await this.#findLater();
     if (this.runtime.delivery.status === "stopped") throw stoppedCollecting(this.id);
-    if (kept.later !== undefined && kept.cancellation === undefined) await withdraw(this.runtime, kept.later);
+    if (kept.later !== undefined && kept.cancellation === undefined) {
+      await withdraw(this.runtime, kept.later, waits ? late.promise : undefined);
+    }
     const decided = cancelInMemory(this.runtime, kept);
     if (decided !== undefined) return decided;
-    const request = this.runtime.remote?.cancel(this.key);
-    const leftMs = (request?.sent.deadlineMs ?? Infinity) - this.runtime.clock.now();
-    const late = Promise.withResolvers<void>();
-    const waitMs = Math.max(Math.min(timeoutMs, leftMs), 0);
-    const timer = this.runtime.timers.set(waitMs, late.resolve, late.resolve);
+    const request = remote?.cancel(this.key);
+    const { deadlineMs } = request?.sent ?? {};
+    let isDue = false;
+    const due = () => {
+      isDue = true;
+      late.resolve();
+    };
+    const leftMs = (deadlineMs ?? Infinity) - clock.now();
+    const timer = leftMs === Infinity ? undefined : timers.set(Math.max(leftMs, 0), due, late.resolve);
+    if (leftMs <= 0) due();
     await Promise.race([kept.end, late.promise]);
-    timer.cancel();
-    if (kept.cancellation === undefined && request !== undefined && leftMs <= timeoutMs) {
-      this.runtime.replies.cancel(kept, failureOf(request), "given-up");
+    timer?.cancel();
+    if (kept.cancellation === undefined && request !== undefined && isDue) {
+      replies.cancel(kept, failureOf(request), "given-up");
     }
     return kept.cancellation;
   }

@@ -1,7 +1,13 @@
 import type { Activation } from "./activations/activation.ts";
 import type { ActorId, Address } from "./language/address.ts";
 import type { Clock } from "./base/clock.ts";
-import { type DeadLetter, errorOfReason, InMemoryDeadLetters, wordsMax } from "./ports/dead_letters.ts";
+import {
+  codeOfThrown,
+  type DeadLetter,
+  errorOfReason,
+  InMemoryDeadLetters,
+  wordsMax,
+} from "./ports/dead_letters.ts";
 import { Envelope, isReplyTarget, namedOperation, nameOf, Route } from "./messages/envelope.ts";
 import { deadLetterOf } from "./ports/dead_letter_of.ts";
 import { MailboxFullError, messageOf, StoppedError, TerminalError } from "./base/errors.ts";
@@ -19,7 +25,7 @@ import {
   Inspectors,
   type MessageEvent,
 } from "./ports/inspection.ts";
-import { failureAddresses } from "./messages/failure_addresses.ts";
+import { failureAddresses, toldTo } from "./messages/failure_addresses.ts";
 import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs } from "./language/fits_as_it_is.ts";
 import type { Operation } from "./language/protocol.ts";
@@ -210,8 +216,13 @@ export class Delivery implements DeliveryPort {
     const told = failureAddresses(replyTo, extras?.failTo);
     if (told.length === 0) return this.state === "stopped" ? undefined : tellPass(this, envelope);
     const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the handler's own words
-    const failure = { id: letter.id, code: reason, message: shorten(words, wordsMax) };
-    for (const to of told) this.deliverTo(to, failure, envelope);
+    const failure = {
+      id: letter.id,
+      code: reason,
+      message: shorten(words, wordsMax),
+      ...codeOfThrown(error),
+    };
+    for (const to of told) this.deliverTo(to, toldTo(to, failure), envelope);
   }
 
   /** Counts a new dead letter, and reports it to observers and to the log. */

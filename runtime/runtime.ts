@@ -1,5 +1,5 @@
 import type { Actor } from "./language/actor.ts";
-import type { ActorId } from "./language/address.ts";
+import type { ActorId, Address } from "./language/address.ts";
 import { BrokenActors } from "./ports/broken_actors.ts";
 import type { Clock } from "./base/clock.ts";
 import { Deadlines } from "./scheduling/deadlines.ts";
@@ -38,6 +38,8 @@ import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
 /** What the modes add to a system: what turns can wait for, and the built-in actors that the modes need. */
 export interface ModeSet extends TurnModes {
   readonly actors: readonly Actor[];
+  /** The key of the later in memory of a request that is answered later, by its id and where its reply goes. */
+  laterOf(requestId: string, replyTo: Address): string | undefined;
   /** The system has stopped: what the modes keep in memory ends. */
   stop(): void;
 }
@@ -330,6 +332,7 @@ function beginRemote(
     ids,
     stored: store !== undefined,
     respondents: () => runtime.persistence?.respondents,
+    laterOf: (requestId, replyTo) => runtime.modes.laterOf(requestId, replyTo),
     accept: (to, operation, payload, route) => delivery.accept(to, operation, payload, route),
     report: (error) => delivery.transportFailed(traits.name, error),
   });

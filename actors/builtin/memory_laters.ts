@@ -1,4 +1,5 @@
 import { BoundedSet } from "../../runtime/base/bounded_set.ts";
+import type { Address } from "../../runtime/language/address.ts";
 import { Route } from "../../runtime/messages/envelope.ts";
 import { failureAddresses } from "../../runtime/messages/failure_addresses.ts";
 import type { OpenRequest } from "../../runtime/messages/later.ts";
@@ -40,6 +41,13 @@ export class MemoryLaters implements EndedLaters {
 
   whyOf({ key }: Turn): LaterEnd | undefined {
     return this.#answered.has(key) || this.#runtime.laters.hasEarly(key) ? "answered" : undefined;
+  }
+
+  /** The key of the open later of a request, by its id and where its reply goes. */
+  of(requestId: string, { protocol, key }: Address): string | undefined {
+    for (const [later, { id, replyTo }] of this.#open) {
+      if (id === requestId && replyTo?.key === key && replyTo.protocol === protocol) return later;
+    }
   }
 
   /** The system has stopped: tells all who wait, and who began something for them, that there will be no answer. */

@@ -1,4 +1,5 @@
 import { MailboxFullError } from "../base/errors.ts";
+import { isOfStore } from "../base/store_errors.ts";
 import type { ActorId } from "../language/address.ts";
 import type { Fullness } from "../activations/overflow.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
@@ -12,6 +13,8 @@ import {
   type NamedMessage,
   tellingPlace,
 } from "./delivery/acceptance.ts";
+import { commitOne } from "./commits/commit_one.ts";
+import { removalOf } from "./commits/write_set.ts";
 import { PeerReplies } from "./delivery/peer_replies.ts";
 import { MarkedCommit } from "./marked_commit.ts";
 import { mailPrefix } from "./rows/keys.ts";
@@ -35,7 +38,7 @@ export class PeerAcceptor {
   /** Resolves when the message is committed. Throws or rejects as `Acceptor.accept` does. */
   accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
     const { replyTo } = route;
-    if (!isReplyTarget(replyTo)) return this.#accept(to, route, payload, ticket);
+    if (!isReplyTarget(replyTo)) return this.#send(to, route, payload, ticket).accepted;
     if (replyTo.over) return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     const key = this.replies.expect(replyTo, route.operation, nameOf(route.operation, to.key));
     const forget = (error: unknown) => {
@@ -43,13 +46,15 @@ export class PeerAcceptor {
       throw error;
     };
     try {
-      return this.#accept(to, withAddresses(route, key), payload, undefined).catch(forget);
+      const { mail, accepted } = this.#send(to, withAddresses(route, key), payload, undefined);
+      this.replies.sent(key, () => void this.#takeBack(mail, accepted));
+      return accepted.catch(forget);
     } catch (error) {
       return forget(error);
     }
   }
 
-  #accept(to: ActorId, route: Route, payload: unknown, ticket: string | undefined): Promise<Acceptance> {
+  #send(to: ActorId, route: Route, payload: unknown, ticket: string | undefined): SentToPeer {
     const { session, writer, ids } = this.#services;
     const { extras, operation } = route;
     const id = ids.text(extras?.id ?? ids.next());
@@ -61,18 +66,34 @@ export class PeerAcceptor {
     const repeats = extras?.scope === undefined ? undefined : mark;
     const draft = writer.draft({ to, route, payload, id }, place, repeats);
     const commit = new PeerCommit(this.#services, { to, route, named, draft, ticket });
-    return tellingPlace(
-      route,
-      new Promise((resolve) =>
-        writer.peerMailboxes.pass(to, {
-          enter: () => {
-            session.committer.submit(commit);
-            resolve(commit.accepted);
-          },
-          refuse: (full) => resolve(refused(to, full, route, named)),
-        })
-      ),
+    const accepted = new Promise<Acceptance>((resolve) =>
+      writer.peerMailboxes.pass(to, {
+        enter: () => {
+          session.committer.submit(commit);
+          resolve(commit.accepted);
+        },
+        refuse: (full) => resolve(refused(to, full, route, named)),
+      })
     );
+    return { mail: draft.key, accepted: tellingPlace(route, accepted) };
+  }
+
+  /**
+   * Takes back an ask that waits in its mailbox, or runs: then its turn cannot commit. If the store does not say so, its
+   * deadline ends it.
+   */
+  async #takeBack(key: string, accepted: Promise<Acceptance>): Promise<void> {
+    const { session } = this.#services;
+    try {
+      if (await accepted.then(() => false, () => true)) return; // it was not sent
+      const [mail] = await session.connection.read([key]);
+      if (mail === undefined) return;
+      const writeSet = removalOf(mail, mail.value.length);
+      writeSet.rings = true; // so that a process which runs it looks
+      await commitOne(session.committer, writeSet);
+    } catch (error) {
+      if (!isOfStore(error)) session.onUnreadable(key, error);
+    }
   }
 }
 
@@ -94,6 +115,12 @@ async function refused(to: ActorId, full: Fullness, route: Route, named: NamedMe
   const first = route.extras?.scope === undefined ? undefined : await acceptedBefore(named);
   if (first !== undefined) return first;
   throw new MailboxFullError(shownActor(to.protocol, to.key), full.held, full.bound, full.what);
+}
+
+/** The key of a message for a peer, and whether it is accepted. */
+interface SentToPeer {
+  readonly mail: string;
+  readonly accepted: Promise<Acceptance>;
 }
 
 /** A message for a peer that is to be accepted. */

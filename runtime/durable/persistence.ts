@@ -1,7 +1,6 @@
 import type { ActorId } from "../language/address.ts";
-import type { Cancellation } from "../language/ticket.ts";
 import type { DeadLetter } from "../ports/dead_letters.ts";
-import type { Route } from "../messages/envelope.ts";
+import type { ReplyTarget, Route } from "../messages/envelope.ts";
 import { messageOf, NotFoundError, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { turnRoom } from "../activations/memory_host.ts";
@@ -22,7 +21,8 @@ import { StartupQueue } from "./startup_queue.ts";
 import { PendingSubscriptions } from "./pending_subscriptions.ts";
 import type { Connected, LocalActors, OpenStore, StoreParts } from "./open_store.ts";
 import { Opening } from "./opening.ts";
-import type { ReplyRows, ReplyWait } from "./delivery/reply_rows.ts";
+import type { Cancellations } from "./delivery/cancellations.ts";
+import type { ReplyRows } from "./delivery/reply_rows.ts";
 import { LocalRespondents } from "./local_respondents.ts";
 import { retryWhileUnavailable } from "../scheduling/retry_while_unavailable.ts";
 
@@ -240,6 +240,11 @@ export class Persistence {
     }
   }
 
+  /** Whoever asked a peer has gone: takes the ask back. */
+  abandon(asker: ReplyTarget): void {
+    this.#open?.peerAcceptor.replies.abandon(asker);
+  }
+
   /** Sends a message of a turn, or a dead letter again. */
   send(to: ActorId, route: Route, payload: unknown): Promise<unknown> {
     return this.has(to.protocol)
@@ -253,13 +258,8 @@ export class Persistence {
   }
 
   /** Takes back the request of a reply, as `Cancellations.cancel` does. */
-  cancel(
-    name: string,
-    id: string,
-    wait: ReplyWait,
-    asked: boolean,
-  ): Promise<Cancellation | { readonly later: string } | undefined> {
-    return this.#whenOpen(({ cancellations }) => cancellations.cancel(name, id, wait, asked));
+  cancel(...of: Parameters<Cancellations["cancel"]>): ReturnType<Cancellations["cancel"]> {
+    return this.#whenOpen(({ cancellations }) => cancellations.cancel(...of));
   }
 
   /** Takes over the actors of instances that crashed, and runs schedules that are due. Resolves when nothing is left to run. */

@@ -92,7 +92,7 @@ export interface SubmitOptions<Reply> extends SendOptions {
 export interface AskOptions extends SendOptions {
   /**
    * Stops waiting for the reply: the ask rejects with the signal's reason. A turn that has started continues,
-   * and the signal of its context aborts as a hint.
+   * and the signal of its context aborts as a hint. If another process on the store runs it (`peers`), it cannot commit.
    */
   readonly signal?: AbortSignal;
 }

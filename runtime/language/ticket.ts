@@ -21,7 +21,8 @@ export interface TicketOptions {
 export interface CancelOptions {
   /**
    * How long to wait for the decision, in milliseconds of at least 0. It is waited for only if it is made elsewhere: by
-   * another service, or by the process of a transient actor.
+   * another service, by the process of a transient actor, or, if the request is answered later, by who keeps it (with 0
+   * that one gets a second).
    *
    * @default {5_000}
    */
@@ -34,8 +35,9 @@ export interface CancelOptions {
  * - `cancelled`: it has had no effect, and will have none. What its handler did outside stands.
  * - `withdrawn`: its turn had answered "later", and that turn stands; every later answer is dropped.
  * - `done`, `failed`: it was over before, and the ticket has its reply or its failure.
- * - `given-up`: the service that handles it could not be reached before the deadline of the request, or has no store in
- *   which it decides. Nobody will get a reply; whether it has an effect is unknown.
+ * - `given-up`: the service that handles it did not decide before the deadline of the request: it could not be reached,
+ *   or has no store, and the request still ran or was lost with its process. Nobody will get a reply; whether it has an
+ *   effect is unknown.
  */
 export type Cancellation = "cancelled" | "withdrawn" | "done" | "failed" | "given-up";
 

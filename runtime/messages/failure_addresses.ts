@@ -17,7 +17,8 @@ export function failureAddresses(
   return isOwn ? [refused] : [failTo, refused];
 }
 
-/** A failure as an address gets it: the outcome is only for replies, and for other services. */
-export function toldTo({ protocol }: Address, { outcome, ...failure }: ToldFailure): ToldFailure {
-  return outcome === undefined || !protocol.startsWith("~") ? failure : { ...failure, outcome };
+/** A failure as an address gets it: how it is meant is only for replies, and for other services. */
+export function toldTo({ protocol }: Address, { outcome, ofHandler, ...failure }: ToldFailure): ToldFailure {
+  if (!protocol.startsWith("~")) return failure;
+  return { ...failure, ...outcome !== undefined && { outcome }, ...ofHandler !== undefined && { ofHandler } };
 }

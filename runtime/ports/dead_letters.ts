@@ -126,9 +126,26 @@ export function errorOfReason(reason: string, message: string, cause?: unknown):
   return new TerminalError(message, { code: reason, cause });
 }
 
+/** Other words of the runtime than those for dead letters, which have errors of their own. */
+const ownErrors = new Set(["deadline", "stopping", "given-up", "outcome-unknown"]);
+
+/** What a failure says beside its code if a handler gave that code: that the code is not meant as a word of the runtime. */
+export function codeOfHandler(code: string): Pick<ToldFailure, "ofHandler"> {
+  return ownErrors.has(code) || runtimeReasons.has(code) ? { ofHandler: true } : {};
+}
+
+/** The same for an error: whether a handler gave its code. */
+export function codeOfThrown(error: unknown): Pick<ToldFailure, "ofHandler"> {
+  return isSound(error, TerminalError) ? codeOfHandler(error.code) : {};
+}
+
 /** The error that stands for the failure of a request, with the id of the request. */
-export function errorOfFailure({ id, code, message, outcome }: ToldFailure): PosthornError {
-  const error = outcome === undefined ? errorOfReason(code, message) : new CancelledError(message, outcome);
+export function errorOfFailure({ id, code, message, outcome, ofHandler }: ToldFailure): PosthornError {
+  const error = outcome !== undefined
+    ? new CancelledError(message, outcome)
+    : ofHandler === true
+    ? new TerminalError(message, { code })
+    : errorOfReason(code, message);
   return Object.assign(error, { id });
 }
 

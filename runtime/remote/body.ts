@@ -25,9 +25,9 @@ export function bodyOfText(text: string): Body {
 }
 
 /** The body of a failure. */
-export function problemOf({ id, code, message, outcome }: ToldFailure): Body {
+export function problemOf({ id, code, message, outcome, ofHandler }: ToldFailure): Body {
   return {
-    body: encoder.encode(JSON.stringify({ code, detail: message, id, outcome })),
+    body: encoder.encode(JSON.stringify({ code, detail: message, id, outcome, ofHandler })),
     contentType: mediaTypes.problem,
   };
 }

@@ -180,7 +180,7 @@ export class Border {
 
   #receive(connection: TransportConnection): void {
     const { parts, registry, pending } = this.#remote;
-    const { service, options, services, ids, respondents, accept, report } = parts;
+    const { service, options, services, ids, respondents, laterOf, accept, report } = parts;
     const { clock } = options;
     const sendNow = (parcel: Parcel) => {
       const untilMs = clock.monotonicMs() + answerMs;
@@ -192,6 +192,7 @@ export class Border {
     const intake = intakeOf({
       accept,
       respondents: respondents(),
+      laterOf,
       service,
       registry,
       options,

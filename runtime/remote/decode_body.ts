@@ -56,6 +56,7 @@ export function failureOf({ body, contentType }: Delivery, id: string): ToldFail
     code: typeof told.code === "string" && /^[a-z0-9-]{1,100}$/.test(told.code) ? told.code : "failed",
     message: shorten(message ?? "the other service failed, and did not say why", wordsMax),
     ...told.code === "cancelled" && isTakenBack(told.outcome) && { outcome: told.outcome },
+    ...told.ofHandler === true && { ofHandler: true },
   };
 }
 

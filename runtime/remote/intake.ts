@@ -2,7 +2,7 @@ import type { RuntimeServices } from "../activations/runtime_services.ts";
 import { StoppedError } from "../base/errors.ts";
 import type { LocalRespondents } from "../durable/local_respondents.ts";
 import type { OpenStore } from "../durable/open_store.ts";
-import type { ActorId } from "../language/address.ts";
+import type { ActorId, Address } from "../language/address.ts";
 import type { Operation } from "../language/protocol.ts";
 import { Publication, topicKey } from "../messages/builtin_protocols.ts";
 import { Route } from "../messages/envelope.ts";
@@ -35,6 +35,8 @@ export interface IntakeServices {
   readonly durable: { receiver(channel: Channel, parts: DurableIntakeParts): Receiver } | undefined;
   /** Functions in this process that answer surveys beside a store; absent if there is none. */
   readonly respondents: LocalRespondents | undefined;
+  /** The key of the later in memory of a request that is answered later, by its id and where its reply goes. */
+  laterOf(requestId: string, replyTo: Address): string | undefined;
   /** The asks and surveys of this process that wait for replies. */
   readonly pending: PendingReplies;
   /** Puts a message from outside a turn into its mailbox, as `Delivery.accept` does. */
@@ -58,7 +60,7 @@ export function intakeOf(intake: IntakeServices): Intake {
   const { delivery } = services;
   const { askTimeoutMs, deduplicationWindowMs } = options;
   const meanings = new Meanings({ service, registry, clock, askTimeoutMs });
-  const runs = new TransientRuns(delivery);
+  const runs = new TransientRuns(delivery, options.limits.ids);
   const asks = new RemoteAsks({
     service,
     nextId: () => ids.text(ids.next()),
@@ -74,7 +76,10 @@ export function intakeOf(intake: IntakeServices): Intake {
     };
     if (channel.kind === "process") return new ProcessReceiver(pending);
     const parts = { ...reading, clock, runs, asks, stopping: stopping.signal };
-    if (store === undefined || durable === undefined) return new TransientIntake({ ...parts, delivery });
+    if (store === undefined || durable === undefined) {
+      const laterOf: IntakeServices["laterOf"] = (id, replyTo) => intake.laterOf(id, replyTo);
+      return new TransientIntake({ ...parts, delivery, laterOf });
+    }
     const respondents = ({ route, payload }: Meaning & { readonly kind: "message" }) => {
       const found = Publication.is(payload)
         ? intake.respondents?.of(topicKey(payload.operation), payload.check().subject) ?? []

@@ -7,6 +7,7 @@ import { toText } from "../durable/rows/value_codec.ts";
 import { headOf } from "../durable/rows/queued_message.ts";
 import type { Acceptance } from "../durable/delivery/acceptance.ts";
 import type { Publication } from "../messages/builtin_protocols.ts";
+import { codeOfThrown } from "../ports/dead_letters.ts";
 import { failureAddresses, toldTo } from "../messages/failure_addresses.ts";
 import { isReplyTarget, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
 import { Remote as RemoteProtocol } from "../messages/remote_address.ts";
@@ -144,7 +145,10 @@ export class MemorySending {
         const { id = "", code, message } = error;
         const outcome = error instanceof CancelledError ? error.outcome : undefined;
         for (const address of failureAddresses(replyTo, failTo)) {
-          delivery.deliverTo(address, toldTo(address, { id, code, message, outcome }));
+          delivery.deliverTo(
+            address,
+            toldTo(address, { id, code, message, outcome, ...codeOfThrown(error) }),
+          );
         }
       },
     });

@@ -1,4 +1,4 @@
-import type { ActorId } from "../language/address.ts";
+import type { ActorId, Address } from "../language/address.ts";
 import type { Actor } from "../language/actor.ts";
 import type { Operation } from "../language/protocol.ts";
 import { guarded } from "../base/guarded.ts";
@@ -38,6 +38,8 @@ export interface RemoteParts {
   readonly stored: boolean;
   /** Functions in this process that answer surveys beside a store; `undefined` without a store. */
   respondents(): LocalRespondents | undefined;
+  /** The key of the later in memory of a request that is answered later, by its id and where its reply goes. */
+  laterOf(requestId: string, replyTo: Address): string | undefined;
   /** Puts a message from outside a turn into its mailbox, as `Delivery.accept` does. */
   accept(to: ActorId, operation: Operation, payload: unknown, route: Route): Promise<unknown> | undefined;
   /** Reports what no call can report. */

@@ -1,9 +1,10 @@
 import { messageOf, type PosthornError } from "../base/errors.ts";
 import { codeOf } from "../base/thrown.ts";
 import type { ActorId } from "../language/address.ts";
-import type { Failure } from "../language/failure.ts";
 import type { Operation } from "../language/protocol.ts";
 import { asks, deadlineAt, type ReplyTarget, Route } from "../messages/envelope.ts";
+import type { ToldFailure } from "../messages/told_failure.ts";
+import { codeOfThrown } from "../ports/dead_letters.ts";
 import type { Destination, Parcel } from "../ports/transport.ts";
 import { type Body, bodyOf, problemOf } from "./body.ts";
 import { callerOf, type Meaning } from "./meaning.ts";
@@ -38,7 +39,10 @@ export class RemoteAsks {
     const { id, causationId, correlationId, headers, delivery: { body } } = message;
     const reply = new RemoteReply(
       (value) => this.#reply(message, to, value),
-      (error) => this.refuse(message, { code: codeOf(error, "failed"), message: messageOf(error) }, to),
+      (error) => {
+        const fault = { code: codeOf(error, "failed"), message: messageOf(error), ...codeOfThrown(error) };
+        this.refuse(message, fault, to);
+      },
     );
     const extras = { id, headers, caller: callerOf(message), bytes: body.length };
     const route = new Route(operation, causationId, correlationId, reply, deadlineAt(deadlineMs), extras);
@@ -50,9 +54,8 @@ export class RemoteAsks {
   }
 
   /** Tells the caller that it gets no reply. */
-  refuse(message: ReceivedMessage, { code, message: words }: Fault, from?: ActorId): void {
-    const failure: Failure = { id: message.id, code, message: words };
-    this.#send(message, from, problemOf(failure));
+  refuse(message: ReceivedMessage, fault: Omit<ToldFailure, "id">, from?: ActorId): void {
+    this.#send(message, from, problemOf({ ...fault, id: message.id }));
   }
 
   #reply(message: ReceivedMessage, from: ActorId, value: unknown): void {

@@ -1,7 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import type { DeliveryPort } from "../activations/runtime_services.ts";
 import { MailboxFullError } from "../base/errors.ts";
-import { Envelope } from "../messages/envelope.ts";
+import type { Address } from "../language/address.ts";
+import { Envelope, Route } from "../messages/envelope.ts";
+import { laterAddress, LaterReply } from "../messages/later.ts";
+import { remoteAddress } from "../messages/remote_address.ts";
 import { shownActor } from "../messages/shown_name.ts";
 import type { Delivery, Receiver, Rejection, Tenure } from "../ports/transport.ts";
 import type { Meaning } from "./meaning.ts";
@@ -16,6 +19,8 @@ export interface TransientIntakeParts {
   readonly delivery: DeliveryPort;
   readonly runs: TransientRuns;
   readonly asks: RemoteAsks;
+  /** The key of the later of a request that is answered later, by its id and where its reply goes. */
+  laterOf(requestId: string, replyTo: Address): string | undefined;
   /** Is aborted when the system stops. */
   readonly stopping: AbortSignal;
   read(delivery: Delivery, tenure: Tenure): ReceivedMessage;
@@ -50,7 +55,9 @@ export class TransientIntake implements Receiver {
       const meaning = meaningOf(message);
       if (meaning.kind === "message") {
         patience ??= new Patience(clock, tenure, stopping);
-        await this.#room(meaning, patience);
+        // Without a wait, what the batch takes back has not begun to run.
+        if (!runs.hasRoom(meaning.to)) await this.#room(meaning, patience);
+        patience.advanced();
         ends.push(runs.run(meaning));
       } else {
         const reason = this.#takeOther(message, meaning, tenure);
@@ -70,7 +77,6 @@ export class TransientIntake implements Receiver {
         return new MailboxFullError(shownActor(to.protocol, to.key), bound, bound);
       });
     }
-    patience.advanced();
   }
 
   /** Takes what goes into no mailbox. Returns why it will not be handled. */
@@ -85,7 +91,23 @@ export class TransientIntake implements Receiver {
       const envelope = new Envelope(route, to.key, message.id, kept);
       delivery.deadLetter(envelope, fault.code, `${envelope}: ${fault.message}`);
       return fault.code;
-    } else if (meaning.kind === "reply") return "late-reply"; // nobody keeps anything that waits for it
+    } else if (meaning.kind === "cancel") this.#takeBack(meaning);
+    else if (meaning.kind === "reply") return "late-reply"; // nobody keeps anything that waits for it
+  }
+
+  /**
+   * Takes back a request, as a system without other services does. One that is over has been answered, and its answer tells
+   * how it ended; of one that never came, or is answered by another process, nothing is known here.
+   */
+  #takeBack({ to, requestId, returnTo }: Meaning & { readonly kind: "cancel" }): void {
+    if (returnTo?.correlationId === undefined) return; // only who sent the request knows that
+    const { delivery, runs, laterOf } = this.#parts;
+    const replyTo = remoteAddress(returnTo, "arrive");
+    if (runs.takeBack(to, requestId, replyTo)) return;
+    const later = laterOf(requestId, replyTo);
+    if (later !== undefined) {
+      delivery.deliver(laterAddress(later, "open"), new Route(LaterReply.withdraw), undefined);
+    }
   }
 
   /** Whether an ask may have been started before. In a log its position tells, as far as this process read it. */

@@ -1,8 +1,12 @@
 import type { DeliveryPort } from "../activations/runtime_services.ts";
+import { cancelledFailure } from "../activations/take_back.ts";
+import { BoundedSet } from "../base/bounded_set.ts";
 import { LimitExceededError, type PosthornError, StoppedError } from "../base/errors.ts";
 import type { ActorId, Address } from "../language/address.ts";
-import type { Failure } from "../language/failure.ts";
 import { asks, Envelope, isReplyTarget, type ReplyTarget, Route } from "../messages/envelope.ts";
+import { toldTo } from "../messages/failure_addresses.ts";
+import type { ToldFailure } from "../messages/told_failure.ts";
+import { codeOfThrown } from "../ports/dead_letters.ts";
 import type { Meaning } from "./meaning.ts";
 
 /** A message for an actor in memory. */
@@ -14,9 +18,14 @@ export type TransientMeaning = Meaning & { readonly kind: "message" };
  */
 export class TransientRuns {
   readonly #delivery: DeliveryPort;
+  readonly #takenBackMax: number;
+  /** The latest requests that were taken back, since the broker may hand one over again; absent if there is none. */
+  #takenBack: BoundedSet | undefined;
 
-  constructor(delivery: DeliveryPort) {
+  /** `takenBackMax` is how many requests that were taken back are known. */
+  constructor(delivery: DeliveryPort, takenBackMax: number) {
     this.#delivery = delivery;
+    this.#takenBackMax = takenBackMax;
   }
 
   /** Whether the mailbox of an actor has room for one more message: as much as for messages of turns. */
@@ -48,15 +57,38 @@ export class TransientRuns {
       },
       fail: (error) => {
         if (error instanceof StoppedError) return reject(error);
-        const failure: Failure = { id: String(cause.id), code: error.code, message: error.message };
-        if (failTo !== undefined) this.#delivery.deliverTo(failTo, failure, cause);
+        const { code, message } = error;
+        const failure = { id: String(cause.id), code, message, ...codeOfThrown(error) };
+        if (failTo !== undefined) this.#delivery.deliverTo(failTo, toldTo(failTo, failure), cause);
         resolve();
       },
       done: resolve,
+      takenBack: (failure) => {
+        if (failTo !== undefined) this.#delivery.deliverTo(failTo, toldTo(failTo, failure), cause);
+        resolve();
+      },
     }, { replyTo: isReplyTarget(replyTo) ? undefined : replyTo, failTo });
     const own = new Route(operation, causationId, correlationId, ended, deadline, others);
-    this.#delivery.deliver(to, own, payload);
+    if (this.#takenBack?.has(nameOfRequest(to, cause.id, ended.replyTo)) === true) resolve(); // who asked was told
+    else this.#delivery.deliver(to, own, payload);
     return promise;
+  }
+
+  /**
+   * Takes back a request, by its id and where its reply goes: it waits no longer, and if it runs its turn takes no effect.
+   * Who asked is told. Returns whether it was here.
+   */
+  takeBack(to: ActorId, requestId: string, replyTo: Address): boolean {
+    const name = nameOfRequest(to, requestId, replyTo);
+    if (this.#takenBack?.has(name) === true) return true;
+    const isIt = ({ extras, replyTo: target }: Route) =>
+      target instanceof TurnEnd && target.replyTo?.key === replyTo.key && extras?.id === requestId;
+    const envelope = this.#delivery.hosts.get(to.protocol)?.find(to.key)?.takeBack(isIt);
+    if (envelope === undefined) return false;
+    (this.#takenBack ??= new BoundedSet(this.#takenBackMax)).add(name);
+    this.#delivery.inspect({ type: "cancelled" }, envelope);
+    (envelope.route.replyTo as TurnEnd).takenBack(envelope);
+    return true;
   }
 }
 
@@ -67,6 +99,12 @@ interface TurnEndParts {
   reply(value: unknown): void;
   fail(error: PosthornError): void;
   done(): void;
+  takenBack(failure: ToldFailure): void;
+}
+
+/** What a request is known by when it comes again. */
+function nameOfRequest({ protocol, key }: ActorId, id: unknown, replyTo: Address | undefined): string {
+  return [protocol, key, String(id), replyTo?.key].join("\n");
 }
 
 /** Waits for the end of a turn. Of a publication it is the turn of the topic, which tells respondents where they reply. */
@@ -99,5 +137,11 @@ class TurnEnd implements ReplyTarget {
 
   done(): void {
     this.#parts.done();
+  }
+
+  /** The request was taken back: there will be no reply. */
+  takenBack(request: Envelope): void {
+    const failure = cancelledFailure(String(request.id), String(request));
+    this.#parts.takenBack({ ...failure, outcome: "cancelled" });
   }
 }

@@ -61,11 +61,13 @@ export function laterActor(
       forward(turn, request, request.replyTo, value);
       ended.end(turn, "answered");
     },
-    fail(turn: LaterTurn, reason: Reason) {
+    fail(turn: LaterTurn, reason: Reason & Pick<ToldFailure, "ofHandler">) {
       const request = turn.state;
       if (request === undefined) return refuse(turn, reason, ended);
       const failure = failureOf(request, reason);
-      for (const to of failureAddresses(request.replyTo, request.failTo)) forward(turn, request, to, failure);
+      for (const to of failureAddresses(request.replyTo, request.failTo)) {
+        forward(turn, request, to, toldTo(to, { ...failure, ofHandler: reason.ofHandler }));
+      }
       ended.end(turn, "answered");
     },
     expire(turn: LaterTurn) {

@@ -1,4 +1,5 @@
 import { PosthornError } from "../base/errors.ts";
+import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
 import { requireDuration } from "../base/require.ts";
 import { shorten } from "../base/shorten.ts";
 import { endAt, timeAfter } from "../base/times.ts";
@@ -8,7 +9,7 @@ import type { LaterOptions, Reason } from "../language/later_options.ts";
 import { parse } from "../language/parse.ts";
 import { isReplyTarget } from "../messages/envelope.ts";
 import type { OpenRequest } from "../messages/later.ts";
-import { wordsMax } from "../ports/dead_letters.ts";
+import { codeOfHandler, wordsMax } from "../ports/dead_letters.ts";
 import type { Turn } from "./turn.ts";
 
 /** A request that its turn answers later. */
@@ -26,6 +27,8 @@ export type LaterAnswer =
   & { readonly later: Later }
   & ({ readonly reply: unknown } | { readonly failure: Reason });
 
+const optionNames: OptionNames<LaterOptions> = { failTo: true, timeoutMs: true };
+
 /** What one turn does with laters: it may open one for its own request, and answer others. */
 export class TurnLaters {
   /** The later of its own request. */
@@ -42,7 +45,9 @@ export class TurnLaters {
     return [...this.#answers.values()];
   }
 
-  open({ timeoutMs, failTo }: LaterOptions = {}): Later {
+  open(options: LaterOptions = {}): Later {
+    requireKnownOptions("ctx.later", options, optionNames);
+    const { timeoutMs, failTo } = options;
     const turn = this.#turn;
     const { actor, route } = turn;
     const { services: { laters, ids } } = actor;
@@ -101,7 +106,7 @@ export class TurnLaters {
     }
     const failure = { code, message: shorten(message, wordsMax) };
     this.#answers.set(later["~later"], { later, failure });
-    this.#send(this.#addressOf(parts, "fail"), { id: this.#turn.id, ...failure });
+    this.#send(this.#addressOf(parts, "fail"), { id: this.#turn.id, ...failure, ...codeOfHandler(code) });
   }
 
   /** What a later contains. Throws if it is none, or if this turn has answered it. */

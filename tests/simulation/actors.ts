@@ -3,6 +3,7 @@ import type { SimulatedHost } from "@posthorn/posthorn/testing/simulation";
 import { transientActorOf, type TransientDeliveries } from "./transient_actors.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { type StateVersion, stateVersionOf } from "./state_versions.ts";
+import type { Erasures } from "./erasing.ts";
 import type { Hanging } from "./hung.ts";
 import { limits, type TurnCheck } from "./limited.ts";
 import {
@@ -30,10 +31,13 @@ export interface World {
   readonly transientDeliveries: TransientDeliveries;
   readonly hanging: Hanging;
   readonly turns: TurnCheck;
+  readonly erasures: Erasures;
   /** The true time. */
   readonly now: () => number;
   /** Whether fragile handlers throw. */
   readonly spoils: () => boolean;
+  /** Called with the headers of a message, and with the one that must be among them. */
+  carried(what: string, headers: Readonly<Record<string, string>>, trace: string | undefined): void;
   /** Called when a handler starts. */
   ran(host: string, actor: string, tag: string, attempt: number): void;
 }
@@ -54,7 +58,9 @@ export function actorsOf(host: SimulatedHost, world: World, faultPlan: FaultPlan
   const { capacity, brim } = faultPlan;
   const attempts: Record<string, number> = { glass: 3 };
   const echoing = faultPlan.beside ? [transientActorOf(host, world.transientDeliveries)] : [];
-  const lasting = Object.entries(kinds).filter(([name]) => isPresent(name, faultPlan, program)).map(
+  const lasting = Object.entries(kinds).filter(([name]) =>
+    name === "vacant" ? world.erasures.hosts(host) : isPresent(name, faultPlan, program)
+  ).map(
     ([name, kind]) => {
       const overflow = overflowOf(name);
       const stage = { host, world, form: stateVersionOf(name, program.revision) };
@@ -124,6 +130,7 @@ function begin(ctx: NodeContext, job: Job, stage: Stage): Answer | Promise<Answe
   const { tag, does, more = 0 } = job;
   const { host, world } = stage;
   world.ran(host.name, nameOf(ctx), tag, ctx.attempt);
+  world.carried(`${tag} of ${nameOf(ctx)}`, ctx.headers, job.trace);
   if (does === "poison") {
     host.crash();
     throw new Error("its process has ended");
@@ -162,7 +169,7 @@ function finish(ctx: NodeContext, job: Job, stage: Stage): Answer {
   }
   const { kind } = partsOf(nameOf(ctx));
   const self = ctx.ref(kind, ctx.key);
-  if (does === "publish") ctx.publish(News.posted, { tag, pad: job.pad });
+  if (does === "publish") ctx.publish(News.posted, { tag, pad: job.pad, ...traceOf(job) });
   if (does === "timer") {
     ctx.schedule(tag, { afterMs: more }, self.at(kind.job), {
       tag: `${tag}!`,
@@ -182,7 +189,7 @@ function finish(ctx: NodeContext, job: Job, stage: Stage): Answer {
   if (does === "erase") ctx.erase();
   if (does === "leave") ctx.passivate();
   const answers = job.from === "poll" || ((job.from === "submit" || job.from === "ask") && bulk > 0);
-  return { tag, at: log, ...(answers && { by: nameOf(ctx), pad: "x".repeat(bulk) }) };
+  return { tag, at: log, ...traceOf(job), ...(answers && { by: nameOf(ctx), pad: "x".repeat(bulk) }) };
 }
 
 /** Sets a schedule, cancels it and sets it again, in one turn. */
@@ -212,11 +219,15 @@ function sendOn(
     : job.does === "stamp"
     ? "stamp"
     : "write";
-  return { tag: job.tag + mark, from: nameOf(ctx), seq, path, does, more: 1 };
+  return { tag: job.tag + mark, from: nameOf(ctx), seq, path, does, more: 1, ...traceOf(job) };
 }
 
 function note(ctx: NodeContext, stage: Stage, operation: string, payload: Answer | Lost | Post): void {
-  write(ctx, stage, { tag: tagOf(operation, payload, ctx.id), from: operation, seq: 0 });
+  const tag = tagOf(operation, payload, ctx.id);
+  if (operation === "got" || operation === "heard") {
+    stage.world.carried(`${tag} of ${nameOf(ctx)}`, ctx.headers, (payload as Answer | Post).trace);
+  }
+  write(ctx, stage, { tag, from: operation, seq: 0 });
 }
 
 function write(ctx: NodeContext, { form }: Stage, entry: Entry, ballast?: string): number {
@@ -229,6 +240,11 @@ function write(ctx: NodeContext, { form }: Stage, entry: Entry, ballast?: string
 function nameOf(ctx: NodeContext): string {
   const { protocol } = ctx.self;
   return `${protocol}/${ctx.key}`;
+}
+
+/** The header that goes on with what a job sends; rows of jobs without one stay as they are. */
+function traceOf({ trace }: Job): Pick<Job, "trace"> {
+  return trace === undefined ? {} : { trace };
 }
 
 function sleep(clock: Clock, ms: number): Promise<void> {

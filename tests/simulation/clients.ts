@@ -39,6 +39,8 @@ export interface ClientsOptions {
   readonly history: CommitHistory;
   readonly asks: Set<string>;
   readonly healed: Set<string>;
+  /** Whether messages have a header. */
+  readonly traced: boolean;
   readonly fail: (why: string) => void;
 }
 
@@ -145,10 +147,11 @@ export class Clients {
       path: [],
       does: this.draw() < 0.2 ? "refuse" : "write",
       bulk,
+      ...how === "direct" && this.#traced(tag),
     };
     this.#options.asks.add(tag);
     const sent = this.note(actor, job);
-    const options = { timeoutMs: 4_000, ...(named && { id: tag }) };
+    const options = { timeoutMs: 4_000, ...(named && { id: tag }), ...headersOf(job) };
     for (let attempt = 1;; attempt++) {
       const outcome = await this.call(async (system) => {
         const answer = await (how === "direct"
@@ -165,6 +168,22 @@ export class Clients {
       if (!named || attempt === 4) return;
       await this.pause(2_000);
     }
+  }
+
+  /** Asks, and goes after a while: then nobody waits for the answer. `onGone` is called first. */
+  async askAndGo(tag: string, actor: string, onGone: () => void): Promise<void> {
+    const { kind, key } = partsOf(actor);
+    const job: Job = { tag, from: "ask", seq: 0, path: [], does: "write" };
+    this.#options.asks.add(tag);
+    this.note(actor, job);
+    const going = new AbortController();
+    const asked = this.call((system) => {
+      return system.ref(kind, key).ask(kind.add, job, { timeoutMs: 30_000, signal: going.signal });
+    });
+    await this.pause(this.draw() * this.pick([100, 2_000]));
+    onGone();
+    going.abort(new PosthornError("gone", "The client has gone"));
+    await asked;
   }
 
   /** A transient actor sends it on, so its outcome is unknown. */
@@ -202,12 +221,14 @@ export class Clients {
       more: 2,
       bulk,
       ...this.delayed(delayMs),
+      ...this.#traced(tag),
     };
     const sent = this.note(actor, job);
     const outcome = await this.again(sent, async (system) => {
       const ticket = await system.ref(kind, key).submit(kind.work, job, {
         id: tag,
         ...(delayMs !== undefined && { afterMs: delayMs }),
+        ...headersOf(job),
       });
       return ticket.id;
     });
@@ -250,7 +271,7 @@ export class Clients {
     const send = (system: System, host: SimulatedHost) => {
       if (job === undefined) {
         const seq = parts.delayMs === undefined ? this.#nextSeq(`${host.name} ${actor}`) : 0; // it has no order
-        job = { ...parts, from: host.name, seq, ...this.delayed(parts.delayMs) };
+        job = { ...parts, from: host.name, seq, ...this.delayed(parts.delayMs), ...this.#traced(parts.tag) };
         if (job.does === "spoil") markFresh(job);
         if (how === "once") this.#unnamed.set(`${actor} ${job.tag}`, job);
         sent = this.note(actor, job);
@@ -260,6 +281,7 @@ export class Clients {
         ...(how === "named" && { id: job.tag }),
         ...(timeoutMs !== undefined && { timeoutMs }),
         ...(delayMs !== undefined && { afterMs: delayMs }),
+        ...headersOf(job),
       };
       if (job.does === "stamp") return system.ref(StampedScroll, key).tell(StampedScroll.stamp, job, options);
       return system.ref(kind, key).tell(kind.job, job, options);
@@ -346,6 +368,11 @@ export class Clients {
     return delayMs === undefined ? {} : { delayMs, dueMs: this.#options.simulation.clock.now() + delayMs };
   }
 
+  /** The header of a job, if messages have any. */
+  #traced(tag: string): Pick<Job, "trace"> {
+    return this.#options.traced ? { trace: `trace of ${tag}` } : {};
+  }
+
   #nextSeq(lane: string): number {
     const seq = (this.#seqs.get(lane) ?? 0) + 1;
     this.#seqs.set(lane, seq);
@@ -389,4 +416,9 @@ export class Clients {
   pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#options.simulation.clock.setTimer(ms, resolve));
   }
+}
+
+/** The option of a send that gives the header of a job. */
+function headersOf({ trace }: Job): { readonly headers?: Readonly<Record<string, string>> } {
+  return trace === undefined ? {} : { headers: { trace } };
 }

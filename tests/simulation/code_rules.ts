@@ -33,13 +33,13 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "behind-direct",
-    foundBy: 33,
+    foundBy: 2,
     says: "messages behind those that are accepted with their turns wait until these are decided",
     code: (patches) => patches.method(Admissions.prototype, "behind", () => (commit) => commit()),
   },
   {
     name: "listed-after-loaded",
-    foundBy: 20,
+    foundBy: 36,
     says:
       "a message is delivered in the process only to a receiver that was listed after its sender was loaded",
     code: (patches) =>
@@ -113,7 +113,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "taken-by-hosts",
-    foundBy: 3,
+    foundBy: 7,
     says: "an instance takes over only protocols that it hosts",
     faultPlan: deployed,
     code: (patches) => patches.method(Assignments.prototype, "hosts", () => () => true),
@@ -127,7 +127,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "log-at-heartbeat",
-    foundBy: 1,
+    foundBy: 2,
     says: "a log is read at heartbeats too, whatever watches tell",
     faultPlan: (faultPlan) => ({ ...listened(faultPlan), store: { ...faultPlan.store, watchLost: 1 } }),
     code: (patches) => patches.method(EventLogRows.prototype, "look", () => () => Promise.resolve()),

@@ -65,6 +65,8 @@ export interface CommitHistoryOptions {
   readonly revisionOf: (instance: string) => number;
   /** Rows that existed before the program, which it does not know. */
   readonly planted: () => ReadonlySet<string>;
+  /** Whether somebody has begun to erase the messages of an actor, or one of them. */
+  readonly mayErase: (actor: string, tag: string) => boolean;
   /** How far the clocks of two processes may be apart, in milliseconds. */
   readonly clocksApartMs: number;
   /** Called when a message of an actor has taken effect. */
@@ -90,6 +92,8 @@ export class CommitHistory {
   readonly deaths: Map<string, DeadRow> = new Map();
   /** The requests that were taken back, by actor and tag. */
   readonly takenBack: Set<string> = new Set();
+  /** The messages for actors that nobody hosted that were erased, by actor and tag. */
+  readonly erased: Set<string> = new Set();
   /** The resent dead letters. */
   readonly revived: Set<string> = new Set();
   readonly replies: Map<string, StoredReplyHead & { readonly text: string }> = new Map();
@@ -180,6 +184,7 @@ export class CommitHistory {
     for (const { key } of part.removals) {
       const [space, protocol, name, ...rest] = key.split(separator);
       if (space === "mail" && part.writes.some(isCancelled)) this.#takenBack(key);
+      else if (space === "mail" && this.#isErasure(part, key)) this.#erase(key, written);
       else if (space === "mail") removed.push(...this.#taken(key, `${protocol}/${name}`, record?.name, dead));
       else if (space === "index") {
         touched.add(`${name}/${rest[0]}`);
@@ -259,6 +264,32 @@ export class CommitHistory {
     this.#options.onRare("a delayed request is taken back");
   }
 
+  /** Whether a part erases a message: it is neither of a turn, nor does it say that the message is dead. */
+  #isErasure({ writes }: AtomicPart, key: string): boolean {
+    const mail = this.mails.get(key);
+    return mail !== undefined && this.#options.mayErase(mail.actor, mail.tag) &&
+      !writes.some(({ key }) => ["actor", "erased", "dead"].includes(key.split(separator)[0]));
+  }
+
+  /** The commit that erases a message removes it, and tells who waits for its reply. */
+  #erase(key: string, written: ReadonlyMap<string, KnownMail>): void {
+    const mail = this.mails.get(key);
+    if (mail === undefined || !mail.waits) {
+      return this.#fail(`${mail?.tag ?? key} is erased, and does not wait`);
+    }
+    const { actor, tag, operation, payload } = mail;
+    mail.waits = false;
+    this.#actor(actor).waiting--;
+    this.erased.add(`${actor} ${tag}`);
+    this.#options.onRare(
+      this.#options.asks.has(tag) ? "a stored ask is taken back or erased" : "mail for nobody is erased",
+    );
+    const { from } = payload as Job;
+    if (operation !== "work" || !from.includes("/")) return;
+    const told = written.values().some((mail) => mail.actor === from && mail.operation === "lost");
+    if (!told) this.#fail(`${tag} of ${actor} is erased, and ${from} is not told`);
+  }
+
   #death(key: string, value: Uint8Array): DeadRow | undefined {
     interface Letter {
       readonly id: string;
@@ -285,6 +316,7 @@ export class CommitHistory {
     }
     if (this.deaths.has(name) && !this.revived.delete(name)) this.#fail(`${tag} of ${actor} dies twice`);
     if ((this.effects.get(name) ?? 0) > 0) this.#fail(`${tag} of ${actor} took effect and dies`);
+    if (this.erased.has(name)) this.#fail(`${tag} of ${actor} was erased and dies`);
     this.deaths.set(name, row);
     return row;
   }
@@ -423,6 +455,7 @@ export class CommitHistory {
       this.#fail(`${entry.tag} of ${name} is dead and takes effect`);
     }
     if (this.takenBack.has(key)) this.#fail(`${entry.tag} of ${name} ran although it was cancelled`);
+    if (this.erased.has(key)) this.#fail(`${entry.tag} of ${name} was erased and takes effect`);
     actor.done.push(entry);
   }
 

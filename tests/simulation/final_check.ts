@@ -37,11 +37,13 @@ function judgeSent(
   const death = history.deaths.get(name);
   const died = death === undefined || done > 0 ? 0 : 1;
   const back = history.takenBack.has(name) ? 1 : 0;
-  if (outcome === "refused" && done + died > 0) fail(`${name} was refused (${sent.why}) and is there`);
-  if (outcome === "accepted" && done + died + back !== 1) {
-    fail(`${name} was accepted: ${done} effects, ${died} deaths, ${back} times taken back`);
+  const erased = history.erased.has(name) ? 1 : 0;
+  const ends = `${done} effects, ${died} deaths, ${back} times taken back, ${erased} times erased`;
+  if (outcome === "refused" && done + died + erased > 0) {
+    fail(`${name} was refused (${sent.why}) and is there`);
   }
-  if (done + died + back > 1) fail(`${name}: ${done} effects, ${died} deaths, ${back} times taken back`);
+  if (outcome === "accepted" && done + died + back + erased !== 1) fail(`${name} was accepted: ${ends}`);
+  if (done + died + back + erased > 1) fail(`${name}: ${ends}`);
   const ended = done === 1 ? "done" : back === 1 ? "cancelled" : "failed";
   if (sent.cancellation !== undefined && sent.cancellation !== ended) {
     fail(`${name} is ${ended}, and who took it back was told ${sent.cancellation}`);
@@ -69,8 +71,11 @@ function judgeSent(
   if (sent.ticket !== undefined) judgeReply(history, sent, done, fail);
 }
 
-/** Every message in a mailbox, from outside or from a turn, is done or dead exactly once. */
-function judgeMails({ mails, effects, deaths, takenBack }: CommitHistory, fail: (why: string) => void): void {
+/** Every message in a mailbox, from outside or from a turn, is done, dead or erased exactly once. */
+function judgeMails(
+  { mails, effects, deaths, takenBack, erased }: CommitHistory,
+  fail: (why: string) => void,
+): void {
   const names = new Set<string>();
   for (const { actor, tag } of mails.values()) {
     if (partsOf(actor).kind !== undefined && !onlyReads(tag)) names.add(`${actor} ${tag}`);
@@ -78,6 +83,7 @@ function judgeMails({ mails, effects, deaths, takenBack }: CommitHistory, fail: 
   for (const name of names) {
     const done = effects.get(name) ?? 0;
     if (takenBack.has(name)) continue; // what was sent of it is judged
+    if (erased.has(name) && done === 0) continue;
     if (done !== 1 && !(done === 0 && deaths.has(name))) fail(`${name} came, and has ${done} effects`);
   }
 }
@@ -112,7 +118,8 @@ function judgeEvents(
     const { tag } = (payload as { payload: { tag: string } }).payload;
     for (const subscriber of subscribers) {
       const name = `${subscriber} heard:${tag}`;
-      if ((history.effects.get(name) ?? 0) + (history.deaths.has(name) ? 1 : 0) !== 1) {
+      const over = history.deaths.has(name) || history.erased.has(name) ? 1 : 0;
+      if ((history.effects.get(name) ?? 0) + over !== 1) {
         fail(`${subscriber} hears ${tag} ${history.effects.get(name) ?? 0} times`);
       }
     }
@@ -154,6 +161,7 @@ function judgeAnswers(history: CommitHistory, fail: (why: string) => void): void
     if (operation !== "work") continue;
     const { tag, from } = payload as Job;
     if (!from.includes("/")) continue; // a client's
+    if (history.erased.has(`${actor} ${tag}`)) continue; // who waits is told in the commit that erases it
     const name = `${from} ${tagOf("got", { tag, at: 0 }, "")}`;
     const count = history.effects.get(name) ?? 0;
     if (count !== 1 && !history.deaths.has(name)) {

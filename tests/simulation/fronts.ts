@@ -2,7 +2,7 @@ import { type Actor, PosthornError } from "@posthorn/posthorn";
 import type { SimulatedHost } from "@posthorn/posthorn/testing/simulation";
 import type { NamedProtocol } from "../../runtime/language/protocol.ts";
 import type { FaultPlan } from "./fault_plan.ts";
-import { Echo, type Job, kinds, Node, StampedScroll } from "./messages.ts";
+import { Echo, type Job, kinds, Node, StampedScroll, Vacant } from "./messages.ts";
 import type { Stage } from "./phases.ts";
 import { placeOf, type Program } from "./rolling_deploy.ts";
 
@@ -21,7 +21,10 @@ export function divided(
   faultPlan: FaultPlan,
   { revision }: Program,
 ): { readonly actors: readonly Actor[]; readonly peers?: readonly NamedProtocol<string>[] } {
-  if (!isFront(host, faultPlan)) return { actors };
+  if (!isFront(host, faultPlan)) {
+    const isVacant = faultPlan.scenes.includes("erasing") && !actors.some(({ name }) => name === "vacant");
+    return { actors, ...isVacant && { peers: [Vacant] } };
+  }
   const transient = host.random.next() < 0.5 ? actors.filter((actor) => actor.transient) : [];
   const { scroll: _, ...others } = kinds;
   const scroll = revision === 2 ? StampedScroll : kinds.scroll;

@@ -51,6 +51,8 @@ export interface Job {
   /** How long it is delayed, and when it is due by the true time. */
   readonly delayMs?: number;
   readonly dueMs?: number;
+  /** The header that came with it, or that its sender gave. */
+  readonly trace?: string;
 }
 
 export interface Answer {
@@ -60,11 +62,15 @@ export interface Answer {
   readonly pad?: string;
   /** The respondent, if several are asked. */
   readonly by?: string;
+  /** The header of what it answers. */
+  readonly trace?: string;
 }
 
 export interface Post {
   readonly tag: string;
   readonly pad?: string;
+  /** The header of the message that published it. */
+  readonly trace?: string;
 }
 
 export interface Lost {
@@ -105,6 +111,8 @@ export const Frail = protocol("frail", { ...operations(), job: tell(oddSchema) }
 export const Brief = protocol("brief", operations());
 /** Is hosted by some processes only. */
 export const Guest = protocol("guest", operations());
+/** Is hosted by no process for a while. */
+export const Vacant = protocol("vacant", operations());
 /** Has a small mailbox with `drop-oldest`. */
 export const Oldest = protocol("oldest", operations());
 /** Has a small mailbox with `drop-newest`. */
@@ -139,8 +147,9 @@ const subscribers: readonly string[] = [
 ];
 
 /** The actors that subscribe to the news. */
-export function subscribersOf(deploys: boolean): readonly string[] {
-  return deploys ? [...subscribers, "scroll/s0", "guest/u0"] : subscribers;
+export function subscribersOf(deploys: boolean, erases: boolean): readonly string[] {
+  const deployed = deploys ? ["scroll/s0", "guest/u0"] : [];
+  return [...subscribers, ...deployed, ...erases ? ["vacant/v2"] : []];
 }
 
 export const News = protocol("news", { posted: event(unchecked<Post>()) });
@@ -156,6 +165,7 @@ export const kinds: Readonly<Record<string, typeof Node>> = {
   guest: Guest as unknown as typeof Node,
   frail: Frail as unknown as typeof Node,
   brief: Brief as unknown as typeof Node,
+  vacant: Vacant as unknown as typeof Node,
 };
 
 /** The state of every actor: all its entries, in order. */

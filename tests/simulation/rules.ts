@@ -7,6 +7,7 @@ import { alone } from "./fault_plan.ts";
 import { codeRules } from "./code_rules.ts";
 import { frontRules } from "./front_rules.ts";
 import { delayRules } from "./delay_rules.ts";
+import { erasingRules } from "./erasing_rules.ts";
 import { sceneRules } from "./scene_rules.ts";
 import {
   deployed,
@@ -69,7 +70,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "index-check",
-    foundBy: 4,
+    foundBy: 3,
     says: "an index entry is removed only if it is unchanged since no message waited",
     part: (part) => removes(part, "index") && !writes(part, "index") ? unchecked("index")(part) : part,
   },
@@ -94,7 +95,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "letter-check",
-    foundBy: 8,
+    foundBy: 34,
     says: "a dead letter is resent only if it is still a dead letter",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
@@ -155,7 +156,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "record-first",
-    foundBy: 2,
+    foundBy: 3,
     says: "an actor's record is read before its messages are listed",
     connect: (connection) => {
       const early = new Map<string, Promise<Entry[]>>();
@@ -211,7 +212,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "own-index",
-    foundBy: 1,
+    foundBy: 4,
     says:
       "an instance looks at its own index entries after a commit that may have succeeded without an answer",
     connect: (connection) => ({
@@ -258,7 +259,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "left-to-nobody",
-    foundBy: 30,
+    foundBy: 17,
     says: "an instance moves the entries that it releases to the unassigned index",
     faultPlan: deployed,
     part: (part) => isLeft(part) ? { checks: [], writes: [], removals: [] } : part,
@@ -312,4 +313,5 @@ export const rules: readonly Rule[] = [
   ...sceneRules,
   ...frontRules,
   ...delayRules,
+  ...erasingRules,
 ];

@@ -75,6 +75,16 @@ function withDeadline(part: AtomicPart, deadlineMs: number | undefined): AtomicP
 }
 
 /** Rules that only matter in runs with certain scenes. */
+/** The part with messages that have lost their headers. */
+function withoutHeaders(part: AtomicPart): AtomicPart {
+  const writes = part.writes.map((write) => {
+    if (spaceOf(write.key) !== "mail") return write;
+    const { head: { headers: _, ...head }, text } = decodeValue<MessageHeader>(write.value);
+    return { ...write, value: encodeValue(head, text) };
+  });
+  return { ...part, writes };
+}
+
 export const sceneRules: readonly Rule[] = [
   {
     name: "cancel-check",
@@ -134,7 +144,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "asked-with-turn",
-    foundBy: 1,
+    foundBy: 3,
     says: "a topic tells with its turn how many respondents it asked",
     faultPlan: within("surveys"),
     code: (patches) =>
@@ -179,7 +189,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "letters-anew",
-    foundBy: 21,
+    foundBy: 49,
     says: "dead letters are counted again if instances removed different ones",
     faultPlan: (faultPlan) =>
       within("crowded", "spoiled", "deadlines")({
@@ -244,7 +254,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "tried-where-it-waits",
-    foundBy: 283,
+    foundBy: 3,
     says: "an attempt of a crash suspect is written only if the message still waits",
     faultPlan: (faultPlan) => ({
       ...repeated(faultPlan),
@@ -304,7 +314,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "turn-slots",
-    foundBy: 1,
+    foundBy: 2,
     says: "no more turns of a protocol are awaited at once than its concurrency allows",
     faultPlan: within("limited"),
     code: (patches) => patches.method(TurnSlots.prototype, "enter", () => () => true),
@@ -318,7 +328,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "behind-its-place",
-    foundBy: 3,
+    foundBy: 13,
     says: "a message that names the position of an earlier one is handled after it",
     faultPlan: within("callers"),
     code: (patches) =>
@@ -389,5 +399,12 @@ export const sceneRules: readonly Rule[] = [
     foundBy: 1,
     says: "no row of an erased actor remains for good",
     part: keeping("actor"),
+  },
+  {
+    name: "headers-with-mail",
+    foundBy: 1,
+    says: "a message is stored with its headers, and whoever handles it reads them",
+    faultPlan: within("headers"),
+    part: withoutHeaders,
   },
 ];

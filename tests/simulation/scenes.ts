@@ -10,7 +10,9 @@ export const sceneNames = [
   "crowded",
   "deadlines",
   "delays",
+  "erasing",
   "fronts",
+  "headers",
   "hours",
   "hundreds",
   "hung",
@@ -36,7 +38,9 @@ const shares: Readonly<Record<Scene, number>> = {
   crowded: 0.02,
   deadlines: 0.2,
   delays: 0.15,
+  erasing: 0.1,
   fronts: 0.25,
+  headers: 0.1,
   hours: 0.1,
   hundreds: 0.03,
   hung: 0.1,
@@ -58,8 +62,19 @@ const tenChecks: Partial<StoreLimits> = { checks: 10 };
 const smallLimits: Partial<StoreLimits> = { valueBytes: 1_500, writes: 60, checks: 20, bytes: 60_000 };
 
 /** Scenes that were added later: they are drawn after all else, so that a seed draws everything else as before. */
-const drawnLast: readonly Scene[] = ["limited", "delays", "laters", "fronts", "cancelling"];
+const drawnLast: readonly Scene[] = [
+  "limited",
+  "delays",
+  "laters",
+  "fronts",
+  "cancelling",
+  "erasing",
+  "headers",
+];
 const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
+
+/** Scenes in which no process is stopped. */
+const stopsNone: readonly Scene[] = ["hours", "poisons"];
 
 /** Draws the scenes of a run. */
 export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
@@ -78,6 +93,8 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
   // A false "ended" can only be excluded if there are no other faults.
   const others = faultPlan.scenes.filter((name) => name !== scene && name !== "saturated");
   if (scene === "delays" && faultPlan.scenes.includes("hours")) return faultPlan; // their due times are hours apart
+  // A process is stopped, so that it hosts one protocol more.
+  if (scene === "erasing" && others.some((name) => stopsNone.includes(name))) return faultPlan;
   const scenes = scene === "saturated" ? [scene] : [...others, scene];
   const added: FaultPlan = { ...faultPlan, scenes };
   switch (scene) {
@@ -88,7 +105,7 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
     case "hours": // the wait of an unknown operation is measured by clocks that are nearly the same
       return {
         ...added,
-        scenes: scenes.filter((name) => name !== "delays"),
+        scenes: scenes.filter((name) => name !== "delays" && name !== "erasing"),
         deploy: undefined,
         process: { ...faultPlan.process, clocksApartMs: 2 * hourMs },
       };
@@ -99,6 +116,7 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
     case "poisons": // one crash at a time, and each caused by the message being tried
       return {
         ...added,
+        scenes: scenes.filter((name) => name !== "erasing"),
         actorsMax: 1_000,
         process: { ...faultPlan.process, crash: 0, stop: 0, pause: 0 },
         store: { watchLost: faultPlan.store.watchLost ?? 0, listBatch: faultPlan.store.listBatch ?? 0 },

@@ -14,6 +14,7 @@ import { Hanging } from "./hung.ts";
 import { LaterCheck } from "./laters.ts";
 import { TurnCheck } from "./limited.ts";
 import { leaveAll } from "./leaving.ts";
+import { eraseAtFirst, Erasures, refuseAtLast } from "./erasing.ts";
 import { FailureDetectionCheck } from "./failure_detection_check.ts";
 import { type Job, News, subscribersOf } from "./messages.ts";
 import { plant, planter } from "./foreign_rows.ts";
@@ -107,6 +108,7 @@ class Run {
   readonly #healed = new Set<string>();
   readonly #hanging = new Hanging();
   readonly #reminded = new ScheduleCheck();
+  readonly #erasures = new Erasures();
   readonly #laters = new LaterCheck((why) => this.fail(why));
   readonly #costs = new StoreCosts();
   #planted: ReadonlySet<string> = new Set();
@@ -133,6 +135,7 @@ class Run {
       clocksApartMs: process.clocksApartMs ?? 0,
       revisionOf: (instance) => this.#rollingDeploy.revisionOf(instance),
       planted: () => this.#planted,
+      mayErase: (actor, tag) => this.#erasures.mayErase(actor, tag),
       onDone: (actor, job) => this.#reminded.done(this.#history, actor, job),
       fail: (why) => this.fail(why),
       onRare: (branch) => this.#marks.add(branch),
@@ -152,11 +155,18 @@ class Run {
     const turns = new TurnCheck((why) => this.fail(why), onRare);
     const world = {
       turns,
+      erasures: this.#erasures,
       healed: this.#healed,
       transientDeliveries: this.#transientDeliveries,
       hanging: this.#hanging,
       now: () => this.#simulation.clock.now(),
       spoils: () => this.#troubled,
+      carried: (what: string, { trace }: Readonly<Record<string, string>>, wanted: string | undefined) => {
+        if (trace !== wanted) {
+          this.fail(`${what} comes with the header ${trace}, and was sent with ${wanted}`);
+        }
+        if (trace !== undefined) this.#marks.add("a header arrives");
+      },
       ran: (host: string, actor: string, tag: string, attempt: number) =>
         this.#simulation.note(`${host} ${actor} handles ${tag}, attempt ${attempt}`),
     };
@@ -217,6 +227,7 @@ class Run {
       history: this.#history,
       asks: this.#asks,
       healed: this.#healed,
+      traced: this.#has("headers"),
       fail: (why) => this.fail(why),
     });
   }
@@ -233,6 +244,9 @@ class Run {
     const failed = () => this.#failure !== undefined;
     this.#planted = await plant(simulation, this.#faultPlan.scenes);
     this.#subscribedMs = await subscribeAll(this.#stage(failed), this.#subscribers, this.#has("surveys"));
+    if (this.#has("erasing")) {
+      await eraseAtFirst(this.#stage(failed), this.#erasures, !this.#has("crowded"));
+    }
     this.#troubled = true;
     simulation.store.faults = this.#faultPlan.store;
     simulation.faults = this.#faultPlan.process;
@@ -283,6 +297,7 @@ class Run {
       await simulation.advance(restMsMax, () => failed() || asked);
       await rest();
     }
+    if (!failed() && this.#has("erasing")) await refuseAtLast(stage);
     if (!failed() && this.#has("crowded")) {
       await this.#costs.judgeLists(simulation, failed, (why) => this.fail(why));
     }
@@ -309,10 +324,12 @@ class Run {
       history: this.#history,
       listeners: this.#listeners,
       laterCheck: this.#laters,
+      erasures: this.#erasures,
       fail: (why) => this.fail(why),
     });
     for (const workload of workloads) this.#clients.begin(workload);
     this.#rollingDeploy.begin(this.#simulation);
+    if (this.#has("erasing")) this.#erasures.begin(this.#simulation);
     if (this.#faultPlan.poison) poison({ simulation: this.#simulation });
   }
 
@@ -400,7 +417,7 @@ class Run {
   }
 
   get #subscribers(): readonly string[] {
-    return subscribersOf(this.#faultPlan.deploy !== undefined);
+    return subscribersOf(this.#faultPlan.deploy !== undefined, this.#has("erasing"));
   }
 
   #notAtRest(canceled: boolean): void {

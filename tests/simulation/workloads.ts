@@ -9,6 +9,7 @@ import { deadlines } from "./deadlines.ts";
 import { delays } from "./delays.ts";
 import { deploying } from "./deploying.ts";
 import { usualWork } from "./usual_work.ts";
+import type { Erasures } from "./erasing.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { hundreds } from "./hundreds.ts";
 import { hung } from "./hung.ts";
@@ -30,10 +31,11 @@ const few = 30;
 /** All workloads of a run. */
 export function workloadsOf(
   faultPlan: FaultPlan,
-  { history, listeners, laterCheck, fail }: {
+  { history, listeners, laterCheck, erasures, fail }: {
     readonly history: CommitHistory;
     readonly listeners: Listeners;
     readonly laterCheck: LaterCheck;
+    readonly erasures: Erasures;
     readonly fail: (why: string) => void;
   },
 ): readonly Workload[] {
@@ -50,6 +52,7 @@ export function workloadsOf(
     cancelling: cancelling(history, fail),
     deadlines,
     delays,
+    erasing: erasures.workload(history, fail),
     hundreds,
     hung,
     laters: laters(laterCheck),

@@ -1,4 +1,4 @@
-import { lateness, reasonOf } from "../../ports/dead_letters.ts";
+import { codeOfThrown, lateness, reasonOf } from "../../ports/dead_letters.ts";
 import { Envelope, nameOf } from "../../messages/envelope.ts";
 import { messageOf, TerminalError } from "../../base/errors.ts";
 import type { Operation } from "../../language/protocol.ts";
@@ -335,7 +335,7 @@ export class TurnRunner {
     const message = `${this.#activation} ${mail.head.operation} ${why}`;
     if (mail.replyTarget === undefined) {
       const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the words of the handler for the caller
-      const deadLetterReason = { reason, message, attempts, words };
+      const deadLetterReason = { reason, message, attempts, words, ...codeOfThrown(error) };
       const letter = durable.writer.deadLetter(writeSet, this.#activation, mail, deadLetterReason);
       writeSet.after(() => durable.deadLettered(letter, error));
     } else {

@@ -1,5 +1,6 @@
 import type { ActorId } from "../../language/address.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
+import { isOfStore } from "../../base/store_errors.ts";
 import { fits, sizeOfCommit } from "../../ports/commit_size.ts";
 import type { DeadLetter } from "../../ports/dead_letters.ts";
 import type { Entry } from "../../ports/store.ts";
@@ -37,7 +38,7 @@ export class RefusedMail {
     return !this.#refusing.has(nameOfActor(actor));
   }
 
-  /** Refuses all messages of an actor. Calls `failed` if it cannot: then some may be left. */
+  /** Refuses all messages of an actor. Calls `failed` if the store does not answer: then some may be left. */
   async refuse(actor: ActorId, failed: () => void): Promise<void> {
     const name = nameOfActor(actor);
     const refusing = this.#refusing.get(name) ??
@@ -46,7 +47,7 @@ export class RefusedMail {
     refusing.calls++;
     try {
       await refusing.run.wake();
-    } catch {
+    } catch { // the store is not available, as its health says
       failed();
     } finally {
       if (--refusing.calls === 0) this.#refusing.delete(name);
@@ -56,7 +57,17 @@ export class RefusedMail {
   async #refuseAll(actor: ActorId): Promise<void> {
     const prefix = mailPrefix(actor);
     for await (const rows of pages(this.#services.session.connection, { prefix, limit: pageMax })) {
-      await Promise.all(rows.map((row) => this.#refuseOne(actor, row, QueuedMessage.of(row, prefix))));
+      await Promise.all(rows.map((row) => this.#tryOne(actor, row)));
+    }
+  }
+
+  /** One that cannot be refused is reported, and stays; rejects if the store does not answer. */
+  async #tryOne(actor: ActorId, row: Entry): Promise<void> {
+    try {
+      await this.#refuseOne(actor, row, QueuedMessage.of(row, mailPrefix(actor)));
+    } catch (error) {
+      if (isOfStore(error)) throw error;
+      this.#services.session.onUnreadable(row.key, error);
     }
   }
 

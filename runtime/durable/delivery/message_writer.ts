@@ -3,9 +3,9 @@ import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
 import { namedOperation, nameOf, Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { Remote } from "../../messages/remote_address.ts";
-import { failureAddresses } from "../../messages/failure_addresses.ts";
+import { failureAddresses, toldTo } from "../../messages/failure_addresses.ts";
+import type { ToldFailure } from "../../messages/told_failure.ts";
 import { messageOf } from "../../base/errors.ts";
-import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply, Topic } from "../../messages/builtin_protocols.ts";
 import { keptReplyOf } from "../../messages/kept_reply.ts";
 import { passOf } from "../../messages/respondents.ts";
@@ -75,6 +75,8 @@ export interface DeadLetterReason {
   readonly attempts: number;
   /** What its sender is told, if that differs from `message`. */
   readonly words?: string | undefined;
+  /** Whether a handler gave the reason, although it is a word of the runtime. */
+  readonly ofHandler?: true | undefined;
 }
 
 /** A message, and its receiver. */
@@ -207,7 +209,7 @@ export class MessageWriter {
     writeSet: WriteSet,
     to: ActorId,
     head: MessageHeader,
-    { code, message }: Pick<Failure, "code" | "message">,
+    { code, message, ofHandler }: Omit<ToldFailure, "id">,
   ): void {
     const { id, failTo, replyTo } = head;
     const told = failureAddresses(replyTo, failTo);
@@ -215,8 +217,8 @@ export class MessageWriter {
       const { protocol, key } = to;
       return this.pass(writeSet, { protocol, key, operation: head.operation }, head);
     }
-    const failure: Failure = { id, code, message: shorten(message, wordsMax) };
-    for (const address of told) this.answer(writeSet, address, failure, head);
+    const failure: ToldFailure = { id, code, message: shorten(message, wordsMax), ofHandler };
+    for (const address of told) this.answer(writeSet, address, toldTo(address, failure), head);
   }
 
   /** Tells who counts respondents, if anybody does, that one of them gives no reply. */
@@ -319,7 +321,7 @@ export class MessageWriter {
     deadLetterReason: DeadLetterReason,
   ): DeadLetter {
     const { head, text, payload, place } = message;
-    const { reason, attempts } = deadLetterReason;
+    const { reason, attempts, ofHandler } = deadLetterReason;
     const stored: StoredDeadLetter = {
       id: head.id,
       protocol: to.protocol,
@@ -333,7 +335,7 @@ export class MessageWriter {
     };
     writeSet.writeOnce(deadPrefix + this.#session.nextPosition(), encodeValue(stored, text));
     const words = deadLetterReason.words ?? deadLetterReason.message;
-    this.tellFailure(writeSet, to, head, { code: reason, message: words });
+    this.tellFailure(writeSet, to, head, { code: reason, message: words, ofHandler });
     const { head: _, ...letter } = stored;
     return { ...letter, payload };
   }

@@ -24,6 +24,8 @@ interface WaitingAsk {
   readonly operation: Operation;
   /** What errors call it. */
   readonly name: string;
+  /** Takes it back: nobody waits for its reply any more. Absent before it is sent. */
+  takeBack?: () => void;
 }
 
 /**
@@ -36,6 +38,7 @@ export class PeerReplies {
   readonly #ids: Ids;
   /** By the key of the reply. */
   readonly #waiting = new Map<string, WaitingAsk>();
+  readonly #keys = new WeakMap<ReplyTarget, string>();
   /** Whether it has ever waited: only then may there be rows. */
   #asked = false;
   readonly #look = new SingleFlight(() => this.#readAll());
@@ -55,7 +58,23 @@ export class PeerReplies {
     const key = this.#prefix + replyName(this.#ids.ulid());
     this.#asked = true;
     this.#waiting.set(key, { target, operation, name });
+    this.#keys.set(target, key);
     return key;
+  }
+
+  /** The ask under a key was sent, and can be taken back. */
+  sent(key: string, takeBack: () => void): void {
+    const ask = this.#waiting.get(key);
+    if (ask !== undefined) ask.takeBack = takeBack;
+  }
+
+  /** Whoever asked has gone. */
+  abandon(target: ReplyTarget): void {
+    const key = this.#keys.get(target);
+    const ask = key === undefined ? undefined : this.#waiting.get(key);
+    if (ask === undefined) return;
+    this.#waiting.delete(key!);
+    ask.takeBack?.();
   }
 
   /** The ask was not accepted: no reply will come. */

@@ -30,6 +30,7 @@ import {
   type Stage,
   Worker,
   worker,
+  type WorkerContext,
 } from "./durable_stage.ts";
 
 /** A front, and a process that hosts the worker. */
@@ -147,6 +148,53 @@ onEach(kinds, "an ask ends at once when its signal aborts", async (stage) => {
   await assert.rejects(asked, /enough/);
   await assert.rejects(ref(front, "ada").ask(Worker.call, "notes", { signal: aborting.signal }), /enough/);
 });
+
+onEach(kinds, "an ask whose signal aborts does not run any more", async (stage) => {
+  const gate = Promise.withResolvers<void>();
+  const signals: AbortSignal[] = [];
+  const { front, host } = await frontAndHost(stage, {
+    wait: (ctx: WorkerContext) => {
+      signals.push(ctx.signal);
+      note(ctx, "waited");
+      return gate.promise;
+    },
+    mark: (ctx: WorkerContext) => note(ctx, "ran"),
+  });
+  const controllers = [0, 1, 2].map(() => new AbortController());
+  const asked = ["wait", "mark", "mark"].map((does, index) =>
+    ref(front, "ada").ask(Worker.call, does, { signal: controllers[index].signal })
+  );
+  for (const one of asked) one.catch(() => {});
+  await stage.pass(500, 25);
+  assert.equal(signals.length, 1);
+  for (const controller of controllers.slice(0, 2)) controller.abort(new Error("enough"));
+  await stage.pass(100, 25);
+  assert.deepEqual((await stage.keys("mail")).length, 1);
+  assert.equal(signals[0].aborted, true, "whoever runs it is told");
+  gate.resolve();
+  await within(stage, asked[2]);
+  assert.deepEqual(await within(stage, notesOf(host, "ada")), ["ran"], "only the one that was not aborted");
+  await stage.pass(10_000);
+  assert.deepEqual([deadOf(host), await stage.keys("mail", "reply")], [[], []]);
+});
+
+onEach(
+  kinds,
+  "an ask whose signal aborts leaves nothing to a process that begins to host it",
+  async (stage) => {
+    const front = await stage.start([], { peers: [Worker] });
+    const aborting = new AbortController();
+    const asked = ref(front, "ada").ask(Worker.call, "mark", { signal: aborting.signal });
+    asked.catch(() => {});
+    aborting.abort(new Error("enough")); // before it is committed
+    await assert.rejects(asked, /enough/);
+    await stage.pass(100, 25);
+    assert.deepEqual(await stage.keys("mail", "reply"), []);
+    const host = await stage.start([worker({ mark: (ctx) => note(ctx, "ran") })]);
+    await stage.pass(1_000);
+    assert.deepEqual(await within(stage, notesOf(host, "ada")), []);
+  },
+);
 
 onEach(kinds, "an ask whose handler throws rejects at once with the reason", async (stage) => {
   let runs = 0;
@@ -464,6 +512,27 @@ onEach(kinds, "mail for a peer that is transient where it is hosted is refused t
   assert.equal(host.stats().accepted, 3);
   assert.equal(host.stats().dead, 3);
   assert.equal(await host.ref(Cache, "ada").ask(Cache.get), "ada");
+});
+
+onEach(kinds, "mail that cannot be refused is reported, and stops none beside it", async (stage) => {
+  const front = await stage.start([], { peers: [Cache] });
+  const ada = front.ref(Cache, "ada");
+  for (const text of ["a", "b", "c"]) await within(stage, ada.tell(Cache.keep, text));
+  const [first] = await stage.keys("mail");
+  const host = stage.begin([cache]);
+  const reported: string[] = [];
+  host.inspect((event) => {
+    if (event.type === "unreadable") reported.push(`${event.row.replaceAll("\u001f", " ")}: ${event.error}`);
+  });
+  stage.storeOf(host).refuse = (parts) => {
+    const removed = parts.flatMap(({ removals }) => removals.map(({ key }) => key.replaceAll("\u001f", " ")));
+    return removed.includes(first) ? new TypeError("it is odd") : undefined;
+  };
+  await host.ready();
+  await stage.pass(5_000);
+  assert.equal(reported[0], `${first}: TypeError: it is odd`);
+  assert.deepEqual(await stage.keys("mail"), [first]);
+  assert.deepEqual(deadOf(host), ["ada keep: transient-peer", "ada keep: transient-peer"]);
 });
 
 /** How many milliseconds pass until a promise has settled, by the clock of the stage. */

@@ -7,6 +7,7 @@ import {
   Failure,
   type Later,
   protocol,
+  ReplyPendingError,
   submit,
   System,
   tell,
@@ -166,3 +167,33 @@ for (const stored of [true, false]) {
     await withdrawIn(caller, home, () => services.pass(1_000), heard, failed);
   });
 }
+
+onEach(
+  kinds,
+  "a withdrawal that its store delays is not awaited for longer than its caller says",
+  async (stage) => {
+    const heard: Failure[] = [];
+    const system = await stage.start([office(heard)]);
+    const ticket = await system.ref(Desk, "a").submit(Desk.ask, "?");
+    await stage.settle();
+    const store = stage.storeOf(system);
+    store.hangs = (key) => ["actor", "erased", "reply"].includes(key.split("\u001f")[0]);
+    const told: unknown[] = [];
+    const tell = (outcome: unknown) => void told.push(outcome);
+    ticket.cancel({ timeoutMs: 500 }).then(tell, tell);
+    ticket.cancel({ timeoutMs: 0 }).then(tell, tell);
+    await stage.pass(400, 100);
+    assert.equal(told.length, 0);
+    await stage.pass(200, 100);
+    assert.equal(told.length, 1);
+    await stage.pass(500, 100);
+    assert.equal(told.length, 2);
+    for (const error of told) assert(error instanceof ReplyPendingError, String(error));
+    assert.deepEqual(heard, [], "nothing is done by halves");
+    store.hangs = undefined;
+    await stage.pass(120_000, 5_000);
+    assert.equal(await ticket.cancel({ timeoutMs: 60_000 }), "withdrawn");
+    await stage.settle();
+    assert.deepEqual(heard.map(({ code }) => code), ["cancelled"]);
+  },
+);

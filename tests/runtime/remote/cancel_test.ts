@@ -15,7 +15,11 @@ import { memoryStore } from "@posthorn/posthorn/memory";
 import * as z from "zod";
 import { Services } from "./services.ts";
 
-const Mill = protocol("mill", { grind: submit(z.string(), z.string()), add: tell(z.string()) });
+const Mill = protocol("mill", {
+  grind: submit(z.string(), z.string()),
+  add: tell(z.string()),
+  abandoned: tell(Failure),
+});
 const Boss = protocol("boss", { order: tell(z.string()), lost: tell(Failure) });
 
 /** A mill whose handlers wait until the test lets them go on, in one service, and its boss in another. */
@@ -25,14 +29,16 @@ class World implements AsyncDisposable {
   readonly signals: AbortSignal[] = [];
   readonly ran: string[] = [];
   readonly lost: Failure[] = [];
+  readonly abandoned: Failure[] = [];
   readonly ordered: string[] = [];
   readonly store = memoryStore();
 
-  async mill(): Promise<System> {
+  async mill(stored = true): Promise<System> {
     const mill = actor(Mill, {
       state: () => 0,
       on: {
         grind: async (ctx, text) => {
+          if (text === "later") return ctx.later({ failTo: ctx.self.at(Mill.abandoned) });
           if (text === "down") throw new RetryableError("it is broken", { afterMs: 60_000 });
           if (text === "now") return "now";
           this.signals.push(ctx.signal);
@@ -42,10 +48,12 @@ class World implements AsyncDisposable {
           return `ground ${text}`;
         },
         add: () => {},
+        abandoned: (_ctx, failure) => void this.abandoned.push(failure),
       },
       retry: { order: "aside" },
     });
-    return await this.services.start("mill", [mill], { store: this.store, expose: [Mill] });
+    const options = { ...stored && { store: this.store }, expose: [Mill] };
+    return await this.services.start("mill", [mill], options);
   }
 
   async boss(stored = true): Promise<System> {
@@ -194,4 +202,58 @@ Deno.test("a system without a store takes back what it has sent to another servi
   await mill.stop();
   assert.equal(await services.during(late.cancel({ timeoutMs: 15_000 })), "given-up");
   await assert.rejects(late.reply({ timeoutMs: 0 }), { code: "given-up" });
+});
+
+Deno.test("a service without a store takes back what waits there", async () => {
+  await using world = new World();
+  const { services } = world;
+  const mill = await world.mill(false);
+  const boss = await world.boss();
+  const failTo = boss.ref(Boss, "one").at(Boss.lost);
+  const runs = await world.submit(boss, "a");
+  await services.pass(500); // nothing behind it is handed over until its turn is over
+  const waits = await world.submit(boss, "b", { id: "mine", failTo });
+  const stays = await world.submit(boss, "c");
+  const telling = services.during(waits.cancel({ timeoutMs: 60_000 }));
+  await assert.rejects(services.during(runs.cancel({ timeoutMs: 1_000 })), { code: "deadline" });
+  world.gate.resolve();
+  assert.equal(await telling, "cancelled");
+  assert.equal(await services.during(runs.cancel()), "done");
+  assert.equal(await services.during(stays.reply()), "ground c");
+  assert.deepEqual(world.ran, ["a", "c"]);
+  await assert.rejects(waits.reply({ timeoutMs: 0 }), CancelledError);
+  assert.deepEqual(world.lost, [{ id: "mine", code: "cancelled", message: "mill/main grind was cancelled" }]);
+  assert.deepEqual([mill.deadLetters.size, boss.deadLetters.size], [0, 0]);
+  const { accepted, done, dead, cancelled, waiting, running } = mill.stats();
+  assert.deepEqual([cancelled, accepted], [1, done + dead + cancelled + waiting + running]);
+});
+
+Deno.test("a service without a store withdraws what it has answered later", async () => {
+  await using world = new World();
+  const { services } = world;
+  await world.mill(false);
+  const boss = await world.boss(false);
+  const ticket = await world.submit(boss, "later", { id: "mine" });
+  await services.pass(500);
+  assert.equal(await services.during(ticket.cancel()), "withdrawn");
+  await services.pass(500);
+  assert.deepEqual(world.abandoned.map(({ id, code }) => [id, code]), [["mine", "cancelled"]]);
+});
+
+Deno.test("two services without a store take back, and know what was too late", async () => {
+  await using world = new World();
+  const { services } = world;
+  await world.mill(false);
+  const boss = await world.boss(false);
+  const now = await world.submit(boss, "now");
+  await services.pass(500);
+  assert.equal(await services.during(now.cancel()), "done");
+  const first = await world.submit(boss, "a");
+  await services.pass(500);
+  const second = await world.submit(boss, "b");
+  const telling = services.during(second.cancel({ timeoutMs: 60_000 }));
+  await services.pass(500);
+  world.gate.resolve();
+  assert.equal(await telling, "cancelled");
+  assert.equal(await services.during(first.reply()), "ground a");
 });

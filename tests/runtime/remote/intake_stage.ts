@@ -190,6 +190,7 @@ function readerOn(
     respondents: persistence.respondents,
     pending,
     accept: (to, operation, payload, route) => delivery.accept(to, operation, payload, route),
+    laterOf: () => undefined,
     sendNow: (parcel) => void sent.push(parcel),
   });
   return { system, open, intake, pending, sent, receiver: (channel = inbox) => intake.receiverOf(channel) };

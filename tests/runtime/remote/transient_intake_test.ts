@@ -134,6 +134,51 @@ Deno.test("a submit is answered, and an ask as well, but not twice", async () =>
   assert.match(shown(world.transport.taken[2]), /^q c2 problem\+json \{"code":"outcome-unknown"/);
 });
 
+Deno.test("a submit that runs is taken back, and does not run if it is handed over again", async () => {
+  const ran: string[] = [];
+  const gate = Promise.withResolvers<string>();
+  const onSettle = (text: string) => {
+    ran.push(text);
+    return text === "tea" ? gate.promise as unknown as string : `settled ${text}`;
+  };
+  await using world = await started({ onSettle });
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  const request = (text: string, correlationId: string) =>
+    delivered("settle", text, { id: text, replyTo: "q", correlationId });
+  const cancel = (id: string, correlationId: string) =>
+    delivered(undefined, undefined, {
+      id: `cancel ${id}`,
+      replyTo: "q",
+      correlationId,
+      headers: { "posthorn-cancel": "settle", "posthorn-cancel-id": id },
+    });
+  const taking = receiving.take([request("tea", "c1"), request("milk", "c2"), cancel("milk", "c2")], tenure);
+  await world.clock.settle();
+  await receiving.take([cancel("tea", "guessed"), cancel("milk", "c2")], tenureOf());
+  await world.clock.settle();
+  assert.deepEqual(
+    world.transport.taken.length,
+    1,
+    "it was told once, and who guesses a name takes nothing back",
+  );
+  await receiving.take([cancel("tea", "c1")], tenureOf());
+  assert.deepEqual(await taking, [], "nothing of the batch is left");
+  gate.resolve("settled tea");
+  await receiving.take([request("tea", "c1"), request("rice", "c3")], tenureOf());
+  await world.clock.settle();
+  assert.deepEqual(ran, ["tea", "rice"]);
+  assert.deepEqual(await notesOf(world.system), ["rice"]);
+  const cancelled = (correlationId: string) =>
+    new RegExp(`^q ${correlationId} problem.*"outcome":"cancelled"`);
+  assert.equal(world.transport.taken.length, 3);
+  assert.match(shown(world.transport.taken[0]), cancelled("c2"));
+  assert.match(shown(world.transport.taken[1]), cancelled("c1"));
+  assert.equal(shown(world.transport.taken[2]), 'q c3 json "settled rice"');
+  assert.equal(world.system.stats().cancelled, 2);
+});
+
 Deno.test("an ask that a log hands over again is not run again", async () => {
   await using world = await started();
   const receiving = world.receiver();

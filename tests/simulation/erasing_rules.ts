@@ -1,0 +1,42 @@
+import { Membership } from "../../runtime/durable/background/membership.ts";
+import type { AtomicPart } from "../../runtime/ports/store.ts";
+import type { FaultPlan } from "./fault_plan.ts";
+import { removes, type Rule, spaceOf, unchecked, writes } from "./rule.ts";
+import { withScene } from "./scenes.ts";
+
+const erasing = (faultPlan: FaultPlan): FaultPlan => withScene(faultPlan, "erasing");
+
+/** Whether a part erases a message for an actor that nobody hosts. */
+function erases(part: AtomicPart): boolean {
+  const isVacant = part.removals.some(({ key }) => key.startsWith("mail\u001fvacant\u001f"));
+  return isVacant && removes(part, "mail") &&
+    !["actor", "erased", "dead"].some((space) => writes(part, space));
+}
+
+/** Rules of messages that are erased. */
+export const erasingRules: readonly Rule[] = [
+  {
+    name: "erased-as-it-waits",
+    foundBy: 1,
+    says: "a message is erased only if it still waits as it was read",
+    faultPlan: erasing,
+    part: unchecked("mail", erases),
+  },
+  {
+    name: "erasure-is-told",
+    foundBy: 1,
+    says: "whoever waits for a reply to an erased message is told in the commit that erases it",
+    faultPlan: erasing,
+    part: (part) => ({
+      ...part,
+      writes: part.writes.filter(({ key }) => !erases(part) || !["reply", "mail"].includes(spaceOf(key))),
+    }),
+  },
+  {
+    name: "hosted-is-kept",
+    foundBy: 1,
+    says: "no message is erased whose actor a living instance hosts",
+    faultPlan: erasing,
+    code: (patches) => patches.method(Membership.prototype, "hostedElsewhere", () => () => false),
+  },
+];
