@@ -51,6 +51,8 @@ export class ScheduleRunner {
   readonly #running = new SingleFlight(() => this.#run());
   /** How far the clock was set back when the schedules were moved last. */
   #shiftedMs = 0;
+  /** How many delayed messages are on their way to a mailbox, by the key of their owner: they are not counted there yet. */
+  readonly #underWay = new Map<string, number>();
 
   constructor(session: StoreSession, services: ScheduleRunnerServices) {
     this.#session = session;
@@ -82,15 +84,15 @@ export class ScheduleRunner {
 
   async #fire(due: Entry, nowMs: number): Promise<void> {
     const { actor, name } = scheduled(due.key);
-    if (this.#waits(due, nowMs)) {
-      this.#session.probes?.reach("a delayed message waits for room");
-      return this.wakeAt(nowMs + this.#session.traits.heartbeatMs);
-    }
+    if (this.#waits(due, nowMs)) return this.#wait(nowMs);
     const found = await this.#read(due);
     let writeSet = removalOf(due);
+    let arrived: (() => void) | undefined;
     if (found !== undefined) { // if not, it was cancelled or set anew
       try {
         if (found.head.cron !== undefined) await this.#services.cron.load();
+        if (this.#waits(due, nowMs)) return this.#wait(nowMs); // others have come meanwhile
+        if (found.head.delayed !== undefined) arrived = this.#leave(actor.key);
         this.#send(writeSet, found, nowMs);
         requireFits(nameOfMessage(found), sizeOfCommit(writeSet, this.#limits), this.#limits);
       } catch (error) {
@@ -99,12 +101,32 @@ export class ScheduleRunner {
       }
     }
     const what = `the schedule ${name} of ${actor.protocol}/${actor.key}`;
-    const committed = await commitKnown(this.#session, writeSet, what);
-    if (committed === undefined) this.#session.probes?.reach("another sent what is due");
-    else {
-      if (found?.head.delayed !== undefined) this.#services.delayed.sent(found.row.value.length);
-      writeSet.land(this.#services.committedDelivery, committed, this.#session.nextReadEpoch());
+    try {
+      const committed = await commitKnown(this.#session, writeSet, what);
+      if (committed === undefined) this.#session.probes?.reach("another sent what is due");
+      else {
+        if (found?.head.delayed !== undefined) this.#services.delayed.sent(found.row.value.length);
+        writeSet.land(this.#services.committedDelivery, committed, this.#session.nextReadEpoch());
+      }
+    } finally {
+      arrived?.();
     }
+  }
+
+  #wait(nowMs: number): void {
+    this.#session.probes?.reach("a delayed message waits for room");
+    this.wakeAt(nowMs + this.#session.traits.heartbeatMs);
+  }
+
+  /** Counts a delayed message that is on its way to the mailbox of its owner, until the result is called. */
+  #leave(owner: string): () => void {
+    const underWay = this.#underWay;
+    underWay.set(owner, (underWay.get(owner) ?? 0) + 1);
+    return () => {
+      const left = underWay.get(owner)! - 1;
+      if (left > 0) underWay.set(owner, left);
+      else underWay.delete(owner);
+    };
   }
 
   /**
@@ -127,8 +149,10 @@ export class ScheduleRunner {
 
   /** Whether a delayed message waits for longer, because there is no room for it now. It was accepted, and is not lost. */
   #waits({ key, value }: Entry, nowMs: number): boolean {
-    const to = delayedReceiver(scheduled(key).actor);
-    if (to === undefined || !this.#services.writer.isFull(to)) return false;
+    const { actor } = scheduled(key);
+    const to = delayedReceiver(actor);
+    const underWay = this.#underWay.get(actor.key) ?? 0;
+    if (to === undefined || !this.#services.writer.isFull(to, underWay)) return false;
     return (readableHead<StoredDue>(value)?.endMs ?? Infinity) > nowMs;
   }
 

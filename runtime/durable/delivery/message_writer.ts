@@ -177,11 +177,11 @@ export class MessageWriter {
     this.#toMailbox(writeSet, outgoing);
   }
 
-  /** Whether a message of a turn would find no room now, in its mailbox or in the outbox to another service. */
-  isFull(to: ActorId): boolean {
+  /** Whether a message of a turn would find no room beside those under way, in its mailbox or in the outbox to a service. */
+  isFull(to: ActorId, underWay: number): boolean {
     if (this.remote?.takes(to)) return this.remote.isFull(to);
     const room = this.#roomFor(to);
-    return room !== undefined && room.waiting >= room.capacity;
+    return room !== undefined && room.waiting + underWay >= room.capacity;
   }
 
   /** Adds a publication to a commit for other services. Throws why it can never be sent. */

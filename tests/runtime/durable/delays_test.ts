@@ -214,6 +214,27 @@ onEach(
   },
 );
 
+onEach(
+  kinds,
+  "delayed messages that are due together wait for room in the mailbox, and none is lost",
+  async (stage) => {
+    const held = Promise.withResolvers<void>();
+    const hold = worker({ ...scripts, hold: () => held.promise }, { mailbox: { capacity: 1 } });
+    const system = await stage.start([hold]);
+    const tags = Array.from({ length: 25 }, (_, n) => `${n}`);
+    for (const tag of tags) await ref(system, "ada").tell(Worker.note, tag, { afterMs: 3_000 });
+    await ref(system, "ada").tell(Worker.run, "hold");
+    await stage.pass(10_000, 500);
+    assert.deepEqual(deadOf(system), []);
+    assert.ok(system.stats().waiting <= 10, `${system.stats().waiting} messages wait`);
+    held.resolve();
+    await stage.pass(30_000, 500);
+    assert.deepEqual([deadOf(system), system.stats().delayed], [[], 0]);
+    const notes = await notesOf(system, "ada") as string[];
+    assert.deepEqual(notes.toSorted(), tags.toSorted());
+  },
+);
+
 onEach(kinds, "an unreadable delayed row stops nothing beside it", async (stage) => {
   const system = await stage.start(actors);
   await ref(system, "ada").tell(Worker.note, "spoiled", { afterMs: 5_000 });
