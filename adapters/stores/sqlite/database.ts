@@ -104,7 +104,8 @@ export function prepare(database: Database) {
     put: `INSERT INTO posthorn VALUES (?, ${boundValue}, ?, ?) ON CONFLICT (key)
       DO UPDATE SET value = excluded.value, version = excluded.version, expires = excluded.expires`,
     add: `INSERT INTO posthorn VALUES (?, ${boundValue}, ?, ?) ON CONFLICT (key) DO NOTHING`,
-    replace: `UPDATE posthorn SET value = ${boundValue}, version = ?, expires = ? WHERE key = ? AND version = ?`,
+    replace:
+      `UPDATE posthorn SET value = ${boundValue}, version = ?, expires = ? WHERE key = ? AND version = ?`,
     remove: "DELETE FROM posthorn WHERE key = ?",
     removeVersion: "DELETE FROM posthorn WHERE key = ? AND version = ?",
     changes: "PRAGMA data_version",
