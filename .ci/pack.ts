@@ -27,8 +27,8 @@ const inlined: Readonly<Record<string, string>> = {
 /** The clients of brokers: whoever uses one installs it, and nobody else gets it. */
 const clients = /^(rabbitmq-client|kafkajs|@nats-io\/.+)$/;
 
-/** What the package needs of Node: `Promise.withResolvers`, `node:sqlite`. */
-const engines = { node: ">=22.13" };
+/** The oldest of each runtime that the tests run on: before these, Node and Bun have no `node:sqlite`. */
+export const engines = { bun: ">=1.4", deno: ">=2.5.6", node: ">=22.13" };
 
 /** Writes the tarball into a folder. Returns its path. */
 export async function pack(into: string): Promise<string> {

@@ -14,6 +14,13 @@ const stores: Readonly<Record<string, Store>> = {
   "memoryStore()": memoryStore(),
 };
 
+/** The runtimes on which a store is tested, by the function that makes it. */
+const runtimes: Readonly<Record<string, string>> = {
+  sqlite: "Deno, Node, Bun",
+  denoKv: "Deno",
+  memoryStore: "Deno, Node, Bun",
+};
+
 const durability: Readonly<Record<StoreTraits["durability"], string>> = {
   nothing: "nothing",
   process: "the end of the process",
@@ -28,9 +35,17 @@ const end = "<!-- end of stores -->";
 
 /** The table, as Markdown. */
 export function storesTable(): string {
-  const heads = ["store", "a commit survives", "processes", "one commit takes", "a crash is noticed after"];
+  const heads = [
+    "store",
+    "runs on",
+    "a commit survives",
+    "processes",
+    "one commit takes",
+    "a crash is noticed after",
+  ];
   const rows = Object.entries(stores).map(([code, { traits }]) => [
     code.replace(/(sqlite|denoKv|memoryStore)\([^)]*\)/g, "`$&`"),
+    runtimesOf(code),
     durability[traits.durability],
     processes(traits),
     room(traits),
@@ -43,6 +58,14 @@ export function storesTable(): string {
 export function tableIn(page: string): string {
   const from = page.indexOf(begin) + begin.length;
   return page.slice(from, page.indexOf(end)).trim().replace(/ {2,}/g, " ").replace(/-{3,}/g, "---");
+}
+
+function runtimesOf(code: string): string {
+  const [maker] = /^\w+/.exec(code)!;
+  if (!(maker in runtimes)) {
+    throw new Error(`Say in .ci/stores_table.ts on which runtimes ${maker} is tested`);
+  }
+  return runtimes[maker];
 }
 
 function processes({ processes, name }: StoreTraits): string {

@@ -174,6 +174,10 @@ Deno.test("nothing needs one platform", () => {
   }
 });
 
+Deno.test("every runtime that the package names can parse it", () => {
+  forbid(/\busing\s+\w+\s*(=|of\b)/, sources, "Node 22 has no `using`: dispose of it in a `finally`");
+});
+
 Deno.test("time and chance come from clock.ts and random.ts alone", () => {
   const ambient = new RegExp(
     [

@@ -225,12 +225,13 @@ export class Border {
       if (status !== "connected" && (status !== "connecting" || reason !== undefined)) resolve();
     };
     look();
-    using _watching = connection.watch(look);
+    const watching = connection.watch(look);
     const timer = this.#remote.parts.services.timers.set(declareMs, resolve, resolve);
     try {
       await Promise.race([ready, away]);
     } finally {
       timer.cancel();
+      watching[Symbol.dispose]();
     }
   }
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import {
   type Actor,
   actor,
@@ -84,6 +86,9 @@ export const places: readonly Place[] = [
   },
 ];
 
+/** How long a promise may take that waits for no timer, in real time. */
+const loadMs = 20_000;
+
 /** One system in one place on a virtual clock, with its transcript. */
 export class World implements AsyncDisposable {
   readonly clock = new VirtualClock();
@@ -126,7 +131,7 @@ export class World implements AsyncDisposable {
     traits: Traits,
     options: Partial<SystemOptions>,
   ): Promise<World> {
-    const folder = place.store && await Deno.makeTempDir({ prefix: "posthorn-behaviour-" });
+    const folder = place.store && await mkdtemp(`${tmpdir()}/posthorn-behaviour-`);
     const world = new World(place, scripts, traits, options, folder);
     await world.system.ready();
     await world.settle();
@@ -149,7 +154,9 @@ export class World implements AsyncDisposable {
       (value) => told = `${what}: ${show(value)}`,
       (error) => told = `${what}: ${error instanceof PosthornError ? error.code : error.name} !`,
     );
-    for (let turn = 0; told === undefined && turn < 200; turn++) await this.settle();
+    // What is loaded when it is first used takes real time.
+    const untilMs = performance.now() + loadMs;
+    while (told === undefined && performance.now() < untilMs) await this.settle();
     this.write(told ?? `${what}: nothing yet`);
   }
 
@@ -209,7 +216,7 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.system.stop({ drainMs: 0 });
-    if (this.#folder !== undefined) await Deno.remove(this.#folder, { recursive: true });
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true });
   }
 
   #actor(scripts: Scripts, traits: Traits): Actor {

@@ -10,6 +10,15 @@ Deno.test("the code of the shop on docs/self-hosting.md is in its files", async 
   for (const block of blocks) assert.ok(files.some((text) => text.includes(block)), block);
 });
 
+Deno.test("the programs for Node and Bun on docs/self-hosting.md are those that the tests run there", async () => {
+  const [onNode, onBun] = await Promise.all(
+    ["node", "bun"].map((name) => textOf(`examples/runtimes/${name}.js`)),
+  );
+  const blocks = blocksOf(page, "js ignore");
+  assert.deepEqual([blocks.length, blocks[0]], [2, onNode]);
+  assert.ok(onBun.includes(blocks[1]), blocks[1]);
+});
+
 Deno.test("the unit file and the Dockerfile start the shop as the command does that is tried", () => {
   const flagsOf = (text: string) =>
     text.replace(/[\\",[\]]+\s|\\\n/g, " ").split(/[\s"[\]]+/).filter((word) =>

@@ -72,8 +72,14 @@ export class DenoKvNotifier {
     const begin = async () => {
       try {
         const reader = this.#kv.watch([this.#values.bell]).getReader();
-        cancelRead = () => void reader.cancel().catch(() => {}); // it has ended already
-        while (!(await reader.read()).done) this.ring();
+        const cancel = () => void reader.cancel().catch(() => {}); // it has ended already
+        // It reports the present value first. If it is cancelled before that, Deno 2.5 lets the commits fail that are
+        // under way on a new connection to a server.
+        while (!(await reader.read()).done) {
+          if (stopped) return cancel();
+          cancelRead = cancel;
+          this.ring();
+        }
       } catch {
         // a notification may be lost; the next watch makes up for it
       }

@@ -29,6 +29,9 @@ export const versionsAtOnce = 1_000;
 /** A bound greater than every key: in SQLite every text is less than every blob. */
 export const endOfKeys = new Uint8Array(1);
 
+/** A value that is bound to a statement. Node 22 binds some empty arrays as NULL, such as that of an empty text. */
+const boundValue = "coalesce(?, zeroblob(0))";
+
 // The table has rowids: with values larger than a page it is several times as fast, because a search then
 // reads only keys, and with small values it makes no measurable difference. Keys are texts, which SQLite also
 // compares bytewise, so they need no conversion.
@@ -98,10 +101,11 @@ export function prepare(database: Database) {
     forward: `${select} >= max(?, ?) AND key < ? ORDER BY key LIMIT ?`,
     forwardBehind: `${select} > ? AND key < ? ORDER BY key LIMIT ?`,
     backward: `${select} >= ? AND key < min(?, ?) ORDER BY key DESC LIMIT ?`,
-    put: `INSERT INTO posthorn VALUES (?, ?, ?, ?) ON CONFLICT (key)
+    put: `INSERT INTO posthorn VALUES (?, ${boundValue}, ?, ?) ON CONFLICT (key)
       DO UPDATE SET value = excluded.value, version = excluded.version, expires = excluded.expires`,
-    add: "INSERT INTO posthorn VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-    replace: "UPDATE posthorn SET value = ?, version = ?, expires = ? WHERE key = ? AND version = ?",
+    add: `INSERT INTO posthorn VALUES (?, ${boundValue}, ?, ?) ON CONFLICT (key) DO NOTHING`,
+    replace:
+      `UPDATE posthorn SET value = ${boundValue}, version = ?, expires = ? WHERE key = ? AND version = ?`,
     remove: "DELETE FROM posthorn WHERE key = ?",
     removeVersion: "DELETE FROM posthorn WHERE key = ? AND version = ?",
     changes: "PRAGMA data_version",

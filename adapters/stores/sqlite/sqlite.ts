@@ -51,8 +51,8 @@ const limits: StoreLimits = {
 };
 
 /**
- * Creates a store in one SQLite file, using `node:sqlite` of Deno or Node. Several processes on one machine
- * may share the file; its folder must exist. While the file is open, its log (`-wal`) and index (`-shm`) lie
+ * Creates a store in one SQLite file, using `node:sqlite` of Deno, Node (from 22.13) or Bun (from 1.4). Several
+ * processes on one machine may share the file; its folder must exist. While the file is open, its log (`-wal`) and index (`-shm`) lie
  * beside it, and for each system that uses it a small file `-alive-…`, whose lock tells the other systems at
  * once when that process ends. The next process removes the files that a killed process leaves. Such locks
  * are used on Linux, if the file is on a local file system and Deno has permission to read and write its

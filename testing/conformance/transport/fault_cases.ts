@@ -80,7 +80,7 @@ export const faultCases: Readonly<Record<string, FaultCase>> = {
       const parcels = bench.parcels(20, bench.to(inbox));
       await bench.send(sender, parcels.slice(0, 10));
       const states: string[] = [];
-      using _ = sender.watch(({ status }) => void states.push(status));
+      const watching = sender.watch(({ status }) => void states.push(status));
       await bench.faults.isolate!();
       try {
         const taken = await isTaken(bench, sender.send(parcels.slice(10)));
@@ -94,6 +94,7 @@ export const faultCases: Readonly<Record<string, FaultCase>> = {
         await bench.faults.restore!();
       }
       await bench.eventually(() => sender.state.status === "connected", () => `it is ${sender.state.status}`);
+      watching[Symbol.dispose]();
       expect(
         states.includes("connecting") && states.at(-1) === "connected",
         `It has said ${states.join(", ")}`,
@@ -152,13 +153,14 @@ export const faultCases: Readonly<Record<string, FaultCase>> = {
       const { transport, secret } = bench.faults.refused!;
       const connection = await bench.connect("a", transport);
       const texts: unknown[] = [];
-      using _ = connection.watch((state) => void texts.push(state.reason));
+      const watching = connection.watch((state) => void texts.push(state.reason));
       await bench.eventually(
         () => connection.state.status === "refused",
         () => `it is ${connection.state.status}`,
       );
       const sending = connection.send(bench.parcels(1, bench.to(bench.inbox())));
       texts.push(await bench.within(sending, "a send settles").catch((error) => error));
+      watching[Symbol.dispose]();
       for (const text of [...texts, connection.state.reason, ...bench.reported]) {
         expect(
           !shownIn(text).includes(secret),

@@ -6,16 +6,16 @@ import { seededRandom } from "@posthorn/posthorn/testing";
 
 const serverPath = new URL("crash_server.ts", import.meta.url).pathname;
 
-/** A server process, started in advance, so that it can take over at once. */
-export class Server {
+/** A process of `crash_server.ts`, started in advance, so that it can take over at once. */
+export class ServerProcess {
   readonly #child: Deno.ChildProcess;
   readonly #lines: ReadableStreamDefaultReader<string>;
   #rest = "";
   url: string | undefined;
 
-  constructor(...args: string[]) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--unstable-kv", "--no-check", serverPath, ...args],
+  constructor(command: string, args: readonly string[]) {
+    this.#child = new Deno.Command(command, {
+      args: [...args],
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
@@ -57,6 +57,13 @@ export class Server {
     const line = this.#rest.slice(0, end);
     this.#rest = this.#rest.slice(end + 1);
     return line;
+  }
+}
+
+/** One that runs on Deno. */
+export class Server extends ServerProcess {
+  constructor(...args: string[]) {
+    super(Deno.execPath(), ["run", "-A", "--unstable-kv", "--no-check", serverPath, ...args]);
   }
 }
 
@@ -188,7 +195,7 @@ export function wait(delayMs: number): Promise<void> {
 }
 
 /** Polls until every effect is present; returns the faults that remain. */
-export async function settledFaults(server: Server, sent: readonly Sent[]): Promise<string[]> {
+export async function settledFaults(server: ServerProcess, sent: readonly Sent[]): Promise<string[]> {
   const untilMs = performance.now() + patienceMs;
   for (;;) {
     const faults = faultsOf(sent, await countsOf(server.url!));
@@ -197,7 +204,7 @@ export async function settledFaults(server: Server, sent: readonly Sent[]): Prom
   }
 }
 
-export async function requireReplies(server: Server, sent: readonly Sent[]): Promise<void> {
+export async function requireReplies(server: ServerProcess, sent: readonly Sent[]): Promise<void> {
   const jobs = sent.filter(({ mode, accepted }) => mode === "job" && accepted);
   for (const { id, location } of jobs.slice(-50)) {
     const response = await fetch(new URL(location!, server.url!));

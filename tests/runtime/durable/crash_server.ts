@@ -1,11 +1,14 @@
 // A process to be killed: actors on a store, behind HTTP. It is started in advance, and opens the store on
-// command.
+// command. It runs on Deno, Node and Bun.
 
+import { once } from "node:events";
+import process from "node:process";
 import { actor, ask, event, protocol, submit, System, tell } from "@posthorn/posthorn";
 import { denoKv } from "@posthorn/posthorn/deno-kv";
 import { ingress } from "@posthorn/posthorn/http";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import * as z from "zod";
+import { listen } from "../../runtimes/listen.ts";
 
 const Item = z.object({ id: z.string() });
 /** The number of effects of each id. */
@@ -65,11 +68,11 @@ const relay = actor(Relay, {
   on: { ping: (ctx) => ctx.ref(Remote, "main").tell(Remote.ping, { sentMs: Date.now() }) },
 });
 
-const [kind, path, role] = Deno.args;
+const [kind, path, role] = process.argv.slice(2);
 const actors = role === "remote" ? [tally, remote] : role === "relay" ? [tally, relay] : [tally];
 const exposed = role === "remote" ? [Tally, Remote] : role === "relay" ? [Tally, Relay] : [Tally];
 console.log("ready");
-await Deno.stdin.read(new Uint8Array(1)); // until it is told to start
+await once(process.stdin, "data"); // until it is told to start
 const store = kind === "sqlite" ? sqlite(path) : denoKv(path);
 const system = new System(role === "front" ? { actors: [], peers: [Tally], store } : { actors, store });
 await system.ready();
@@ -77,4 +80,4 @@ for (const key of ["left", "right"]) {
   system.subscribe(Tally.happened, system.ref(Tally, key).at(Tally.copy));
 }
 const app = ingress(system, { expose: exposed, accept: [Tally.happened] });
-Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: ({ port }) => console.log(port) }, app.fetch);
+console.log(await listen(app.fetch));

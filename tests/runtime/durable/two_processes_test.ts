@@ -1,43 +1,15 @@
 // Two real processes on one SQLite file: one is killed, and each is notified of the other's commits.
 
 import assert from "node:assert/strict";
-import { seededRandom } from "@posthorn/posthorn/testing";
-import {
-  beginTraffic,
-  folder,
-  killAgainAndAgain,
-  patienceMs,
-  post,
-  requireReplies,
-  Server,
-  settledFaults,
-  wait,
-} from "./crash_fleet.ts";
+import { folder, patienceMs, post, Server, wait } from "./crash_fleet.ts";
+import { requireNothingLost } from "./crash_proofs.ts";
 
 const seed = Number(Deno.env.get("CRASH_SEED") ?? 1);
 
 Deno.test("two servers on one SQLite file, one of them killed again and again: nothing lost, nothing doubled", async () => {
   await using home = await folder();
-  const args = ["sqlite", `${home.path}/store`];
-  const random = seededRandom(seed + 1);
-  const steady = await new Server(...args).begin();
-  let server = await new Server(...args).begin();
-  let next = new Server(...args);
-  let turn = 0;
-  const traffic = beginTraffic(4, seed + 1, () => turn++ % 2 === 0 ? steady.url : server.url);
-  const kills = await killAgainAndAgain(12, 12_000, random, traffic, async () => {
-    await server.kill();
-    server = await next.begin();
-    next = new Server(...args);
-  });
-  await traffic.stop();
-  const faults = await settledFaults(server, traffic.sent);
-  const accepted = traffic.sent.filter((each) => each.accepted).length;
-  console.log(`two on sqlite: ${kills} kills, ${accepted} accepted, ${traffic.repeats} repeated`);
-  if (faults.length === 0) await requireReplies(steady, traffic.sent);
-  for (const each of [steady, server]) await each.kill();
-  await next.discard();
-  assert.deepEqual(faults.slice(0, 10), [], `${faults.length} faults, seed ${seed + 1}`);
+  const start = () => new Server("sqlite", `${home.path}/store`);
+  await requireNothingLost(start, { seed: seed + 1, rounds: 12, budgetMs: 12_000 });
 });
 
 Deno.test("a process that waits for what another one does is notified within 50 ms", async () => {

@@ -69,21 +69,52 @@ Deno.test(
   },
 );
 
-Deno.test("a watch that breaks off begins again, as long as it has a listener", async () => {
-  const clock = new VirtualClock();
-  let begun = 0;
-  const streams: ReadableStreamDefaultController[] = [];
-  const handle: KvHandle = {
+/** A handle whose watches are these. */
+function watchedBy(watch: KvHandle["watch"]): KvHandle {
+  return {
     getMany: () => Promise.resolve([]),
     list: () => (async function* () {})(),
     atomic: () => ({ check() {}, set() {}, delete() {}, commit: () => Promise.resolve({ ok: false }) }),
     close() {},
-    watch() {
-      begun++;
-      if (begun === 3) throw new Error("no watch today");
-      return new ReadableStream({ start: (controller) => void streams.push(controller) });
-    },
+    watch,
   };
+}
+
+Deno.test("a watch is cancelled at once if it has begun, and otherwise as soon as it has", async () => {
+  const clock = new VirtualClock();
+  const streams: ReadableStreamDefaultController[] = [];
+  let cancelled = 0;
+  const handle = watchedBy(() =>
+    new ReadableStream({
+      start: (controller) => void streams.push(controller),
+      cancel: () => void cancelled++,
+    })
+  );
+  const connection = await denoKv(handle).open({ clock });
+  let heard = 0;
+  connection.watch(() => heard++)[Symbol.dispose]();
+  await clock.settle();
+  assert.equal(cancelled, 0);
+  streams[0].enqueue([]);
+  await clock.settle();
+  assert.deepEqual([cancelled, heard], [1, 0]);
+  const watch = connection.watch(() => heard++);
+  streams[1].enqueue([]);
+  await clock.settle();
+  watch[Symbol.dispose]();
+  assert.deepEqual([cancelled, heard, streams.length], [2, 1, 2]);
+  await connection.close();
+});
+
+Deno.test("a watch that breaks off begins again, as long as it has a listener", async () => {
+  const clock = new VirtualClock();
+  let begun = 0;
+  const streams: ReadableStreamDefaultController[] = [];
+  const handle = watchedBy(() => {
+    begun++;
+    if (begun === 3) throw new Error("no watch today");
+    return new ReadableStream({ start: (controller) => void streams.push(controller) });
+  });
   const connection = await denoKv(handle).open({ clock });
   let heard = 0;
   const watch = connection.watch(() => heard++);

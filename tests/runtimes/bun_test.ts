@@ -1,0 +1,3 @@
+import { proves } from "./proofs.ts";
+
+proves("bun");
