@@ -1,5 +1,3 @@
-import { ulid } from "@std/ulid";
-
 /**
  * The source of randomness, for jitter and names. A system uses no other, so a seed repeats a run.
  *
@@ -22,8 +20,15 @@ export interface Random {
   ulid(nowMs: number): string;
 }
 
+/** The digits of a ULID: each is five bits. */
+const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/** How many of them are its time, and how many its randomness. */
+const timeUnits = 10;
+const randomUnits = 16;
 /** The last time that a ULID can contain, in the year 10889. A clock may show a later one. */
 const ulidTimeMax = 2 ** 48 - 1;
+/** How many ULIDs one question to the platform is for. */
+const drawnUlids = 64;
 
 /**
  * Returns the randomness of the machine.
@@ -35,11 +40,27 @@ const ulidTimeMax = 2 ** 48 - 1;
  * await using system = new System({ actors: [], random: systemRandom() });
  * ```
  *
- * @returns randomness that nobody can predict
+ * @returns randomness that nobody can predict; any number of systems may share it
  */
 export function systemRandom(): Random {
+  const drawn = new Uint8Array(drawnUlids * randomUnits);
+  let used = drawn.length;
   return {
     next: () => Math.random(),
-    ulid: (nowMs) => ulid(Math.min(Math.max(Math.floor(nowMs), 0), ulidTimeMax)),
+    ulid(nowMs) {
+      if (used === drawn.length) {
+        crypto.getRandomValues(drawn);
+        used = 0;
+      }
+      let text = timeOfUlid(Math.min(Math.max(Math.floor(nowMs), 0), ulidTimeMax));
+      for (const end = used + randomUnits; used < end; used++) text += digits[drawn[used] & 31];
+      return text;
+    },
   };
+}
+
+function timeOfUlid(ms: number): string {
+  let text = "";
+  for (let rest = ms; text.length < timeUnits; rest = Math.floor(rest / 32)) text = digits[rest % 32] + text;
+  return text;
 }

@@ -86,8 +86,10 @@ const tlsNames: OptionNames<NatsTls> = {
 
 /** A server. */
 export interface Server {
-  /** What the client is given: without user and password. */
+  /** The URL of a WebSocket, without user and password. */
   readonly address: string;
+  readonly host: string;
+  readonly port: number;
   /** For errors: without user and password. */
   readonly place: string;
   readonly isWebSocket: boolean;
@@ -148,10 +150,13 @@ function serverOf(text: string): Server {
   }
   if (url.search !== "" || url.hash !== "") throw unusable("url", "without a query: there are options");
   const isWebSocket = url.protocol.startsWith("ws");
-  const host = `${url.hostname}:${url.port || (isWebSocket ? (url.protocol === "ws:" ? 80 : 443) : 4222)}`;
+  const port = Number(url.port || (isWebSocket ? (url.protocol === "ws:" ? 80 : 443) : 4222));
+  const place = `${url.hostname}:${port}`;
   return {
-    address: isWebSocket ? `${url.protocol}//${host}${url.pathname}` : host,
-    place: host,
+    address: `${url.protocol}//${place}${url.pathname}`,
+    host: url.hostname.replace(/^\[|\]$/g, ""), // of an address of IPv6
+    port,
+    place,
     isWebSocket,
     user: decoded(url.username),
     password: url.password === "" ? undefined : decoded(url.password),

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import type { Msg } from "@nats-io/transport-node";
-import { MsgHdrsImpl } from "@nats-io/nats-core";
 import type { Channel, Parcel } from "@posthorn/posthorn/transport";
 import { deliveryOf } from "../../../../adapters/transports/nats/incoming.ts";
+import { headerBlock, Message } from "../../../../adapters/transports/nats/message.ts";
 import { Names } from "../../../../adapters/transports/nats/names.ts";
 import { type Route, routeOf } from "../../../../adapters/transports/nats/outgoing.ts";
 
@@ -23,9 +22,8 @@ const tell: Parcel = {
 };
 const inbox: Channel = { kind: "inbox", protocol: "order", operations: [{ name: "add", mode: "tell" }] };
 
-function message(subject: string, headers: Readonly<Record<string, string>>, reply = ""): Msg {
-  const all = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]]));
-  return { subject, reply, data: body, headers: MsgHdrsImpl.fromRecord(all) } as unknown as Msg;
+function message(subject: string, headers: Readonly<Record<string, string>>, reply = ""): Message {
+  return new Message(subject, reply, body, new TextEncoder().encode(headerBlock(headers)));
 }
 
 function routed(parcel: Parcel): Route {
