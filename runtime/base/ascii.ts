@@ -1,12 +1,11 @@
 /** Up to so many characters a loop is faster than a call of the platform. */
 const shortMax = 256;
 
-/** The text of bytes that are few and ASCII, as most are; `undefined` of others. */
-export function asciiOf(bytes: Uint8Array): string | undefined {
-  const { length } = bytes;
-  if (length > shortMax) return undefined;
+/** The text of bytes, or of a part of them, that are few and ASCII, as most are; `undefined` of others. */
+export function asciiOf(bytes: Uint8Array, from = 0, to = bytes.length): string | undefined {
+  if (to - from > shortMax) return undefined;
   let text = "";
-  for (let index = 0; index < length; index++) {
+  for (let index = from; index < to; index++) {
     const byte = bytes[index];
     if (byte > 0x7f) return undefined;
     text += String.fromCharCode(byte);

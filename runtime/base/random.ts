@@ -20,8 +20,8 @@ export interface Random {
   ulid(nowMs: number): string;
 }
 
-/** The digits of a ULID: each is five bits. */
-const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/** The digits of a ULID, as character codes: each is five bits. */
+const digits = Array.from("0123456789ABCDEFGHJKMNPQRSTVWXYZ", (digit) => digit.charCodeAt(0));
 /** How many of them are its time, and how many its randomness. */
 const timeUnits = 10;
 const randomUnits = 16;
@@ -44,7 +44,10 @@ const drawnUlids = 64;
  */
 export function systemRandom(): Random {
   const drawn = new Uint8Array(drawnUlids * randomUnits);
+  const units: number[] = new Array(randomUnits);
   let used = drawn.length;
+  let timeMs = -1;
+  let time = "";
   return {
     next: () => Math.random(),
     ulid(nowMs) {
@@ -52,15 +55,18 @@ export function systemRandom(): Random {
         crypto.getRandomValues(drawn);
         used = 0;
       }
-      let text = timeOfUlid(Math.min(Math.max(Math.floor(nowMs), 0), ulidTimeMax));
-      for (const end = used + randomUnits; used < end; used++) text += digits[drawn[used] & 31];
-      return text;
+      if (nowMs !== timeMs) {
+        timeMs = nowMs;
+        time = timeOfUlid(Math.min(Math.max(Math.floor(nowMs), 0), ulidTimeMax));
+      }
+      for (let index = 0; index < randomUnits; index++) units[index] = digits[drawn[used++] & 31];
+      return time + String.fromCharCode(...units);
     },
   };
 }
 
 function timeOfUlid(ms: number): string {
-  let text = "";
-  for (let rest = ms; text.length < timeUnits; rest = Math.floor(rest / 32)) text = digits[rest % 32] + text;
-  return text;
+  const units: number[] = [];
+  for (let rest = ms; units.length < timeUnits; rest = Math.floor(rest / 32)) units.unshift(digits[rest % 32]);
+  return String.fromCharCode(...units);
 }

@@ -54,9 +54,9 @@ export class Message {
   }
 }
 
-/** The text of UTF-8. */
-export function textOfBytes(bytes: Uint8Array): string {
-  return asciiOf(bytes) ?? decoder.decode(bytes);
+/** The text of UTF-8, or of a part of it. */
+export function textOfBytes(bytes: Uint8Array, from = 0, to = bytes.length): string {
+  return asciiOf(bytes, from, to) ?? decoder.decode(bytes.subarray(from, to));
 }
 
 /** Headers as they are on the wire. A value is one line. */

@@ -158,13 +158,21 @@ export function askTokensOf(reply: string): AskTokens | undefined {
   if (!reply.startsWith("_INBOX.")) return undefined;
   const tokens = reply.split(".");
   if (tokens.length !== askDepth + 3 || tokens[2] !== askPart) return undefined;
-  const [id, deadline, sender] = tokens.slice(askDepth).map(textOf);
-  return { id, deadline, sender };
+  return { id: textOf(tokens[askDepth]), deadline: textOf(tokens[5]), sender: textOf(tokens[6]) };
 }
 
 /** The name of what is waited for, in the subject of a reply to a process: what is behind the inbox and a word. */
 export function replyName(subject: string): string {
-  return textOf(subject.split(".")[askDepth - 1] ?? "");
+  const from = dotIn(subject, askDepth - 1);
+  const to = subject.indexOf(".", from);
+  return textOf(to < 0 ? subject.slice(from) : subject.slice(from, to));
+}
+
+/** Where the token begins that is behind so many dots. */
+function dotIn(subject: string, count: number): number {
+  let at = 0;
+  for (let dots = 0; dots < count; dots++) at = subject.indexOf(".", at) + 1;
+  return at;
 }
 
 /** Whether only a stream listens to that address: it is one that this package has made, in whatever namespace. */

@@ -59,7 +59,7 @@ const replyMs = 1;
 const postMs = 10;
 /** When the server is asked whether it has what was published without waiting: after so long, or so many messages. */
 const provenMs = 50;
-const provenCount = 500;
+const provenCount = 200;
 const encoder = new TextEncoder();
 const none = new Uint8Array();
 
@@ -275,15 +275,18 @@ export class Session {
   }
 
   #heard(message: Message): void {
-    const [kind, name, index] = message.subject.slice(this.inbox.length + 1).split(".");
+    const { subject } = message;
+    const at = this.inbox.length + 1;
     const isUnheard = message.data.length === 0 && message.hasHeaders && message.status.code === 503;
-    if (kind === "a") {
+    if (subject.startsWith("a.", at)) {
+      const [, name, index] = subject.slice(at).split(".");
       return this.#exchanges.get(name)?.answer(Number(index), isUnheard ? "unheard" : message);
     }
-    if (kind !== "r" && kind !== askPart) return;
-    if (this.#posts.size > 0) this.#replied(message.subject, isUnheard);
-    if (!isUnheard) return this.onReply?.(message);
-    this.#unproven.unheard(message.subject);
+    if (!subject.startsWith("r.", at) && !subject.startsWith(askPart, at)) return;
+    if (this.#posts.size > 0) this.#replied(subject, isUnheard);
+    if (isUnheard) return this.#unproven.unheard(subject);
+    this.#unproven.replied(subject);
+    this.onReply?.(message);
   }
 
   /**
