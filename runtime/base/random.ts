@@ -46,7 +46,7 @@ export function systemRandom(): Random {
   const drawn = new Uint8Array(drawnUlids * randomUnits);
   const units: number[] = new Array(randomUnits);
   let used = drawn.length;
-  let timeMs = -1;
+  let timeMs = NaN;
   let time = "";
   return {
     next: () => Math.random(),
@@ -67,6 +67,8 @@ export function systemRandom(): Random {
 
 function timeOfUlid(ms: number): string {
   const units: number[] = [];
-  for (let rest = ms; units.length < timeUnits; rest = Math.floor(rest / 32)) units.unshift(digits[rest % 32]);
+  for (let rest = ms; units.length < timeUnits; rest = Math.floor(rest / 32)) {
+    units.unshift(digits[rest % 32]);
+  }
   return String.fromCharCode(...units);
 }

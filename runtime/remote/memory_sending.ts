@@ -171,9 +171,12 @@ class AskWaiter implements Waiter {
   reply(payload: unknown): void {
     let reply: unknown;
     try {
-      reply = this.#operation.repliesUnchecked
-        ? payload
-        : parse(this.#operation.reply, payload, "Cannot take the reply of", nameOf(this.#operation, this.#key));
+      reply = this.#operation.repliesUnchecked ? payload : parse(
+        this.#operation.reply,
+        payload,
+        "Cannot take the reply of",
+        nameOf(this.#operation, this.#key),
+      );
     } catch (error) {
       return this.#asker.fail(asFailure(error));
     }

@@ -10,7 +10,7 @@ export interface FrameHandler {
 
 const lineFeed = 10;
 /** The longest line that is taken: the server says much about itself in one. */
-const lineBytesMax = 1_048_576;
+const lineBytesMax = 262_144;
 /** The largest message that is taken. A server has at most 64 MiB. */
 const messageBytesMax = 134_217_728;
 

@@ -35,7 +35,7 @@ export interface NatsOptions {
   readonly expose?: Transport["expose"];
   /** How connections with TLS are secured, except for `wss`, whose certificates the platform knows (`DENO_CERT`). */
   readonly tls?: NatsTls;
-  /** The text of a credentials file (`.creds`), if the server wants a JWT. */
+  /** The text of a credentials file (`.creds`), if the server wants a JWT. It needs the package `@nats-io/nats-core`. */
   readonly credentials?: string;
   /**
    * Is put in front of every name in the server, so that two environments share one without meeting: 1 to 32 of
