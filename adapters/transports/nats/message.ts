@@ -59,9 +59,9 @@ export function textOfBytes(bytes: Uint8Array, from = 0, to = bytes.length): str
   return asciiOf(bytes, from, to) ?? decoder.decode(bytes.subarray(from, to));
 }
 
-/** Headers as they are on the wire. A value is one line. */
+/** Headers as they are on the wire. Each is one line. */
 export function headerBlock(headers: Readonly<Record<string, string>>): string {
   let block = "NATS/1.0\r\n";
-  for (const name in headers) block += `${name}: ${headers[name].replace(/[\r\n]+/g, " ")}\r\n`;
+  for (const name in headers) block += `${`${name}: ${headers[name]}`.replace(/[\r\n]+/g, " ")}\r\n`;
   return `${block}\r\n`;
 }

@@ -63,10 +63,7 @@ export class Wire {
   readonly #greeted = Promise.withResolvers<void>();
   readonly #hearers = new Map<number, (message: Message) => void>();
   readonly #gathered = new Gathered();
-  readonly #reader = new FrameReader({
-    message: (subscription, message) => this.#hearers.get(subscription)?.(message),
-    line: (name, rest) => this.#heard(name, rest),
-  });
+  #reader = this.#newReader();
   /** Who waits for an answer of the server to a ping, in order. */
   readonly #pongs: (() => void)[] = [];
   readonly #write = () => this.#writeNow();
@@ -172,7 +169,10 @@ export class Wire {
       throw new Error("the server does not support TLS");
     }
     const secures = !isSecure && (tls_required || tls_available || mustBeSecure);
-    if (secures) await pipe.secure!();
+    if (secures) {
+      await pipe.secure!();
+      this.#reader = this.#newReader(); // what came before, from anybody, is no part of what comes now
+    }
     const said = {
       verbose: false,
       pedantic: false,
@@ -187,6 +187,13 @@ export class Wire {
     };
     this.#gather(`CONNECT ${JSON.stringify(said)}\r\n`);
     await this.flush();
+  }
+
+  #newReader(): FrameReader {
+    return new FrameReader({
+      message: (subscription, message) => this.#hearers.get(subscription)?.(message),
+      line: (name, rest) => this.#heard(name, rest),
+    });
   }
 
   #gather(text: string): void {
@@ -235,6 +242,7 @@ export class Wire {
   }
 
   #ping(): void {
+    if (this.#isOver) return;
     this.#cancelPing = this.#clock.setTimer(pingMs, () => {
       if (this.#pings >= pingsMax) return this.#end(new Error("the server does not answer"));
       this.#pings++;

@@ -90,6 +90,19 @@ Deno.test("a server that does not let a client in, that says nothing, or that ha
   await assert.rejects(other.opening, SyntaxError);
 });
 
+Deno.test("what somebody says before TLS is no part of what the server says", async () => {
+  let trusted!: () => void;
+  const securing = new Promise<void>((resolve) => trusted = resolve);
+  const { clock, opening, say, sent, cut } = stage({}, () => securing);
+  await clock.settle();
+  await say('INFO {"version":"2.11.0","tls_required":true}\r\nMSG a 1 6\r\n');
+  trusted();
+  await clock.settle();
+  assert.match(sent(), /^CONNECT .*"tls_required":true.*PING\r\n$/s);
+  await say("PONG\r\n");
+  await close(await opening, cut);
+});
+
 Deno.test("nobody who is not trusted hears a password", async () => {
   const { clock, opening, say, sent } = stage({}, () => Promise.reject(new Error("unknown issuer")));
   await clock.settle();
