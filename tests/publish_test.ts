@@ -41,7 +41,6 @@ Deno.test("the package's deno.json has the imports that its modules use, and no 
     Object.keys(config.imports as object).toSorted(),
     [
       "@nats-io/nats-core",
-      "@nats-io/transport-node",
       "@standard-schema/spec",
       "@std/async",
       "@std/ulid",

@@ -1,3 +1,4 @@
+import { asciiBytesOf } from "../base/ascii.ts";
 import { rich, toText } from "../durable/rows/value_codec.ts";
 import type { ToldFailure } from "../messages/told_failure.ts";
 import { mediaTypes } from "./wire.ts";
@@ -20,7 +21,9 @@ export function bodyOf(payload: unknown): Body {
 /** The body of a payload that the store has as this text. */
 export function bodyOfText(text: string): Body {
   if (text === "") return { body: nothing, contentType: undefined };
-  if (!text.startsWith(rich)) return { body: encoder.encode(text), contentType: mediaTypes.json };
+  if (!text.startsWith(rich)) {
+    return { body: asciiBytesOf(text) ?? encoder.encode(text), contentType: mediaTypes.json };
+  }
   return { body: encoder.encode(text.slice(rich.length)), contentType: mediaTypes.rich };
 }
 

@@ -1,3 +1,4 @@
+import { asciiOf } from "../base/ascii.ts";
 import { messageOf, PosthornError } from "../base/errors.ts";
 import { shorten } from "../base/shorten.ts";
 import { isJson } from "../base/storable.ts";
@@ -84,7 +85,7 @@ function typeOf(contentType: string | undefined): string {
 }
 
 function textOf(body: Uint8Array): string {
-  return decoder.decode(body);
+  return asciiOf(body) ?? decoder.decode(body);
 }
 
 function readable(read: () => unknown): unknown {

@@ -52,7 +52,7 @@ export class MemorySending {
     const asker = isReplyTarget(replyTo) ? replyTo : undefined;
     const expected = asker === undefined
       ? this.#expectAt(route, operation)
-      : this.#expect(askWaiter(asker, operation, to));
+      : this.#expect(new AskWaiter(asker, operation, to));
     const input = extras?.input;
     const sent = input === undefined ? payload : input.payload;
     return this.#send({ to, route, mode: operation.mode, payload: sent, expected }, asker);
@@ -156,24 +156,40 @@ export class MemorySending {
 }
 
 /** Gives the reply of an ask to who asked. */
-function askWaiter(asker: ReplyTarget, operation: Operation, { key }: ActorId): Waiter {
-  return {
-    get over() {
-      return asker.over;
-    },
-    reply: (payload) => {
-      let reply: unknown;
-      try {
-        reply = operation.repliesUnchecked
-          ? payload
-          : parse(operation.reply, payload, "Cannot take the reply of", nameOf(operation, key));
-      } catch (error) {
-        return asker.fail(asFailure(error));
-      }
-      asker.reply(reply, payload);
-    },
-    fail: (error) => asker.fail(error),
-  };
+class AskWaiter implements Waiter {
+  request: PendingRequest | undefined = undefined;
+  readonly #asker: ReplyTarget;
+  readonly #operation: Operation;
+  readonly #key: string;
+
+  constructor(asker: ReplyTarget, operation: Operation, { key }: ActorId) {
+    this.#asker = asker;
+    this.#operation = operation;
+    this.#key = key;
+  }
+
+  get over(): boolean {
+    return this.#asker.over;
+  }
+
+  reply(payload: unknown): void {
+    let reply: unknown;
+    try {
+      reply = this.#operation.repliesUnchecked ? payload : parse(
+        this.#operation.reply,
+        payload,
+        "Cannot take the reply of",
+        nameOf(this.#operation, this.#key),
+      );
+    } catch (error) {
+      return this.#asker.fail(asFailure(error));
+    }
+    this.#asker.reply(reply, payload);
+  }
+
+  fail(error: PosthornError): void {
+    this.#asker.fail(error);
+  }
 }
 
 function asFailure(error: unknown): PosthornError {

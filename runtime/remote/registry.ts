@@ -25,6 +25,8 @@ export class Registry {
   readonly #actors: ReadonlyMap<string, Pick<Actor, "name" | "operations" | "transient">>;
   readonly #exposed: Operations = new Map();
   readonly #remote: Operations = new Map();
+  /** The protocols of which other services host actors. */
+  readonly #elsewhere = new Set<string>();
   readonly #stored: boolean;
 
   /** Throws a `TypeError` if the lists contradict each other, or what is hosted. */
@@ -37,7 +39,7 @@ export class Registry {
 
   /** Whether other services host actors of that protocol, as far as this one may speak to them. */
   has(protocol: string): boolean {
-    return this.#remote.get(protocol)?.values().some((operation) => !isBroadcast(operation)) === true;
+    return this.#elsewhere.has(protocol);
   }
 
   /** The operation of that name that actors of other services handle; absent if `remote` does not name it. */
@@ -138,6 +140,7 @@ export class Registry {
       requireChecked(operation, `Cannot hear ${protocol}.${name} of other services`);
     }
     add(this.#remote, operation, what);
+    if (!isBroadcast(operation)) this.#elsewhere.add(operation.protocol);
   }
 }
 

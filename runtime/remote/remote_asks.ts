@@ -37,13 +37,7 @@ export class RemoteAsks {
   run(message: ReceivedMessage, ask: Meaning & { readonly kind: "ask" }): void {
     const { to, operation, payload, deadlineMs } = ask;
     const { id, causationId, correlationId, headers, delivery: { body } } = message;
-    const reply = new RemoteReply(
-      (value) => this.#reply(message, to, value),
-      (error) => {
-        const fault = { code: codeOf(error, "failed"), message: messageOf(error), ...codeOfThrown(error) };
-        this.refuse(message, fault, to);
-      },
-    );
+    const reply = new RemoteReply(this, message, to);
     const extras = { id, headers, caller: callerOf(message), bytes: body.length };
     const route = new Route(operation, causationId, correlationId, reply, deadlineAt(deadlineMs), extras);
     try {
@@ -58,14 +52,21 @@ export class RemoteAsks {
     this.#send(message, from, problemOf({ ...fault, id: message.id }));
   }
 
-  #reply(message: ReceivedMessage, from: ActorId, value: unknown): void {
+  /** Gives the caller its reply. */
+  reply(message: ReceivedMessage, from: ActorId, value: unknown): void {
     let body: Body;
     try {
       body = bodyOf(value);
     } catch (error) { // it is no data, which only this process could have handed over
-      return this.refuse(message, { code: codeOf(error, "failed"), message: messageOf(error) }, from);
+      return this.fail(message, from, error);
     }
     this.#send(message, from, body);
+  }
+
+  /** Tells the caller why its turn gave no reply. */
+  fail(message: ReceivedMessage, from: ActorId, error: unknown): void {
+    const fault = { code: codeOf(error, "failed"), message: messageOf(error), ...codeOfThrown(error) };
+    this.refuse(message, fault, from);
   }
 
   #send(message: ReceivedMessage, from: ActorId | undefined, { body, contentType }: Body): void {
@@ -75,21 +76,15 @@ export class RemoteAsks {
     const to: Destination = "address" in returnTo
       ? { kind: "reply", address: returnTo.address }
       : { kind: "inbox", protocol: returnTo.protocol, key: returnTo.key };
-    sendNow({
-      to,
-      id: nextId(),
-      body,
-      contentType,
-      headers: {
-        ...encodeHeaders(message.headers),
-        [wireHeaders.reply]: "true",
-        [wireHeaders.sender]: senderName(service, from?.protocol, from?.key),
-        [wireHeaders.cause]: encodeURIComponent(id), // a turn may take the reply, of the same chain
-        [wireHeaders.correlation]: encodeURIComponent(correlationId),
-      },
-      correlationId: returnTo.correlationId,
-      expiresAtMs: deadlineMs,
-    });
+    const headers = encodeHeaders(message.headers);
+    headers[wireHeaders.reply] = "true";
+    headers[wireHeaders.sender] = senderName(service, from?.protocol, from?.key);
+    headers[wireHeaders.cause] = encodeURIComponent(id); // a turn may take the reply, of the same chain
+    headers[wireHeaders.correlation] = correlationId === id
+      ? headers[wireHeaders.cause]
+      : encodeURIComponent(correlationId);
+    const answers = { correlationId: returnTo.correlationId, expiresAtMs: deadlineMs };
+    sendNow({ to, id: nextId(), body, contentType, headers, ...answers });
   }
 }
 
@@ -102,12 +97,14 @@ export const outcomeUnknown: Fault = {
 /** Takes the reply to an ask of another service. */
 class RemoteReply implements ReplyTarget {
   over = false;
-  readonly #onReply: (value: unknown) => void;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #runner: RemoteAsks;
+  readonly #message: ReceivedMessage;
+  readonly #to: ActorId;
 
-  constructor(onReply: (value: unknown) => void, onFailure: (error: unknown) => void) {
-    this.#onReply = onReply;
-    this.#onFailure = onFailure;
+  constructor(runner: RemoteAsks, message: ReceivedMessage, to: ActorId) {
+    this.#runner = runner;
+    this.#message = message;
+    this.#to = to;
   }
 
   get [asks](): true {
@@ -117,12 +114,12 @@ class RemoteReply implements ReplyTarget {
   reply(_output: unknown, input: unknown): void {
     if (this.over) return;
     this.over = true;
-    this.#onReply(input);
+    this.#runner.reply(this.#message, this.#to, input);
   }
 
   fail(error: unknown): void {
     if (this.over) return;
     this.over = true;
-    this.#onFailure(error);
+    this.#runner.fail(this.#message, this.#to, error);
   }
 }

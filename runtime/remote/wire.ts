@@ -63,8 +63,9 @@ const plainValue = /^[\x20-\x7e]*$/;
  */
 export function encodeHeaders(given: Headers | undefined): Record<string, string> {
   const headers: Record<string, string> = {};
+  if (given === undefined) return headers;
   const encoded: string[] = [];
-  for (const [name, value] of Object.entries(given ?? {})) {
+  for (const [name, value] of Object.entries(given)) {
     const lower = name.toLowerCase();
     const why = faultOf(lower, headers);
     if (why !== undefined) {

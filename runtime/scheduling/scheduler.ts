@@ -50,6 +50,8 @@ class Pass implements Runnable {
 const strideMax = 256;
 /** The most messages of one slice: on a deployed worker the clock stands still until the event loop turns. */
 const sliceMax = 32_768;
+/** The most slices that begin before it asks whether the event loop has turned, each of which reads the clock. */
+const unseenMax = 16;
 /**
  * The clock is read about once in this time: the stride shrinks at once if it took longer, and grows below half of it.
  */
@@ -60,7 +62,8 @@ const strideMs = 0.25;
  * of time it yields to the event loop.
  *
  * It begins in a microtask, so that a single message is handled at once. A slice lasts over several microtasks until
- * the event loop has turned: otherwise a loop of awaited asks would starve timers and sockets for ever.
+ * the event loop has turned: otherwise a loop of awaited asks would starve timers and sockets for ever. It asks whether
+ * that has turned when a few slices have begun or the time of one is over, since it may have turned unseen.
  */
 export class Scheduler {
   private readonly clock: Clock;
@@ -77,6 +80,8 @@ export class Scheduler {
   /** Whether the clock will call it when the event loop turns. */
   private armed = false;
   private exhausted = false;
+  /** How many slices have begun, behind the first, since the event loop was last seen to turn. */
+  private unseen = 0;
   private stride = 1;
   private untilRead = 1;
   private sliceLeft = 0;
@@ -188,9 +193,14 @@ export class Scheduler {
   private slice(): void {
     if (this.turned) {
       this.begin();
-    } else if (!this.armed) { // the first slice arms nothing: most are the only one in their turn of the event loop
-      this.begin();
-      this.arm();
+      this.unseen = 0;
+    } else if (!this.armed) { // most slices are the only one in their turn of the event loop, and those arm nothing
+      if (this.unseen++ === 0) this.begin();
+      else this.look();
+      if (this.unseen === unseenMax || this.readMs - this.sliceBeganMs >= this.options.sliceMs) {
+        this.begin();
+        this.arm();
+      }
     }
     try {
       for (let next = this.first; next !== undefined; next = this.first) {

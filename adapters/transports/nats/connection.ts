@@ -9,7 +9,6 @@ import type {
   TransportServices,
   TransportState,
 } from "../../../runtime/ports/transport.ts";
-import { type Client, loadClient } from "./client.ts";
 import { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
 import { routeOf, type Sending } from "./outgoing.ts";
@@ -37,14 +36,13 @@ export class NatsTransportConnection implements TransportConnection {
   #drained: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  private constructor(services: TransportServices, settings: Settings, client: Client) {
+  private constructor(services: TransportServices, settings: Settings) {
     const { random, clock, service, store } = services;
     this.#services = services;
     this.#settings = settings;
     this.#streams = new Streams(service, settings);
     this.#sender = new Sender(() => random.ulid(clock.now()));
     this.#link = new Link({
-      client,
       settings,
       services,
       prepare: async (session) => {
@@ -58,7 +56,7 @@ export class NatsTransportConnection implements TransportConnection {
 
   /** Opens a connection. Resolves after the first attempt, also if the server is away. */
   static async open(services: TransportServices, settings: Settings): Promise<NatsTransportConnection> {
-    const connection = new NatsTransportConnection(services, settings, await loadClient());
+    const connection = new NatsTransportConnection(services, settings);
     try {
       await connection.#link.tried;
     } catch (error) {

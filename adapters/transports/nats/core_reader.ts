@@ -1,8 +1,8 @@
-import type { Msg } from "@nats-io/nats-core";
 import { PosthornError } from "../../../runtime/base/errors.ts";
 import { pause } from "../../../runtime/base/pause.ts";
 import type { Channel, Receiver, Tenure, TransportServices } from "../../../runtime/ports/transport.ts";
 import { bytesOf, deliveryOf } from "./incoming.ts";
+import type { Message } from "./message.ts";
 import type { Session } from "./session.ts";
 import type { Streams } from "./streams.ts";
 import { settled } from "./settled.ts";
@@ -15,7 +15,7 @@ export interface CoreReaderOptions {
   readonly services: TransportServices;
   readonly streams: Streams;
   /** Begins to hear in a session, until the result is called. */
-  listen(session: Session, hear: (message: Msg) => void): () => void;
+  listen(session: Session, hear: (message: Message) => void): () => void;
 }
 
 const batchMax = 200;
@@ -26,7 +26,7 @@ const restMs = 500;
 /** Reads what no stream keeps: asks, and the replies to this process. What is not taken is lost with its connection. */
 export class CoreReader {
   readonly #options: CoreReaderOptions;
-  #held: Msg[] = [];
+  #held: Message[] = [];
   #bytes = 0;
   #isFull = false;
   #isDraining = false;
@@ -104,7 +104,7 @@ export class CoreReader {
     this.#wake?.();
   }
 
-  #hear(message: Msg): void {
+  #hear(message: Message): void {
     if (this.#held.length >= heldMax || this.#bytes + bytesOf(message) > heldBytesMax) {
       if (!this.#isFull) this.#options.services.report(this.#fullness());
       this.#isFull = true;

@@ -1,7 +1,7 @@
-import type { Msg } from "@nats-io/nats-core";
 import { guarded } from "../../../runtime/base/guarded.ts";
 import type { Channel, Delivery } from "../../../runtime/ports/transport.ts";
-import { textOf } from "./names.ts";
+import type { Message } from "./message.ts";
+import { type AskTokens, askTokensOf, replyName, textOf } from "./names.ts";
 
 /** Headers that the delivery has in its own words, or that say something to the server alone. */
 const known = new Set([
@@ -20,23 +20,29 @@ const known = new Set([
 /** The delivery that a message is, on that channel. `position` is absent if it comes from no stream; `depth` is how many
  * tokens of its subject are the namespace. */
 export function deliveryOf(
-  message: Msg,
+  message: Message,
   channel: Channel,
   position: number | undefined,
   depth: number,
 ): Delivery {
-  if (channel.kind === "process" && message.headers === undefined) return bareReply(message);
+  if (channel.kind === "process" && !message.hasHeaders) return bareReply(message);
+  const told = channel.kind === "inbox" && position === undefined ? askTokensOf(message.reply) : undefined;
+  const place = () => placeOf(message.subject, depth, channel);
+  if (told !== undefined && !message.hasHeaders) return bareAsk(message, place(), told);
   const all: Record<string, string> = {};
   const headers: Record<string, string> = {};
-  for (const [given, values] of message.headers ?? []) {
+  for (const [given, text] of message.headers) {
     const name = given.toLowerCase();
-    const value = values.length === 1 ? values[0] : values.join(", ");
-    all[name] = value;
+    const value = all[name] = Object.hasOwn(all, name) ? `${all[name]}, ${text}` : text;
     if (!known.has(name) && !name.startsWith("nats-")) headers[name] = value;
   }
-  const { key, operation, correlation } = placeOf(message.subject.split(".").slice(depth), channel);
+  if (told !== undefined) {
+    headers["posthorn-sender"] ??= told.sender; // its headers come first
+    headers["posthorn-deadline"] ??= told.deadline;
+  }
+  const { key, operation, correlation } = place();
   return {
-    id: all["message-id"] || decoded(all["ce-id"]) || all["nats-msg-id"] || undefined,
+    id: all["message-id"] || decoded(all["ce-id"]) || all["nats-msg-id"] || told?.id || undefined,
     key,
     operation,
     body: message.data,
@@ -44,22 +50,39 @@ export function deliveryOf(
     headers,
     replyTo: (position === undefined ? message.reply : undefined) || all["reply-to"] || undefined,
     correlationId: correlation || all["correlation-id"] || undefined,
-    expiresAtMs: timeOf(all["posthorn-expires"] ?? all["posthorn-deadline"]),
+    expiresAtMs: timeOf(all["posthorn-expires"] ?? headers["posthorn-deadline"]),
     position,
     again: false,
   };
 }
 
 /** A reply to an ask of this process that says nothing besides. */
-function bareReply({ subject, data }: Msg): Delivery {
-  const correlationId = textOf(subject.slice(subject.lastIndexOf(".") + 1));
-  return { key: "", body: data, headers: none, correlationId, again: false };
+function bareReply({ subject, data }: Message): Delivery {
+  return { key: "", body: data, headers: none, correlationId: replyName(subject), again: false };
+}
+
+/** An ask that says what it has to say in the subject to which its reply goes. */
+function bareAsk(
+  { data, reply }: Message,
+  { key, operation }: Place,
+  { id, deadline, sender }: AskTokens,
+): Delivery {
+  return {
+    id: id || undefined,
+    key,
+    operation,
+    body: data,
+    headers: { "posthorn-sender": sender, "posthorn-deadline": deadline },
+    replyTo: reply,
+    expiresAtMs: timeOf(deadline),
+    again: false,
+  };
 }
 
 const none: Delivery["headers"] = {};
 
 /** About how many bytes a message takes in memory. */
-export function bytesOf({ data }: Msg): number {
+export function bytesOf({ data }: Message): number {
   return data.length + 1_024;
 }
 
@@ -70,7 +93,9 @@ interface Place {
 }
 
 /** What the tokens of a subject say: they are decoded one by one. */
-function placeOf(tokens: readonly string[], channel: Channel): Place {
+function placeOf(subject: string, depth: number, channel: Channel): Place {
+  if (channel.kind === "process") return { key: "", correlation: replyName(subject) };
+  const tokens = subject.split(".").slice(depth);
   if (channel.kind === "inbox") {
     const [, key, operation, correlation] = tokens;
     if (correlation === undefined) return { key: textOf(key), operation };
@@ -87,6 +112,6 @@ function decoded(value: string | undefined): string | undefined {
 }
 
 function timeOf(value: string | undefined): number | undefined {
-  const ms = Number(value ?? NaN);
+  const ms = Number(value || NaN);
   return Number.isFinite(ms) ? ms : undefined;
 }

@@ -1,13 +1,13 @@
 import { PosthornError } from "../../../runtime/base/errors.ts";
 import { pause } from "../../../runtime/base/pause.ts";
 import type { TransportServices, TransportState } from "../../../runtime/ports/transport.ts";
-import { type Client, faultOf } from "./client.ts";
+import { connect, faultOf } from "./client.ts";
 import type { Server, Settings } from "./options.ts";
 import { Session } from "./session.ts";
+import type { ServerInfo } from "./wire.ts";
 
 /** What a link needs. */
 export interface LinkOptions {
-  readonly client: Client;
   readonly settings: Settings;
   readonly services: TransportServices;
   /** Is called with each session before anybody uses it. If it rejects, the session is given up. */
@@ -99,18 +99,12 @@ export class Link {
 
   /** Connects once. Resolves with the reason when the session has ended, or was not begun. */
   async #attempt(server: Server, began: () => void): Promise<unknown> {
-    const { client, settings, services, prepare } = this.#options;
+    const { settings, services, prepare } = this.#options;
     let session: Session | undefined;
     try {
       const { clock, service, report } = services;
-      const connection = await client.connect(server, `posthorn-${service}`, settings);
-      session = new Session({
-        connection,
-        clock,
-        inbox: this.inbox,
-        headers: client.headers,
-        denied: report,
-      });
+      const connection = await connect(server, `posthorn-${service}`, settings, clock);
+      session = new Session({ connection, clock, inbox: this.inbox, denied: report });
       requireServer(connection.info, server);
       await prepare(session);
       if (this.#stop.signal.aborted) return undefined;
@@ -136,12 +130,12 @@ export class Link {
 }
 
 /** Throws if the server is too old, or has no streams. */
-function requireServer(info: { version: string; jetstream?: boolean } | undefined, { place }: Server): void {
-  const [major = 0, minor = 0] = (info?.version ?? "").split(".").map(Number);
+function requireServer({ version = "", jetstream }: ServerInfo, { place }: Server): void {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
   const isOld = major < 2 || (major === 2 && minor < 10);
   const why = isOld
-    ? `its version must be at least 2.10: it is ${info?.version}`
-    : info?.jetstream !== true
+    ? `its version must be at least 2.10: it is ${version}`
+    : jetstream !== true
     ? "JetStream is not enabled"
     : undefined;
   if (why !== undefined) throw new PosthornError("transport-refused", `Cannot use NATS at ${place}: ${why}`);

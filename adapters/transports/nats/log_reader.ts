@@ -1,8 +1,8 @@
-import type { Msg } from "@nats-io/nats-core";
 import { pause } from "../../../runtime/base/pause.ts";
 import type { Channel, Receiver, Tenure, TransportServices } from "../../../runtime/ports/transport.ts";
 import { bytesOf, deliveryOf } from "./incoming.ts";
 import { Lease } from "./lease.ts";
+import type { Message } from "./message.ts";
 import { channelToken } from "./names.ts";
 import { Kept, Notes } from "./notes.ts";
 import { Pull } from "./pull.ts";
@@ -168,14 +168,14 @@ export class LogReader {
   }
 
   /** Keeps what will not be handled. */
-  async #putAside(session: Session, message: Msg, reason: string): Promise<void> {
+  async #putAside(session: Session, message: Message, reason: string): Promise<void> {
     const { log: { channel }, streams } = this.#options;
     const protocol = "protocol" in channel ? channel.protocol : "posthorn";
     const headers: Record<string, string> = {
       "posthorn-reason": reason,
       "posthorn-subject": message.subject,
     };
-    for (const [name, [value]] of message.headers ?? []) if (!/^nats-/i.test(name)) headers[name] ??= value;
+    for (const [name, value] of message.headers) if (!/^nats-/i.test(name)) headers[name] ??= value;
     await streams.putAside(session, protocol, { body: message.data, headers });
   }
 }

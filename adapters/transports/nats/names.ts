@@ -126,6 +126,55 @@ export function textOf(token: string): string {
   return token.includes("%") ? guarded(() => decodeURIComponent(token), token) : token;
 }
 
+/** The third token of a subject to which the reply to an ask of this package goes. */
+export const askPart = "posthorn";
+/** How many tokens of that are in front of what they say of the ask. */
+const askDepth = 4;
+/** The longest subject that says something of an ask. */
+const askUnitsMax = 1_000;
+
+/** What an ask says of itself in the subject to which its reply goes, so that it needs no headers. */
+export interface AskTokens {
+  readonly id: string;
+  /** When its asker stops waiting, as in the header `posthorn-deadline`; empty if it does not say. */
+  readonly deadline: string;
+  /** Who asks, as in the header `posthorn-sender`; empty if it does not say. */
+  readonly sender: string;
+}
+
+/** The subject to which the reply to an ask goes; `undefined` if it would be too long. */
+export function askReply(
+  inbox: string,
+  correlationId: string,
+  { id, deadline, sender }: AskTokens,
+): string | undefined {
+  const told = `${tokenOf(id)}.${tokenOf(deadline)}.${tokenOf(sender)}`;
+  const subject = `${inbox}.${askPart}.${tokenOf(correlationId)}.${told}`;
+  return subject.length <= askUnitsMax ? subject : undefined;
+}
+
+/** What the subject to which its reply goes says of an ask; `undefined` if it says nothing. */
+export function askTokensOf(reply: string): AskTokens | undefined {
+  if (!reply.startsWith("_INBOX.")) return undefined;
+  const tokens = reply.split(".");
+  if (tokens.length !== askDepth + 3 || tokens[2] !== askPart) return undefined;
+  return { id: textOf(tokens[askDepth]), deadline: textOf(tokens[5]), sender: textOf(tokens[6]) };
+}
+
+/** The name of what is waited for, in the subject of a reply to a process: what is behind the inbox and a word. */
+export function replyName(subject: string): string {
+  const from = dotIn(subject, askDepth - 1);
+  const to = subject.indexOf(".", from);
+  return textOf(to < 0 ? subject.slice(from) : subject.slice(from, to));
+}
+
+/** Where the token begins that is behind so many dots. */
+function dotIn(subject: string, count: number): number {
+  let at = 0;
+  for (let dots = 0; dots < count; dots++) at = subject.indexOf(".", at) + 1;
+  return at;
+}
+
 /** Whether only a stream listens to that address: it is one that this package has made, in whatever namespace. */
 export function isStreamAddress(address: string): boolean {
   return /^([a-z][a-z0-9-]*\.)?posthorn\.replies\.[^.]+\.[^.]+$/.test(address) ||

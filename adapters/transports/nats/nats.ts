@@ -5,8 +5,8 @@ import { type NatsOptions, settingsOf } from "./options.ts";
 
 /**
  * Connects a system with other services over NATS: a server of at least 2.10 with JetStream. Tells, submits, events and
- * replies to actors wait in streams, which are read by position; asks are plain requests. It needs the packages
- * `@nats-io/nats-core` and `@nats-io/transport-node`, which are loaded when the system starts.
+ * replies to actors wait in streams, which are read by position; asks are plain requests. It needs no package, but
+ * `@nats-io/nats-core` for `credentials`, which is loaded when the system connects.
  *
  * @example
  * ```ts

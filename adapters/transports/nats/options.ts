@@ -35,7 +35,7 @@ export interface NatsOptions {
   readonly expose?: Transport["expose"];
   /** How connections with TLS are secured, except for `wss`, whose certificates the platform knows (`DENO_CERT`). */
   readonly tls?: NatsTls;
-  /** The text of a credentials file (`.creds`), if the server wants a JWT. */
+  /** The text of a credentials file (`.creds`), if the server wants a JWT. It needs the package `@nats-io/nats-core`. */
   readonly credentials?: string;
   /**
    * Is put in front of every name in the server, so that two environments share one without meeting: 1 to 32 of
@@ -86,8 +86,10 @@ const tlsNames: OptionNames<NatsTls> = {
 
 /** A server. */
 export interface Server {
-  /** What the client is given: without user and password. */
+  /** The URL of a WebSocket, without user and password. */
   readonly address: string;
+  readonly host: string;
+  readonly port: number;
   /** For errors: without user and password. */
   readonly place: string;
   readonly isWebSocket: boolean;
@@ -148,10 +150,13 @@ function serverOf(text: string): Server {
   }
   if (url.search !== "" || url.hash !== "") throw unusable("url", "without a query: there are options");
   const isWebSocket = url.protocol.startsWith("ws");
-  const host = `${url.hostname}:${url.port || (isWebSocket ? (url.protocol === "ws:" ? 80 : 443) : 4222)}`;
+  const port = Number(url.port || (isWebSocket ? (url.protocol === "ws:" ? 80 : 443) : 4222));
+  const place = `${url.hostname}:${port}`;
   return {
-    address: isWebSocket ? `${url.protocol}//${host}${url.pathname}` : host,
-    place: host,
+    address: `${url.protocol}//${place}${url.pathname}`,
+    host: url.hostname.replace(/^\[|\]$/g, ""), // of an address of IPv6
+    port,
+    place,
     isWebSocket,
     user: decoded(url.username),
     password: url.password === "" ? undefined : decoded(url.password),

@@ -1,5 +1,5 @@
 import type { Destination, Parcel, Refusal } from "../../../runtime/ports/transport.ts";
-import { isAddress, isStreamAddress, type Names, tokenOf } from "./names.ts";
+import { askReply, type AskTokens, isAddress, isStreamAddress, type Names, tokenOf } from "./names.ts";
 import type { Outgoing } from "./session.ts";
 
 /** Who sends, and how much. */
@@ -42,9 +42,11 @@ export function routeOf(parcel: Parcel, sending: Sending, once = false): Route |
   if (body.length > messageBytes) {
     return refuse("too-large", `its body has ${body.length} of ${messageBytes} bytes`);
   }
-  const address = addressOf(parcel, sending);
+  const asks = once && by === "core" && to.kind !== "reply" && parcel.replyTo?.kind === "process";
+  const told = asks ? askReply(sending.inbox, parcel.correlationId ?? "", toldBy(parcel)) : undefined;
+  const address = told ?? addressOf(parcel, sending);
   const headers = once && by === "core"
-    ? fewHeadersOf(parcel)
+    ? fewHeadersOf(parcel, told !== undefined)
     : headersOf(parcel, by === "core" ? undefined : address, sending.service);
   const size = body.length + sizeOf(headers);
   if (size > payloadBytes) {
@@ -77,17 +79,26 @@ function addressOf(
 /** Headers that a reply to a process need not have: no turn takes it, and its asker knows whom it asked what. */
 const ofTurns = new Set(["posthorn-reply", "posthorn-sender", "posthorn-cause", "posthorn-correlation"]);
 
+/** Headers that an ask need not have: the subject to which its reply goes says them. */
+const ofAsks = new Set(["posthorn-sender", "posthorn-deadline"]);
+
+function toldBy({ id, headers }: Parcel): AskTokens {
+  return { id, deadline: headers["posthorn-deadline"] ?? "", sender: headers["posthorn-sender"] ?? "" };
+}
+
 /**
- * The headers of an ask, or of the reply to one, that is sent once. Its subject says to what it is a reply, and nobody
- * listens there to anything else; no repeat has to be recognised. A body without a type is JSON.
+ * The headers of an ask, or of the reply to one, that is sent once: mostly none. The subject of a reply says to what it is
+ * one, and nobody listens there to anything else; no repeat has to be recognised. A body without a type is JSON.
  */
 function fewHeadersOf(
   { to, id, contentType, correlationId, headers: given }: Parcel,
+  isTold: boolean,
 ): Record<string, string> {
   const isReply = to.kind === "reply";
+  const needless = isReply ? ofTurns : isTold ? ofAsks : undefined;
   const headers: Record<string, string> = {};
-  for (const name in given) if (!isReply || !ofTurns.has(name)) headers[name] = given[name];
-  if (!isReply) headers["message-id"] = id;
+  for (const name in given) if (needless?.has(name) !== true) headers[name] = given[name];
+  if (!isReply && !isTold) headers["message-id"] = id;
   if (contentType !== undefined && contentType !== "application/json") headers["content-type"] = contentType;
   if (isReply && correlationId !== undefined) headers["correlation-id"] = correlationId;
   return headers;

@@ -1,11 +1,11 @@
-import type { Msg } from "@nats-io/nats-core";
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
 import { bytesOf } from "./incoming.ts";
+import type { Message } from "./message.ts";
 import type { Session } from "./session.ts";
 
 /** A message of a stream. */
 export interface Item {
-  readonly message: Msg;
+  readonly message: Message;
   /** Its sequence in the stream. */
   readonly position: number;
 }
@@ -125,10 +125,10 @@ export class Pull {
     session.publish({ subject, body: this.#request, headers: {}, reply: this.#answerTo });
   }
 
-  #heard(message: Msg): void {
+  #heard(message: Message): void {
     if (this.#over) return;
     if (message.subject.startsWith(this.#inbox)) return this.#told(message);
-    const tokens = message.reply!.split("."); // $JS.ACK.[domain.account.]stream.consumer.count.sequence.own.time.rest
+    const tokens = message.reply.split("."); // $JS.ACK.[domain.account.]stream.consumer.count.sequence.own.time.rest
     const from = tokens.length > 9 ? 7 : 5;
     const position = Number(tokens[from]);
     if (Number(tokens[from + 1]) !== ++this.#last) return this.#end();
@@ -140,10 +140,9 @@ export class Pull {
   }
 
   /** The server says something about a request: it is over, or it never will be fulfilled. */
-  #told({ subject, headers }: Msg): void {
+  #told({ subject, status: { code, description } }: Message): void {
     if (subject !== this.#answerTo) return; // that request has brought all that it should
-    const code = headers?.code ?? 0;
-    const isFull = code === 409 && /MaxBytes|Batch Completed/i.test(headers!.description) && !this.#isEmpty;
+    const isFull = code === 409 && /MaxBytes|Batch Completed/i.test(description) && !this.#isEmpty;
     if (code !== 408 && !isFull) return this.#end();
     this.#asked = 0;
     this.#ask();

@@ -1,6 +1,6 @@
-import type { Msg } from "@nats-io/nats-core";
 import { PosthornError } from "../../../runtime/base/errors.ts";
 import type { Refusal } from "../../../runtime/ports/transport.ts";
+import type { Message } from "./message.ts";
 import { type Answer, jsonOf, type Outgoing, type Session } from "./session.ts";
 
 /** What the stream says about a message. */
@@ -79,7 +79,7 @@ export class Sender {
 
 function outcomeOf(answer: Answer): Outcome {
   if (answer === "unheard" || answer === "denied") return answer;
-  const { error, seq, duplicate } = jsonOf<Acknowledgement>(answer as Msg) ?? {};
+  const { error, seq, duplicate } = jsonOf<Acknowledgement>(answer as Message) ?? {};
   if (error?.err_code === wrongLastId || duplicate) return "broken"; // a duplicate is a name that somebody has forged
   if (error?.err_code === tooLarge) return "too-large";
   if (error !== undefined) return { why: `${error.description} (${error.err_code})` };

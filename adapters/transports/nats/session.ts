@@ -1,8 +1,10 @@
-import type { Msg, MsgHdrs, NatsConnection, PermissionViolationError } from "@nats-io/nats-core";
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
 import { PosthornError } from "../../../runtime/base/errors.ts";
 import { guarded } from "../../../runtime/base/guarded.ts";
+import type { Message } from "./message.ts";
+import { askPart } from "./names.ts";
 import { type Failed, UnprovenMessages } from "./unproven.ts";
+import type { Denial, Wire } from "./wire.ts";
 
 /** A message to be published. */
 export interface Outgoing {
@@ -14,7 +16,7 @@ export interface Outgoing {
 }
 
 /** What became of a message: its answer, that nobody listens, or that this program may not publish it. */
-export type Answer = Msg | "unheard" | "denied";
+export type Answer = Message | "unheard" | "denied";
 
 /** An error of the interface of JetStream. */
 export class ApiError extends PosthornError {
@@ -35,11 +37,10 @@ interface Exchange {
 
 /** What a session needs. */
 export interface SessionOptions {
-  readonly connection: NatsConnection;
+  readonly connection: Pick<Wire, keyof Wire>;
   readonly clock: Clock;
   /** The subject under which all answers to this process come: nobody can guess it. */
   readonly inbox: string;
-  headers(values: Readonly<Record<string, string>>): MsgHdrs;
   /** The server does not allow something. */
   denied(error: Error): void;
 }
@@ -58,7 +59,7 @@ const replyMs = 1;
 const postMs = 10;
 /** When the server is asked whether it has what was published without waiting: after so long, or so many messages. */
 const provenMs = 50;
-const provenCount = 500;
+const provenCount = 200;
 const encoder = new TextEncoder();
 const none = new Uint8Array();
 
@@ -69,9 +70,9 @@ export class Session {
   /** Is aborted when the connection has broken, with the reason. */
   readonly ended: AbortSignal;
   /** Takes the replies to the asks and surveys of this process. */
-  onReply: ((message: Msg) => void) | undefined;
+  onReply: ((message: Message) => void) | undefined;
   readonly #options: SessionOptions;
-  readonly #connection: NatsConnection;
+  readonly #connection: SessionOptions["connection"];
   readonly #ended = new AbortController();
   readonly #exchanges = new Map<string, Exchange>();
   readonly #posts = new Set<Post>();
@@ -86,18 +87,14 @@ export class Session {
     this.inbox = options.inbox;
     this.ended = this.#ended.signal;
     this.#connection = options.connection;
-    this.#connection.subscribe(`${this.inbox}.>`, {
-      callback: (error, message) => {
-        if (error === null) this.#heard(message); // the status tells of others
-      },
-    });
-    void this.#watch();
-    void this.#connection.closed().then((error) => this.end(error ?? undefined));
+    this.#connection.onDenied = (denial) => this.#refused(denial);
+    this.#connection.subscribe(`${this.inbox}.>`, (message) => this.#heard(message));
+    void this.#connection.closed.then((reason) => this.end(reason));
   }
 
   /** The maximum size of a message with its headers, in bytes. */
   get payloadBytes(): number {
-    return this.#connection.info?.max_payload ?? 1_048_576;
+    return this.#connection.info.max_payload ?? 1_048_576;
   }
 
   /** A part of a subject that no other part of this session has. */
@@ -204,19 +201,15 @@ export class Session {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const end = () => reject(reasonOf(this.ended));
     const cancel = this.clock.setTimer(answerMs, () => reject(silent("a ping")));
-    let cancelHearing: Cancel | undefined;
-    const heard = () => {
+    this.ended.addEventListener("abort", end);
+    void this.#connection.flush().then(() => {
       this.#unproven.prove(total);
       resolve();
-    };
-    this.ended.addEventListener("abort", end);
-    // The client hands over refusals one by one, each some microtasks later. A timer comes after all of them.
-    this.#connection.flush().then(() => cancelHearing = this.clock.setTimer(0, heard), end);
+    });
     try {
       await promise;
     } finally {
       cancel();
-      cancelHearing?.();
       this.ended.removeEventListener("abort", end);
     }
   }
@@ -244,17 +237,9 @@ export class Session {
   }
 
   /** Hears a subject until the result is called; `queue` names those that share it. */
-  subscribe(subject: string, hear: (message: Msg) => void, queue?: string): () => void {
+  subscribe(subject: string, hear: (message: Message) => void, queue?: string): () => void {
     this.#requireOpen();
-    const subscription = this.#connection.subscribe(subject, {
-      ...(queue === undefined ? {} : { queue }),
-      callback: (error, message) => {
-        if (error === null) hear(message);
-      },
-    });
-    return () => {
-      if (!this.ended.aborted) subscription.unsubscribe();
-    };
+    return this.#connection.subscribe(subject, hear, queue);
   }
 
   /** Closes the connection. */
@@ -277,32 +262,31 @@ export class Session {
 
   /** Whether it takes messages: a connection is closed a moment before it says so, and then throws. */
   get #isOpen(): boolean {
-    return !this.ended.aborted && !this.#connection.isClosed();
+    return !this.ended.aborted && !this.#connection.isClosed;
   }
 
   #requireOpen(): void {
     if (!this.#isOpen) throw reasonOf(this.ended);
   }
 
-  #publish({ subject, body, headers }: Outgoing, reply: string | undefined): void {
-    const options = reply === undefined ? {} : { reply };
-    for (const _ in headers) { // it has one
-      this.#connection.publish(subject, body, { ...options, headers: this.#options.headers(headers) });
-      return;
-    }
-    this.#connection.publish(subject, body, options);
+  #publish({ subject, body, headers }: Outgoing, reply = ""): void {
+    for (const _ in headers) return this.#connection.publish(subject, body, reply, headers); // it has one
+    this.#connection.publish(subject, body, reply);
   }
 
-  #heard(message: Msg): void {
-    const [kind, name, index] = message.subject.slice(this.inbox.length + 1).split(".");
-    const isUnheard = message.data.length === 0 && message.headers?.code === 503;
-    if (kind === "a") {
+  #heard(message: Message): void {
+    const { subject } = message;
+    const at = this.inbox.length + 1;
+    const isUnheard = message.data.length === 0 && message.hasHeaders && message.status.code === 503;
+    if (subject.startsWith("a.", at)) {
+      const [, name, index] = subject.slice(at).split(".");
       return this.#exchanges.get(name)?.answer(Number(index), isUnheard ? "unheard" : message);
     }
-    if (kind !== "r") return;
-    if (this.#posts.size > 0) this.#replied(message.subject, isUnheard);
-    if (!isUnheard) return this.onReply?.(message);
-    this.#unproven.unheard(message.subject);
+    if (!subject.startsWith("r.", at) && !subject.startsWith(askPart, at)) return;
+    if (this.#posts.size > 0) this.#replied(subject, isUnheard);
+    if (isUnheard) return this.#unproven.unheard(subject);
+    this.#unproven.replied(subject);
+    this.onReply?.(message);
   }
 
   /**
@@ -338,20 +322,13 @@ export class Session {
   }
 
   /** Hears what the server does not allow: it says so apart from the message that it concerns. */
-  async #watch(): Promise<void> {
-    for await (const status of this.#connection.status()) {
-      if (status.type !== "error" || status.error.name !== "PermissionViolationError") continue;
-      const { operation, subject } = status.error as PermissionViolationError;
-      if (operation !== "publish") {
-        this.#denied(subject);
-        continue;
-      }
-      for (const { failed } of this.#posts) failed.set(subject, "denied");
-      this.#unproven.denied(subject);
-      for (const exchange of [...this.#exchanges.values()]) {
-        for (const [index, message] of exchange.messages.entries()) {
-          if (message.subject === subject) exchange.answer(index, "denied");
-        }
+  #refused({ operation, subject }: Denial): void {
+    if (operation !== "publish") return this.#denied(subject);
+    for (const { failed } of this.#posts) failed.set(subject, "denied");
+    this.#unproven.denied(subject);
+    for (const exchange of [...this.#exchanges.values()]) {
+      for (const [index, message] of exchange.messages.entries()) {
+        if (message.subject === subject) exchange.answer(index, "denied");
       }
     }
   }
@@ -362,7 +339,7 @@ interface FailedCall {
 }
 
 /** The answer as JSON; `undefined` if it is none. */
-export function jsonOf<Result>(message: Msg): Result | undefined {
+export function jsonOf<Result>(message: Message): Result | undefined {
   return guarded(() => message.json<Result>(), undefined);
 }
 

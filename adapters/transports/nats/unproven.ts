@@ -12,6 +12,8 @@ interface Unproven {
 /** How many there may be, and how many bytes their bodies may have. */
 const countMax = 10_000;
 const bytesMax = 16_777_216;
+/** Among how many of the first the one is looked for to which a reply came: they come in order, mostly. */
+const repliesLooked = 8;
 
 /**
  * The messages that were published without waiting, in order, until the server has shown that it has them. Only those that
@@ -51,6 +53,14 @@ export class UnprovenMessages {
     for (const { message } of proven) this.#bytes -= message.body.length;
     this.#lookedAt = Math.max(this.#lookedAt - proven.length, 0);
     this.#proven = total;
+  }
+
+  /** A reply came to one of the first: so the server has that, and all before it, and has told what is wrong with those. */
+  replied(reply: string): void {
+    const looked = Math.min(this.#waiting.length, repliesLooked);
+    for (let index = 0; index < looked; index++) {
+      if (this.#waiting[index].message.reply === reply) return this.prove(this.#proven + index + 1);
+    }
   }
 
   /**

@@ -12,15 +12,27 @@ Deno.test("a URL says where the server is, and user and password are not in what
   const { servers, tls } = settingsOf({ url });
   assert.deepEqual(servers, [
     {
-      address: "example.com:4222",
+      address: "nats://example.com:4222",
+      host: "example.com",
+      port: 4_222,
       place: "example.com:4222",
       isWebSocket: false,
       user: "ann",
       password: "s@e",
     },
-    { address: "[::1]:4333", place: "[::1]:4333", isWebSocket: false, user: "token", password: undefined },
+    {
+      address: "tls://[::1]:4333",
+      host: "::1",
+      port: 4_333,
+      place: "[::1]:4333",
+      isWebSocket: false,
+      user: "token",
+      password: undefined,
+    },
     {
       address: "wss://example.com:443/nats",
+      host: "example.com",
+      port: 443,
       place: "example.com:443",
       isWebSocket: true,
       user: "",
@@ -28,6 +40,8 @@ Deno.test("a URL says where the server is, and user and password are not in what
     },
     {
       address: "ws://example.com:80/",
+      host: "example.com",
+      port: 80,
       place: "example.com:80",
       isWebSocket: true,
       user: "",

@@ -1,10 +1,10 @@
 // The chain of messages, on a stream in memory that loses, delays and interleaves as a server does.
 
 import assert from "node:assert/strict";
-import type { Msg } from "@nats-io/transport-node";
 import fc from "fast-check";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { Sender } from "../../../../adapters/transports/nats/sender.ts";
+import type { Message } from "../../../../adapters/transports/nats/message.ts";
 import type { Answer, Outgoing, Session } from "../../../../adapters/transports/nats/session.ts";
 
 /** A stream as the server keeps it. */
@@ -27,7 +27,7 @@ class Stream {
 }
 
 function answer(value: unknown): Answer {
-  return { json: () => value } as Msg;
+  return { json: () => value } as Message;
 }
 
 function sessionOf(exchange: (messages: readonly Outgoing[]) => readonly Answer[]): Session {

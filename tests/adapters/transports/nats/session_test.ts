@@ -1,38 +1,38 @@
 // What a session asks of its server about messages that no stream answers, on a connection in memory.
 
 import assert from "node:assert/strict";
-import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { VirtualClock } from "@posthorn/posthorn/testing";
-import { type Outgoing, Session } from "../../../../adapters/transports/nats/session.ts";
+import { Message } from "../../../../adapters/transports/nats/message.ts";
+import { type Outgoing, Session, type SessionOptions } from "../../../../adapters/transports/nats/session.ts";
 
 const inbox = "_INBOX.me";
 
 function stage() {
   const clock = new VirtualClock();
   const published: string[] = [];
-  const closed = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<undefined>();
   const state = { isClosed: false };
   let pings = 0;
-  let hear: (error: null, message: Msg) => void = () => {};
-  const connection = {
-    subscribe: (_subject: string, { callback }: { callback: typeof hear }) => hear = callback,
-    publish: (subject: string) => {
+  let hear: (message: Message) => void = () => {};
+  const connection: SessionOptions["connection"] = {
+    info: {},
+    onDenied: undefined,
+    subscribe: (_subject, hearing) => {
+      hear = hearing;
+      return () => {};
+    },
+    publish: (subject) => {
       if (state.isClosed) throw new Error("closed connection");
       published.push(subject);
     },
     flush: () => Promise.resolve(void pings++),
-    status: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }),
-    closed: () => closed.promise,
-    isClosed: () => state.isClosed,
-    close: () => Promise.resolve(closed.resolve()),
-  } as unknown as NatsConnection;
-  const session = new Session({
-    connection,
-    clock,
-    inbox,
-    headers: () => assert.fail("no headers are sent"),
-    denied: (error) => assert.fail(error),
-  });
+    closed: closed.promise,
+    get isClosed() {
+      return state.isClosed;
+    },
+    close: () => Promise.resolve(closed.resolve(undefined)),
+  };
+  const session = new Session({ connection, clock, inbox, denied: (error) => assert.fail(error) });
   return {
     clock,
     session,
@@ -41,8 +41,8 @@ function stage() {
     closeSilently: () => void (state.isClosed = true),
     pings: () => pings,
     reply(subject: string, code?: number) {
-      const data = new Uint8Array(code === undefined ? 1 : 0);
-      hear(null, { subject, data, headers: code === undefined ? undefined : { code } } as unknown as Msg);
+      const head = code === undefined ? undefined : new TextEncoder().encode(`NATS/1.0 ${code}\r\n\r\n`);
+      hear(new Message(subject, "", new Uint8Array(head === undefined ? 1 : 0), head));
     },
   };
 }
@@ -121,6 +121,21 @@ Deno.test("of messages that do not wait a session tells those that failed, and a
   await clock.advance(1_000);
 });
 
+Deno.test("a reply shows that the server has the message that does not wait, and those before it", async () => {
+  const { clock, session, pings, reply } = stage();
+  const told: string[] = [];
+  const send = (name: string) =>
+    session.postNow(message(name, name), (answer) => told.push(`${name} ${answer}`));
+  for (let index = 0; index < 20; index++) send(`${index}`);
+  reply(`${inbox}.r.2`);
+  reply(`${inbox}.r.1`);
+  reply(`${inbox}.r.19`); // too far behind the first of whom nobody knows
+  await session.close();
+  assert.deepEqual(told, Array.from({ length: 17 }, (_, index) => `${index + 3} undefined`));
+  await clock.advance(100);
+  assert.equal(pings(), 0);
+});
+
 Deno.test("a session takes no more messages that do not wait than the server has shown to have", async () => {
   const { clock, session, pings } = stage();
   const failures: unknown[] = [];
@@ -131,8 +146,8 @@ Deno.test("a session takes no more messages that do not wait than the server has
     return sent;
   };
   assert.equal(sendAll(0), 10_000);
-  assert.equal(pings(), 20, "one for each 500");
-  await clock.advance(0);
+  assert.equal(pings(), 50, "one for each 200");
+  await clock.settle();
   assert.equal(sendAll(1_048_576), 16);
   await clock.advance(50);
   assert.equal(sendAll(1_048_576), 16);
@@ -169,9 +184,9 @@ Deno.test("many messages to which nobody listens are each found at once, also be
   indexes.forEach(send);
   const unheard = indexes.filter((index) => index % 3 > 0);
   const answer = (index: number) => reply(`${inbox}.r.${index}`, 503);
-  unheard.filter((index) => index < 700).forEach(answer);
-  await clock.advance(0); // the server has the first 500
-  unheard.filter((index) => index >= 700).forEach(answer);
+  unheard.filter((index) => index < 800).forEach(answer);
+  await clock.settle(); // the server has the first 800
+  unheard.filter((index) => index >= 800).forEach(answer);
   assert.deepEqual(told, unheard);
   assert(looks < 5_000, `${looks} looks at ${indexes.length} messages`);
   await session.close();

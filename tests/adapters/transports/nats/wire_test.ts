@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import type { Msg } from "@nats-io/transport-node";
-import { MsgHdrsImpl } from "@nats-io/nats-core";
 import type { Channel, Parcel } from "@posthorn/posthorn/transport";
 import { deliveryOf } from "../../../../adapters/transports/nats/incoming.ts";
+import { headerBlock, Message } from "../../../../adapters/transports/nats/message.ts";
 import { Names } from "../../../../adapters/transports/nats/names.ts";
 import { type Route, routeOf } from "../../../../adapters/transports/nats/outgoing.ts";
 
@@ -23,9 +22,8 @@ const tell: Parcel = {
 };
 const inbox: Channel = { kind: "inbox", protocol: "order", operations: [{ name: "add", mode: "tell" }] };
 
-function message(subject: string, headers: Readonly<Record<string, string>>, reply = ""): Msg {
-  const all = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]]));
-  return { subject, reply, data: body, headers: MsgHdrsImpl.fromRecord(all) } as unknown as Msg;
+function message(subject: string, headers: Readonly<Record<string, string>>, reply = ""): Message {
+  return new Message(subject, reply, body, new TextEncoder().encode(headerBlock(headers)));
 }
 
 function routed(parcel: Parcel): Route {
@@ -88,6 +86,71 @@ Deno.test("a reply that is sent once to a process has the headers that say somet
     const kept = Object.fromEntries(Object.entries(headers).filter(([name]) => name in ofTurns));
     assert.deepEqual(kept, ofTurns, "a turn may take it");
   }
+});
+
+const ask = {
+  ...tell,
+  to: { kind: "inbox", protocol: "order", key: "a/b", operation: { name: "total", mode: "ask" } },
+  replyTo: { kind: "process" },
+  correlationId: "c.1",
+  headers: { "posthorn-sender": "cart/basket/a%20b", "posthorn-deadline": "1700000000000" },
+} as const satisfies Parcel;
+const asks: Channel = { kind: "inbox", protocol: "order", operations: [{ name: "total", mode: "ask" }] };
+
+function once(parcel: Parcel): Route["outgoing"] {
+  const route = routeOf(parcel, sending, true);
+  if ("code" in route) throw new Error(route.message);
+  return route.outgoing;
+}
+
+Deno.test("an ask that is sent once has no headers, and says who asks and until when in the subject of its reply", () => {
+  const { subject, headers, reply } = once(ask);
+  assert.deepEqual([subject, headers], ["order.a%2Fb.total", {}]);
+  assert.equal(reply, "_INBOX.me.posthorn.c%2E1.m-1.1700000000000.cart%2Fbasket%2Fa%2520b");
+  const got = deliveryOf(new Message(subject, reply!, body), asks, undefined, 0);
+  assert.deepEqual([got.id, got.key, got.operation, got.replyTo], ["m-1", "a/b", "total", reply]);
+  assert.deepEqual([got.headers, got.expiresAtMs], [ask.headers, 1_700_000_000_000]);
+  const answer = deliveryOf(new Message(reply!, "", body), { kind: "process" }, undefined, 0);
+  assert.deepEqual([answer.correlationId, answer.key], ["c.1", ""]);
+});
+
+Deno.test("an ask with headers of a user has only those, and a reply with headers says the same", () => {
+  const { subject, headers, reply } = once({ ...ask, headers: { ...ask.headers, traceparent: "00-1" } });
+  assert.deepEqual(headers, { traceparent: "00-1" });
+  const got = deliveryOf(message(subject, headers, reply), asks, undefined, 0);
+  assert.deepEqual([got.id, got.expiresAtMs], ["m-1", 1_700_000_000_000]);
+  assert.deepEqual(got.headers, { ...ask.headers, traceparent: "00-1" });
+  const answer = deliveryOf(message(reply!, { traceparent: "00-2" }), { kind: "process" }, undefined, 0);
+  assert.deepEqual([answer.correlationId, answer.headers], ["c.1", { traceparent: "00-2" }]);
+});
+
+Deno.test("an ask whose sender has a long name says it in a header", () => {
+  const sender = `cart/basket/${"x".repeat(1_000)}`;
+  const { headers, reply } = once({ ...ask, headers: { ...ask.headers, "posthorn-sender": sender } });
+  assert.equal(reply, "_INBOX.me.r.c%2E1");
+  assert.deepEqual(headers, { ...ask.headers, "posthorn-sender": sender, "message-id": "m-1" });
+});
+
+Deno.test("a subject for a reply that a stranger has made up says no more than headers can, and headers come first", () => {
+  const told = (reply: string, headers?: Record<string, string>) => {
+    const head = headers && new TextEncoder().encode(headerBlock(headers));
+    const got = deliveryOf(new Message("order.ada.total", reply, body, head), asks, undefined, 0);
+    assert.equal(got.replyTo, reply, "the reply goes where it was asked for");
+    return [got.id, got.expiresAtMs, got.headers["posthorn-sender"]];
+  };
+  const nothing = [undefined, undefined, undefined];
+  for (
+    const reply of ["_INBOX.x", "_INBOX.x.r.a.b.c.d", "_INBOX.x.posthorn.a.b.c", "me.x.posthorn.a.b.5.d"]
+  ) {
+    assert.deepEqual(told(reply), nothing, reply);
+  }
+  assert.deepEqual(told("_INBOX.x.posthorn.a.b.never.d"), ["b", undefined, "d"]);
+  assert.deepEqual(told("_INBOX.x.posthorn.a.%.%.%"), [undefined, undefined, ""]);
+  assert.deepEqual(told("_INBOX.x.posthorn.a.%E0%A4.5.%zz"), ["%E0%A4", 5, "%zz"]);
+  const headers = { "message-id": "own", "posthorn-deadline": "7", "posthorn-sender": "me" };
+  assert.deepEqual(told("_INBOX.x.posthorn.a.b.5.d", headers), ["own", 7, "me"]);
+  const stored = deliveryOf(new Message("order.ada.add", "_INBOX.x.posthorn.a.b.5.d", body), inbox, 1, 0);
+  assert.deepEqual([stored.id, stored.headers], [undefined, {}], "what a stream brings is no ask");
 });
 
 Deno.test("an event is a CloudEvent", () => {

@@ -1,0 +1,284 @@
+import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
+import { FrameReader } from "./frames.ts";
+import { Gathered } from "./gathered.ts";
+import { headerBlock, type Message } from "./message.ts";
+import type { OpenPipe, Pipe } from "./pipe.ts";
+
+/** What a server says about itself. */
+export interface ServerInfo {
+  readonly version?: string;
+  readonly jetstream?: boolean;
+  readonly max_payload?: number;
+  readonly nonce?: string;
+  readonly tls_required?: boolean;
+  readonly tls_available?: boolean;
+}
+
+/** What a wire needs. */
+export interface WireOptions {
+  readonly open: OpenPipe;
+  readonly clock: Clock;
+  /** The name of this client, for who looks at the server. */
+  readonly name: string;
+  /** Whether there must be TLS. */
+  readonly mustBeSecure: boolean;
+  /** Who this program is, as the server wants to know it. */
+  login(info: ServerInfo): Promise<Readonly<Record<string, string>>>;
+}
+
+/** What the server does not let this program do with a subject. */
+export interface Denial {
+  readonly operation: "publish" | "subscription";
+  readonly subject: string;
+}
+
+/** A server that does not let this program in. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+}
+
+const connectMs = 5_000;
+/** How often the server is pinged. A connection on which two pings in a row get no answer is cut. */
+const pingMs = 5_000;
+const pingsMax = 2;
+/** How long what is left may take to be written. */
+const endMs = 1_000;
+/** What has been gathered is written at once when it has so many bytes. */
+const gatheredMax = 32_768;
+
+/**
+ * One connection to a server of NATS: the part of its protocol that this adapter needs. What is published in one turn of
+ * the microtasks is written at once; what comes is handed over as it comes, without a promise in between.
+ */
+export class Wire {
+  /** Is called for each thing that the server does not allow. */
+  onDenied: ((denial: Denial) => void) | undefined;
+  /** Resolves when it has ended, with the reason if nobody has closed it. */
+  readonly closed: Promise<Error | undefined>;
+  info: ServerInfo = {};
+  readonly #clock: Clock;
+  readonly #closed = Promise.withResolvers<Error | undefined>();
+  /** Resolves when its pipe has ended. */
+  readonly #gone = Promise.withResolvers<void>();
+  readonly #greeted = Promise.withResolvers<void>();
+  readonly #hearers = new Map<number, (message: Message) => void>();
+  readonly #gathered = new Gathered();
+  #reader = this.#newReader();
+  /** Who waits for an answer of the server to a ping, in order. */
+  readonly #pongs: (() => void)[] = [];
+  readonly #write = () => this.#writeNow();
+  readonly #pipe: Pipe;
+  #subscriptions = 0;
+  #pings = 0;
+  #isOver = false;
+  #reason: Error | undefined;
+  #cancelPing: Cancel = () => {};
+  #cancelEnd: Cancel = () => {};
+
+  private constructor({ clock, open }: WireOptions) {
+    this.#clock = clock;
+    this.closed = this.#closed.promise;
+    this.#pipe = open({
+      data: (bytes) => this.#read(bytes),
+      closed: (error) => {
+        this.#ended(error);
+        this.#gone.resolve();
+      },
+    });
+  }
+
+  /** Connects, and says who this program is. Rejects if the server is away, or does not let it in. */
+  static async open(options: WireOptions): Promise<Wire> {
+    const wire = new Wire(options);
+    const late = () => wire.#end(new Error(`the server has not answered within ${connectMs} ms`));
+    const cancel = options.clock.setTimer(connectMs, late);
+    try {
+      await Promise.race([wire.#connect(options), wire.closed.then((reason) => Promise.reject(reason))]);
+      wire.#ping();
+      return wire;
+    } catch (error) {
+      wire.#end(errorOf(error));
+      throw wire.#reason ?? error;
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Whether it takes nothing any more. */
+  get isClosed(): boolean {
+    return this.#isOver;
+  }
+
+  /** Publishes a message. It is lost if the connection breaks. */
+  publish(
+    subject: string,
+    body: Uint8Array,
+    reply: string,
+    headers?: Readonly<Record<string, string>>,
+  ): void {
+    if (this.#isOver) return;
+    const to = reply === "" ? subject : `${subject} ${reply}`;
+    if (headers === undefined) this.#gather(`PUB ${to} ${body.length}\r\n`);
+    else {
+      const block = headerBlock(headers);
+      const size = byteLength(block);
+      this.#gather(`HPUB ${to} ${size} ${size + body.length}\r\n${block}`);
+    }
+    this.#gathered.add(body);
+    this.#gathered.addText("\r\n");
+    if (this.#gathered.length > gatheredMax) this.#writeNow();
+  }
+
+  /** Hears a subject until the result is called; `queue` names those that share it. */
+  subscribe(subject: string, hear: (message: Message) => void, queue = ""): () => void {
+    const number = ++this.#subscriptions;
+    this.#hearers.set(number, hear);
+    this.#gather(`SUB ${subject} ${queue === "" ? "" : `${queue} `}${number}\r\n`);
+    return () => {
+      if (this.#hearers.delete(number)) this.#gather(`UNSUB ${number}\r\n`);
+    };
+  }
+
+  /** Resolves when the server has done all that it was sent before. Never if the connection breaks. */
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#pongs.push(resolve);
+      this.#gather("PING\r\n");
+    });
+  }
+
+  /** Writes what is left, and ends. */
+  async close(): Promise<void> {
+    if (!this.#isOver) {
+      this.#writeNow();
+      this.#isOver = true;
+      this.#cancelPing();
+      this.#cancelEnd = this.#clock.setTimer(endMs, () => this.#pipe.destroy());
+      this.#pipe.end();
+    }
+    await this.#gone.promise;
+  }
+
+  async #connect({ name, mustBeSecure, login }: WireOptions): Promise<void> {
+    const pipe = this.#pipe;
+    await pipe.opened;
+    await this.#greeted.promise;
+    const { tls_required, tls_available } = this.info;
+    const isSecure = pipe.secure === undefined;
+    if (mustBeSecure && !isSecure && !tls_required && !tls_available) {
+      throw new Error("the server does not support TLS");
+    }
+    const secures = !isSecure && (tls_required || tls_available || mustBeSecure);
+    if (secures) {
+      await pipe.secure!();
+      this.#reader = this.#newReader(); // what came before, from anybody, is no part of what comes now
+    }
+    const said = {
+      verbose: false,
+      pedantic: false,
+      ...(secures ? { tls_required: true } : {}),
+      name,
+      lang: "posthorn",
+      version: "1",
+      protocol: 1,
+      headers: true,
+      no_responders: true,
+      ...await login(this.info),
+    };
+    this.#gather(`CONNECT ${JSON.stringify(said)}\r\n`);
+    await this.flush();
+  }
+
+  #newReader(): FrameReader {
+    return new FrameReader({
+      message: (subscription, message) => this.#hearers.get(subscription)?.(message),
+      line: (name, rest) => this.#heard(name, rest),
+    });
+  }
+
+  #gather(text: string): void {
+    if (this.#isOver) return;
+    if (this.#gathered.length === 0) queueMicrotask(this.#write);
+    this.#gathered.addText(text);
+  }
+
+  #writeNow(): void {
+    if (this.#gathered.length > 0) this.#pipe.write(this.#gathered.take());
+  }
+
+  #read(bytes: Uint8Array): void {
+    try {
+      this.#reader.read(bytes);
+    } catch (error) {
+      this.#end(errorOf(error));
+    }
+  }
+
+  #heard(name: string, rest: string): void {
+    switch (name) {
+      case "PING":
+        return this.#gather("PONG\r\n");
+      case "PONG":
+        return this.#pongs.shift()?.();
+      case "INFO": {
+        this.info = JSON.parse(rest);
+        return this.#greeted.resolve();
+      }
+      case "-ERR":
+        return this.#failed(rest.replace(/^'|'$/g, ""));
+    }
+  }
+
+  /** The server complains. Most of that concerns one subject, or comes before it ends the connection. */
+  #failed(words: string): void {
+    if (/permissions violation/i.test(words)) {
+      const [, operation, subject] = /(Publish|Subscription) to "(\S+)"/.exec(words) ?? [];
+      if (subject === undefined) return;
+      return this.onDenied?.({ operation: operation === "Publish" ? "publish" : "subscription", subject });
+    }
+    const refuses = /authorization violation|authentication (expired|timeout)/i.test(words);
+    this.#reason = refuses ? new RefusedError(words) : new Error(words);
+    if (refuses) this.#end(this.#reason);
+  }
+
+  #ping(): void {
+    if (this.#isOver) return;
+    this.#cancelPing = this.#clock.setTimer(pingMs, () => {
+      if (this.#pings >= pingsMax) return this.#end(new Error("the server does not answer"));
+      this.#pings++;
+      void this.flush().then(() => this.#pings = 0);
+      this.#ping();
+    });
+  }
+
+  /** Ends at once. */
+  #end(reason: Error): void {
+    if (this.#isOver) return;
+    this.#reason ??= reason;
+    this.#ended(this.#reason);
+    this.#pipe.destroy();
+  }
+
+  #ended(error: unknown): void {
+    const wasClosed = this.#isOver;
+    this.#isOver = true;
+    this.#cancelPing();
+    this.#cancelEnd();
+    const reason = this.#reason ??
+      (error === undefined ? new Error("the connection was closed") : errorOf(error));
+    this.#closed.resolve(wasClosed ? undefined : reason);
+  }
+}
+
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+const encoder = new TextEncoder();
+
+function byteLength(text: string): number {
+  for (let index = 0; index < text.length; index++) {
+    if (text.charCodeAt(index) > 0x7f) return encoder.encode(text).length;
+  }
+  return text.length;
+}

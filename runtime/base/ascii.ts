@@ -1,0 +1,27 @@
+/** Up to so many characters a loop is faster than a call of the platform. */
+const shortMax = 256;
+
+/** The text of bytes, or of a part of them, that are few and ASCII, as most are; `undefined` of others. */
+export function asciiOf(bytes: Uint8Array, from = 0, to = bytes.length): string | undefined {
+  if (to - from > shortMax) return undefined;
+  let text = "";
+  for (let index = from; index < to; index++) {
+    const byte = bytes[index];
+    if (byte > 0x7f) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+/** The bytes of a text that is short and ASCII; `undefined` of another one. */
+export function asciiBytesOf(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const { length } = text;
+  if (length > shortMax) return undefined;
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit > 0x7f) return undefined;
+    bytes[index] = unit;
+  }
+  return bytes;
+}
