@@ -5,8 +5,8 @@ import { percentilesOf } from "../durable/percentiles.ts";
 export const inFlight = 1_000;
 /** How many asks are under way at once where they do not wait for each other. */
 const callsInFlight = 100;
-/** How many asks warm a program up before one is measured. */
-const warmAsks = 500;
+/** How many asks warm a program up before one is measured: a service runs for days, and its code is compiled by then. */
+const warmAsks = 10_000;
 /** How many actors receive messages. */
 export const receivers = 20;
 
