@@ -171,8 +171,9 @@ export class Delivery implements DeliveryPort {
     if (extras?.delay !== undefined) return this.delayed.deliver(to, route, payload);
     if (this.remote !== undefined) {
       if (this.remote.takes(to)) return this.deliverElsewhere(this.remote, to, route, payload);
-      const copy = this.remote.copyOf(to, route, payload);
-      if (copy !== undefined) this.deliverElsewhere(this.remote, copy.to, copy.route, payload);
+      for (const copy of this.remote.copiesOf(to, route, payload)) {
+        this.deliverElsewhere(this.remote, copy.to, copy.route, payload);
+      }
     }
     if (this.elsewhere?.takes(to)) return this.deliverElsewhere(this.elsewhere, to, route, payload);
     if (extras?.scope === undefined) return this.deliverNew(to, route, payload);

@@ -53,6 +53,8 @@ export interface OutboxServices {
   readonly random: Random;
   readonly lanes: OutboxLanes;
   readonly traits: TransportTraits;
+  /** The other services that get an event one by one; `[undefined]` if a broker divides it. */
+  readonly peers: readonly (string | undefined)[];
   /** How long the reply to a request without a deadline is waited for, in milliseconds. */
   readonly expectMs: number;
   /** Whether an actor of that protocol is in the store of this service. */
@@ -134,8 +136,12 @@ export class Outbox implements RemoteRows {
   }
 
   requireRoom({ operation: { protocol, name }, payload }: Publication): void {
-    const lane = laneOf({ kind: "event", protocol, event: name });
-    this.#services.lanes.arrive(`${protocol}.${name}`, lane, bodyOf(payload).body.length, "outside")();
+    const { lanes, peers } = this.#services;
+    const bytes = bodyOf(payload).body.length;
+    for (const service of peers) {
+      const lane = laneOf({ kind: "event", protocol, event: name, service });
+      lanes.arrive(`${protocol}.${name}`, lane, bytes, "outside")();
+    }
   }
 
   publish(
@@ -144,19 +150,22 @@ export class Outbox implements RemoteRows {
     publication: Publication,
     id: string,
     from?: ActorId,
-  ): (Unsent & { readonly to: ActorId }) | undefined {
+  ): (Unsent & { readonly to: ActorId })[] {
     const { operation: { protocol, name, mode }, payload } = publication;
     const { subject } = publication.check();
-    const { service, session, ids } = this.#services;
+    const { service, session, ids, peers } = this.#services;
     const sender = this.#senderOf(route.extras?.scope, from);
-    const to = eventReceiver({
-      event: { protocol, name },
-      subject,
-      key: from === undefined ? service : sender,
-    });
+    const key = from === undefined ? service : sender;
     const message = { ...headOf(route.of(Remote.publish), id, session.instance, ids), replyTo: undefined };
-    const unsent = this.#writeDraft(writeSet, this.#draft({ to, message, mode, sender }, toText(payload)));
-    return unsent && { ...unsent, to };
+    const text = toText(payload);
+    const drafts = peers.map((peer) => {
+      const to = eventReceiver({ event: { protocol, name }, subject, key, service: peer });
+      return { to, draft: this.#draft({ to, message, mode, sender }, text) };
+    }); // all of them, before one is written: it throws if they can never be sent
+    return drafts.flatMap(({ to, draft }) => {
+      const unsent = this.#writeDraft(writeSet, draft);
+      return unsent === undefined ? [] : [{ ...unsent, to }];
+    });
   }
 
   /** A message to another service. Throws why it cannot be sent. */

@@ -140,7 +140,9 @@ export const faultCases: Readonly<Record<string, FaultCase>> = {
       ) {
         const count = collector.firstIds.length;
         await bench.eventually(() => collector.firstIds.length > count, "a message arrives", async () => {
-          await isTaken(bench, sender.send(bench.parcels(1, to)));
+          for (const parcels of bench.addressed(sender, bench.parcels(1, to))) {
+            await isTaken(bench, sender.send(parcels));
+          }
         });
       }
     },
@@ -150,7 +152,7 @@ export const faultCases: Readonly<Record<string, FaultCase>> = {
     needs: ["refused"],
     async run(bench) {
       const { transport, secret } = bench.faults.refused!;
-      const connection = await bench.connect("a", transport);
+      const connection = await bench.connect("a", { transport });
       const texts: unknown[] = [];
       using _ = connection.watch((state) => void texts.push(state.reason));
       await bench.eventually(

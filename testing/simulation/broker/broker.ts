@@ -110,6 +110,7 @@ export class SimulatedBroker {
     this.#fate = new BrokerFate(options.random, options.times ?? {});
     this.#traits = {
       name: "simulated",
+      holds: "broker",
       namesStrangers: reads === "log",
       parcelsAtOnce: 20,
       failoverMs: this.#fate.times.failoverMsMax,

@@ -1,0 +1,79 @@
+import { type Clock, systemClock } from "../../../runtime/base/clock.ts";
+import { PosthornError } from "../../../runtime/base/errors.ts";
+import type { TransportConnection, TransportServices } from "../../../runtime/ports/transport.ts";
+import { HttpTransportConnection } from "./connection.ts";
+import type { Settings } from "./options.ts";
+import { RefusedRequest } from "./refused_request.ts";
+import type { Serving } from "./serving.ts";
+
+/** How long a request waits for the start of the system, in milliseconds, and how many do. */
+const startMs = 10_000;
+const waitingMax = 1_000;
+
+/** The connection that serves the routes of a transport: none before its system has started and after it has stopped. */
+export class ServedConnection {
+  readonly #settings: Settings;
+  #opening: { readonly service: string } | undefined;
+  #connection: HttpTransportConnection | undefined;
+  #wasClosed = false;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /** Opens the connection. Rejects with a `TypeError` if another system has it. */
+  async open(services: TransportServices): Promise<TransportConnection> {
+    if (this.#opening !== undefined) {
+      throw new TypeError("Cannot open the transport: another system has it, and each system takes one of its own");
+    }
+    this.#opening = services;
+    try {
+      const connection = await HttpTransportConnection.open(services, this.#settings, () => this.#closed());
+      this.#serveSoon(connection, services.clock);
+      return connection;
+    } catch (error) {
+      this.#closed();
+      throw error;
+    }
+  }
+
+  /** What serves a request of that service. Waits for the start of the system. Throws a {@linkcode RefusedRequest}. */
+  async serving(from: string | null, signal: AbortSignal): Promise<Serving> {
+    if (this.#connection === undefined && !this.#wasClosed && this.#opening?.service !== from) {
+      await this.#start(signal);
+    }
+    if (this.#connection !== undefined) return this.#connection.serving;
+    throw new RefusedRequest(503, "unavailable", "The system has not started, or it has stopped");
+  }
+
+  /** It serves when the system has said what it reads, which it does at once. */
+  #serveSoon(connection: HttpTransportConnection, clock: Clock): void {
+    clock.macrotask(() => {
+      if (this.#opening === undefined) return;
+      this.#connection = connection;
+      for (const goOn of this.#waiting) goOn();
+    });
+  }
+
+  #closed(): void {
+    this.#opening = undefined;
+    this.#connection = undefined;
+    this.#wasClosed = true;
+    for (const goOn of this.#waiting) goOn();
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    if (this.#waiting.size >= waitingMax) {
+      const why = `${this.#waiting.size} of ${waitingMax} requests wait for the system to start`;
+      throw new RefusedRequest(429, "too-many-requests", why);
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = systemClock().setTimer(startMs, resolve); // the clock of the system is not known yet
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    this.#waiting.add(resolve);
+    await promise;
+    this.#waiting.delete(resolve);
+    cancel();
+  }
+}
