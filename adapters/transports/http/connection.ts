@@ -23,6 +23,13 @@ import { Serving } from "./serving.ts";
 /** How long a start waits for the answers to its greetings, in milliseconds. */
 const greetingsMs = 2_000;
 
+/** What a connection tells. */
+export interface ConnectionCallbacks {
+  /** It reads something for the first time. */
+  onReading(connection: HttpTransportConnection): void;
+  onClose(): void;
+}
+
 /** The connection of one process to the other services. */
 export class HttpTransportConnection implements TransportConnection {
   readonly serving: Serving;
@@ -38,10 +45,11 @@ export class HttpTransportConnection implements TransportConnection {
   #drained: Promise<void> | undefined;
   #closed = false;
 
-  readonly #onClose: () => void;
+  readonly #callbacks: ConnectionCallbacks;
+  #reads = false;
 
-  private constructor(services: TransportServices, settings: Settings, onClose: () => void) {
-    this.#onClose = onClose;
+  private constructor(services: TransportServices, settings: Settings, callbacks: ConnectionCallbacks) {
+    this.#callbacks = callbacks;
     const { clock, random, service, instance, store } = services;
     this.#services = services;
     this.#settings = settings;
@@ -67,14 +75,14 @@ export class HttpTransportConnection implements TransportConnection {
 
   /**
    * Opens a connection. Resolves although no service can be reached. Rejects if a process of this service with another store
-   * answers at its own url. `onClose` is called when it is closed.
+   * answers at its own url.
    */
   static async open(
     services: TransportServices,
     settings: Settings,
-    onClose: () => void,
+    callbacks: ConnectionCallbacks,
   ): Promise<HttpTransportConnection> {
-    const connection = new HttpTransportConnection(services, settings, onClose);
+    const connection = new HttpTransportConnection(services, settings, callbacks);
     try {
       if (settings.greets) await connection.#greetAll();
     } catch (error) {
@@ -113,6 +121,8 @@ export class HttpTransportConnection implements TransportConnection {
       },
     };
     this.#readings.add(receiving);
+    if (!this.#reads) this.#callbacks.onReading(this);
+    this.#reads = true;
     return receiving;
   }
 
@@ -132,7 +142,7 @@ export class HttpTransportConnection implements TransportConnection {
     this.#sender.close();
     this.serving.close();
     for (const peer of this.#peers.values()) peer.close(closed("send"));
-    this.#onClose();
+    this.#callbacks.onClose();
     return Promise.resolve();
   }
 

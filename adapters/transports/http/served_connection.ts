@@ -29,9 +29,10 @@ export class ServedConnection {
     }
     this.#opening = services;
     try {
-      const connection = await HttpTransportConnection.open(services, this.#settings, () => this.#closed());
-      this.#serveSoon(connection, services.clock);
-      return connection;
+      return await HttpTransportConnection.open(services, this.#settings, {
+        onReading: (connection) => this.#serveSoon(connection, services.clock),
+        onClose: () => this.#closed(),
+      });
     } catch (error) {
       this.#closed();
       throw error;
@@ -47,10 +48,10 @@ export class ServedConnection {
     throw new RefusedRequest(503, "unavailable", "The system has not started, or it has stopped");
   }
 
-  /** It serves when the system has said what it reads, which it does at once. */
+  /** It serves when the system has said all that it reads, which it does without a pause. */
   #serveSoon(connection: HttpTransportConnection, clock: Clock): void {
     clock.macrotask(() => {
-      if (this.#opening === undefined) return;
+      if (this.#opening === undefined) return; // it was closed
       this.#connection = connection;
       for (const goOn of this.#waiting) goOn();
     });
