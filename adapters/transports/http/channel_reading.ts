@@ -1,7 +1,7 @@
 import type { Channel, Rejection } from "../../../runtime/ports/transport.ts";
 import { comesWithResponse } from "./addresses.ts";
 import type { Received } from "./parcels.ts";
-import { Shard, type ShardServices } from "./shard.ts";
+import { Shard, type ShardServices, type WaitingRequest } from "./shard.ts";
 
 /** How many requests of one service may wait for the one before them: one for each relay, and asks. */
 const relaysMax = 8;
@@ -44,7 +44,7 @@ export class ChannelReading {
   /** Hands a batch over. Resolves with the rejected ones. */
   async take(
     batch: readonly Received[],
-    request: { readonly from: string; readonly signal: AbortSignal; readonly expiresAtMs: number },
+    request: WaitingRequest & { readonly from: string },
   ): Promise<readonly Rejection[]> {
     const isAsk = ({ operation = "", replyTo = "" }: Received) =>
       this.#asks.has(operation) && comesWithResponse(replyTo.slice(replyTo.indexOf("/") + 1));

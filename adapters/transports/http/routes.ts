@@ -11,7 +11,7 @@ export function routesOf(served: ServedConnection, path: string | undefined): Ho
   const serve = (rest: (context: Context) => string) => async (context: Context) => {
     const request = context.req.raw;
     const channel = rest(context);
-    const serving = await served.serving(request.headers.get("posthorn-from"), request.signal);
+    const serving = await served.serving(request.headers.get("posthorn-from"));
     const own = new URL(request.url).pathname;
     const named = path === undefined ? own : channel === "" ? path || "/" : `${path}/${channel}`;
     return await serving.answer(request, channel, named);

@@ -40,9 +40,9 @@ export class ServedConnection {
   }
 
   /** What serves a request of that service. Waits for the start of the system. Throws a {@linkcode RefusedRequest}. */
-  async serving(from: string | null, signal: AbortSignal): Promise<Serving> {
+  async serving(from: string | null): Promise<Serving> {
     if (this.#connection === undefined && !this.#wasClosed && this.#opening?.service !== from) {
-      await this.#start(signal);
+      await this.#start();
     }
     if (this.#connection !== undefined) return this.#connection.serving;
     throw new RefusedRequest(503, "unavailable", "The system has not started, or it has stopped");
@@ -64,14 +64,13 @@ export class ServedConnection {
     for (const goOn of this.#waiting) goOn();
   }
 
-  async #start(signal: AbortSignal): Promise<void> {
+  async #start(): Promise<void> {
     if (this.#waiting.size >= waitingMax) {
       const why = `${this.#waiting.size} of ${waitingMax} requests wait for the system to start`;
       throw new RefusedRequest(429, "too-many-requests", why);
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     const cancel = systemClock().setTimer(startMs, resolve); // the clock of the system is not known yet
-    signal.addEventListener("abort", () => resolve(), { once: true });
     this.#waiting.add(resolve);
     await promise;
     this.#waiting.delete(resolve);

@@ -86,7 +86,8 @@ export class Serving {
     const reading = this.#readings.get(path);
     if (reading === undefined) throw new RefusedRequest(404, "no-receiver", `No process reads ${path}`);
     if (!reading.isDeclared) throw new RefusedRequest(503, "unavailable", `${path} is not read yet`);
-    return await this.#take(reading, admitted, request.signal);
+    // Its signal is not touched before it is needed: Deno writes a warning then, because it aborts it after an answer too.
+    return await this.#take(reading, admitted, () => request.signal.aborted);
   }
 
   #greet({ from, nonce }: GuardedRequest): Response {
@@ -96,7 +97,7 @@ export class Serving {
     return this.#respond(encodeFrames([{ head: { nonce, service, channels, store }, body: new Uint8Array() }]));
   }
 
-  async #take(reading: ChannelReading, admitted: GuardedRequest, signal: AbortSignal): Promise<Response> {
+  async #take(reading: ChannelReading, admitted: GuardedRequest, isGone: () => boolean): Promise<Response> {
     const { from, nonce, body } = admitted;
     const frames = readFrames(body);
     const refused = new Map<number, Refusal>();
@@ -113,7 +114,7 @@ export class Serving {
     const response = this.#openFor(reading, batch);
     try {
       const deliveries = this.#addressed(batch, from, response?.name);
-      const rejections = deliveries.length === 0 ? [] : await reading.take(deliveries, { ...admitted, signal });
+      const rejections = deliveries.length === 0 ? [] : await reading.take(deliveries, { ...admitted, isGone });
       for (const { index, reason } of rejections) {
         refused.set(indexes[index], { code: "refused", message: `Its receiver rejects it: ${reason}` });
       }

@@ -7,6 +7,8 @@ import { RefusedRequest } from "./refused_request.ts";
 
 /** How long a request waits until what it brought is accepted, in milliseconds: less than its sender does. */
 const answerMs = 20_000;
+/** How often it looks whether who sent a request is gone, in milliseconds: a request that is answered sooner is not looked at. */
+const lookMs = 250;
 /** For how long nothing must come until a tenure ends, so that another process reads on without a conflict. */
 export const lingerMs = 1_000;
 /** For how long what was taken last is known, if no store knows it. */
@@ -20,6 +22,14 @@ export interface ShardServices {
   readonly receiver: Receiver;
   /** Whether the receiver knows by itself what it has accepted. */
   readonly isStored: boolean;
+}
+
+/** A request that waits until what it brought is accepted. */
+export interface WaitingRequest {
+  /** When its sender has given it up, in milliseconds since 1970. */
+  readonly expiresAtMs: number;
+  /** Whether its connection has ended. */
+  isGone(): boolean;
 }
 
 /** How a shard is read. */
@@ -66,15 +76,13 @@ export class Shard {
    */
   async take(
     batch: readonly Received[],
-    request: { readonly signal: AbortSignal; readonly expiresAtMs: number },
+    request: WaitingRequest,
   ): Promise<readonly Rejection[]> {
     if (this.#waiting > this.#options.waitingMax) {
       throw new RefusedRequest(429, "too-many-requests", `${this.#waiting} requests of this service wait here already`);
     }
     this.#waiting++;
     const sender = new AbortController();
-    const gone = () => sender.abort();
-    request.signal.addEventListener("abort", gone);
     const next = () => this.#takeNext(batch, { signal: sender.signal, expiresAtMs: request.expiresAtMs });
     const taking = this.#tail.then(next).finally(() => {
       this.#waiting--;
@@ -82,15 +90,27 @@ export class Shard {
     });
     this.#tail = taking.catch(() => {}); // who sent it is told
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const cancel = this.#services.clock.setTimer(answerMs, () => {
+    const cancel = this.#watch(request, () => sender.abort(), () => {
       reject(new RefusedRequest(503, "still-running", `What came is not accepted after ${answerMs} ms: it goes on`));
     });
     try {
       return await Promise.race([taking, late]);
     } finally {
       cancel();
-      request.signal.removeEventListener("abort", gone); // platforms abort it too when they have the answer
     }
+  }
+
+  /** Looks now and then whether who sent a request is gone, and whether its time is over. */
+  #watch(request: WaitingRequest, gone: () => void, late: () => void): () => void {
+    const { clock } = this.#services;
+    const untilMs = clock.monotonicMs() + answerMs;
+    const look = () => {
+      if (request.isGone()) gone();
+      if (clock.monotonicMs() >= untilMs) late();
+      else cancel = clock.setTimer(lookMs, look);
+    };
+    let cancel = clock.setTimer(lookMs, look);
+    return () => cancel();
   }
 
   /** Forgets what it need not know any more. Returns in how many milliseconds there is something more to forget. */

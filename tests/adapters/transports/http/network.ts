@@ -23,7 +23,7 @@ export class Network {
   #turn = 0;
   #isAway = false;
 
-  /** The transport of one process: it can be reached while its connection is open. */
+  /** The transport of one process: it can be reached from when it reads something until it is closed. */
   transportOf(
     process: { readonly services: readonly string[] },
     options: Partial<HttpTransportOptions> = {},
@@ -36,11 +36,16 @@ export class Network {
       open: async (system) => {
         const handler: Handler = (request) => app.fetch(request);
         const connection = await transport.open(system);
-        this.mount(system.service, handler);
+        let isMounted = false; // a balancer sends nothing to a process that is not ready
         return {
           send: (batch) => connection.send(batch),
           sendNow: (parcel, failed) => connection.sendNow!(parcel, failed),
-          receive: (channel, receiver) => connection.receive(channel, receiver),
+          receive: (channel, receiver) => {
+            const receiving = connection.receive(channel, receiver);
+            if (!isMounted) this.mount(system.service, handler);
+            isMounted = true;
+            return receiving;
+          },
           drain: () => connection.drain(),
           watch: (onChange) => connection.watch(onChange),
           get state() {
