@@ -20,11 +20,11 @@ export function routesOf(served: ServedConnection, path: string | undefined): Ho
     if (error instanceof RefusedRequest) return error.respond();
     return new RefusedRequest(503, "unavailable", "It was not accepted: it may be sent again").respond();
   });
-  app.notFound(() => new RefusedRequest(404, "unknown-path", "No route has that path").respond());
   app.get("/", serve(() => ""));
   app.post("/inbox/:protocol", serve((context) => `inbox/${context.req.param("protocol")}`));
   app.post("/event/:event", serve((context) => `event/${context.req.param("event")}`));
   app.post("/replies", serve(() => "replies"));
   app.post("/process/:instance", serve(({ req }) => `process/${encodeURIComponent(req.param("instance")!)}`));
+  app.all("*", ({ req }) => new RefusedRequest(404, "unknown-path", `No route is ${req.method} there`).respond());
   return app;
 }

@@ -111,7 +111,7 @@ export class Serving {
         indexes.push(index);
       }
     }
-    const response = this.#openFor(reading, batch);
+    const response = this.#openFor(reading, batch, from);
     try {
       const deliveries = this.#addressed(batch, from, response?.name);
       const rejections = deliveries.length === 0 ? [] : await reading.take(deliveries, { ...admitted, isGone });
@@ -131,8 +131,10 @@ export class Serving {
   }
 
   /** A response that waits for replies, if some of the messages want that. */
-  #openFor(reading: ChannelReading, batch: readonly Received[]): OpenResponse | undefined {
-    const waiting = batch.filter(({ replyTo }) => replyTo !== undefined && comesWithResponse(replyTo));
+  #openFor(reading: ChannelReading, batch: readonly Received[], from: string): OpenResponse | undefined {
+    const waiting = batch.filter(({ replyTo = "" }) =>
+      comesWithResponse(replyTo) && addressOf(from, replyTo, undefined) !== undefined
+    );
     if (waiting.length === 0) return undefined;
     const counts = waiting.map((one) => reading.repliesTo(one));
     const count = counts.includes(undefined) ? undefined : waiting.length;
