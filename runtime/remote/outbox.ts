@@ -76,8 +76,8 @@ export interface OutboxDraft {
 /** Writes what goes to other services as rows, in the commits of those who send it. */
 export class Outbox implements RemoteRows {
   readonly #services: OutboxServices;
-  /** How many messages each commit that is being made sends. */
-  readonly #written = new WeakMap<WriteSet, number>();
+  /** How many messages each commit that is being made sends, by lane. */
+  readonly #written = new WeakMap<WriteSet, Map<string, number>>();
 
   constructor(services: OutboxServices) {
     this.#services = services;
@@ -183,10 +183,11 @@ export class Outbox implements RemoteRows {
 
   /** Writes it, or returns that there is no room for it. */
   #writeDraft(writeSet: WriteSet, draft: OutboxDraft): Unsent | undefined {
-    const before = this.#written.get(writeSet) ?? 0;
+    const written = this.#written.get(writeSet) ?? new Map<string, number>();
+    const before = written.get(draft.lane) ?? 0;
     const why = this.#services.lanes.full(draft.lane, draft.bytes, before);
     if (why !== undefined) return { text: draft.text, reason: "outbox-full", why };
-    this.#written.set(writeSet, before + 1);
+    this.#written.set(writeSet, written.set(draft.lane, before + 1));
     draft.write(writeSet);
     return undefined;
   }
