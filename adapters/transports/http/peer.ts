@@ -218,8 +218,7 @@ export class Peer {
   /** Why a response is none of a service of this package; `undefined` if it is one. */
   async #problemOf(response: Response, attempt: Attempt): Promise<Problem | undefined> {
     const { status, headers, body } = response;
-    const isFrames = headers.get("content-type") === framesType && headers.get("posthorn-from") === this.name;
-    if (status === 200 && isFrames && body !== null) return undefined;
+    if (status === 200 && headers.get("content-type") === framesType && body !== null) return undefined;
     return await attempt.wait(problemOf(this.name, response));
   }
 

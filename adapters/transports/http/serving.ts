@@ -157,7 +157,6 @@ export class Serving {
     return new Response(body, {
       headers: {
         "content-type": framesType,
-        "posthorn-from": this.#services.service,
         "cache-control": "no-store",
         "x-accel-buffering": "no", // a proxy must not hold back what is in front of the replies
       },

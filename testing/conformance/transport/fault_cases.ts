@@ -79,6 +79,7 @@ export const faultCases: Readonly<Record<string, FaultCase>> = {
       const sender = await bench.connect("a");
       const parcels = bench.parcels(20, bench.to(inbox));
       await bench.send(sender, parcels.slice(0, 10));
+      await bench.settled();
       const states: string[] = [];
       using _ = sender.watch(({ status }) => void states.push(status));
       await bench.faults.isolate!();

@@ -106,6 +106,11 @@ const refusals: Readonly<Record<string, readonly [options: SignedOptions, status
     401,
     "bad-signature",
   ],
+  "a request that names another algorithm than the one that has signed it": [
+    { algorithm: "hmac-sha512" },
+    401,
+    "bad-signature",
+  ],
   "a request with a thousand signatures": [
     { sent: { headers: { signature: Array.from({ length: 1_000 }, (_, index) => `s${index}=:AAAA:`).join(", ") } } },
     401,

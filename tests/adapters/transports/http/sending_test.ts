@@ -1,6 +1,7 @@
 // What a sender makes of the answers of servers that are not what it expects.
 
 import assert from "node:assert/strict";
+import { httpTransport } from "@posthorn/posthorn/http-transport";
 import { keys } from "./network.ts";
 import { codeOf, orders, Stage, Taker } from "./stage.ts";
 
@@ -22,7 +23,9 @@ async function books() {
   };
 }
 
-const strange: Readonly<Record<string, readonly [response: () => Response, code: string]>> = {
+const frames = { "content-type": "application/vnd.posthorn.frames" };
+
+const strange: Readonly<Record<string, readonly [response: (nonce: string) => Response, code: string]>> = {
   "a page that answers everything": [
     () => new Response("<html>welcome</html>", { headers: { "content-type": "text/html" } }),
     "transport-unavailable",
@@ -32,18 +35,33 @@ const strange: Readonly<Record<string, readonly [response: () => Response, code:
     "transport-unavailable",
   ],
   "another service": [
-    () => new Response("{}\n", { headers: { "content-type": "application/vnd.posthorn.frames", "posthorn-from": "mail" } }),
+    () => new Response("{}\n", { headers: frames }),
     "transport-unavailable",
   ],
   "an answer to another request": [
-    () =>
-      new Response('{"nonce":"another","taken":1}\n', {
-        headers: { "content-type": "application/vnd.posthorn.frames", "posthorn-from": "shop" },
+    () => new Response('{"nonce":"another","taken":1}\n', { headers: frames }),
+    "transport-unavailable",
+  ],
+  "an answer about another number of messages": [
+    (nonce) => new Response(JSON.stringify({ nonce, taken: 2 }) + "\n", { headers: frames }),
+    "transport-unavailable",
+  ],
+  "an answer that refuses a message that was not sent": [
+    (nonce) =>
+      new Response(JSON.stringify({ nonce, taken: 1, refused: { 1: { code: "refused" } } }) + "\n", {
+        headers: frames,
+      }),
+    "transport-unavailable",
+  ],
+  "an answer that refuses without a reason that is known": [
+    (nonce) =>
+      new Response(JSON.stringify({ nonce, taken: 1, refused: { 0: { code: "because" } } }) + "\n", {
+        headers: frames,
       }),
     "transport-unavailable",
   ],
   "an answer that ends early": [
-    () => new Response('{"nonce":', { headers: { "content-type": "application/vnd.posthorn.frames", "posthorn-from": "shop" } }),
+    () => new Response('{"nonce":', { headers: frames }),
     "unreadable-body",
   ],
   "a server that fails": [() => new Response("oops", { status: 500 }), "transport-unavailable"],
@@ -64,7 +82,7 @@ for (const [what, [response, code]] of Object.entries(strange)) {
     const { stage, connection, network, taker } = world;
     network.way = (request) => {
       assert.equal(request.redirect, "manual", "no platform follows a redirect by itself");
-      return response();
+      return response(/nonce="([^"]*)"/.exec(request.headers.get("signature-input")!)![1]);
     };
     const parcel = stage.parcel();
     const error = await stage.settled(connection.send([parcel])).then(() => undefined, (error) => error);
@@ -158,6 +176,29 @@ Deno.test("a reply goes to a service that is named, and to no other", async () =
     assert.match(refusal?.code ?? "none", /refused|no-receiver/, address);
   }
   assert.deepEqual(stage.network.requests, []);
+});
+
+Deno.test("nobody reads an inbox only if all services have said so", async () => {
+  await using stage = new Stage();
+  const mail = await stage.open("mail", stage.transport(["books"]));
+  mail.receive({ kind: "process" }, new Taker());
+  const books = await stage.open("books", stage.transport(["mail", "shop"]));
+  assert.equal(await stage.settled(codeOf(books.send([stage.parcel()]))), "transport-unavailable");
+  const shop = await stage.open("shop", stage.transport(["books"]));
+  shop.receive({ kind: "process" }, new Taker());
+  const [refusal] = await stage.settled(books.send([stage.parcel()]));
+  assert.equal(refusal?.code, "no-receiver");
+});
+
+Deno.test("a service without a url is sent nothing: a reply that does not come with a response is refused", async () => {
+  await using stage = new Stage();
+  const transport = httpTransport({ services: { books: {} }, keys, greets: false });
+  const shop = await stage.open("shop", transport);
+  for (const [address, code] of [["books/replies", "refused"], ["books/process/p-1", "no-receiver"]]) {
+    const [refusal] = await stage.settled(shop.send([stage.parcel({ kind: "reply", address })]));
+    assert.equal(refusal?.code, code);
+  }
+  assert.deepEqual(transport.recipients, []);
 });
 
 Deno.test("two services with one inbox are told, and one of them gets all", async () => {

@@ -12,6 +12,8 @@ export interface SignedOptions {
   readonly body?: string | Uint8Array<ArrayBuffer>;
   /** What is signed, in this order. */
   readonly components?: readonly string[];
+  /** The algorithm that it names. */
+  readonly algorithm?: string;
   /** What is sent in place of what was signed. */
   readonly sent?: { readonly body?: string; readonly headers?: Readonly<Record<string, string>>; readonly url?: string };
 }
@@ -28,6 +30,7 @@ export function signed(url: string, options: SignedOptions = {}): Request {
     nonce = "nonce-1",
     body = '{"id":"m-1","key":"ada","operation":"add","length":5}\n"tea"\n',
     components = ["@method", "@path", "content-digest", "posthorn-from", "posthorn-to"],
+    algorithm = "hmac-sha256",
     sent = {},
   } = options;
   const digest = `sha-256=:${createHash("sha256").update(method === "GET" ? "" : body).digest("base64")}:`;
@@ -40,7 +43,7 @@ export function signed(url: string, options: SignedOptions = {}): Request {
   };
   const list = components.map((name) => `"${name}"`).join(" ");
   const parameters =
-    `(${list});created=${created};expires=${expires};nonce="${nonce}";keyid="${key.id}";alg="hmac-sha256"`;
+    `(${list});created=${created};expires=${expires};nonce="${nonce}";keyid="${key.id}";alg="${algorithm}"`;
   const base = [
     ...components.map((name) => `"${name}": ${values[name] ?? ""}`),
     `"@signature-params": ${parameters}`,
