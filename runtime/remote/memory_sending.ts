@@ -72,7 +72,9 @@ export class MemorySending {
     const counts = waiter?.asked !== undefined;
     const published = { route: route.of(RemoteProtocol.publish), mode, payload, expected, counts };
     const [id, isOneOfMany] = [this.#idOf(route), receivers.length > 1];
-    const sends = receivers.map(async (to) => await this.#send({ ...published, to, id, isOneOfMany }, waiter));
+    const sends = receivers.map(async (to) =>
+      await this.#send({ ...published, to, id, isOneOfMany }, waiter)
+    );
     const failed = (await Promise.allSettled(sends)).filter(({ status }) => status === "rejected");
     if (failed.length === receivers.length && expected !== undefined) {
       this.#remote.pending.forget(expected.name);

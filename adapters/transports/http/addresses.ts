@@ -55,7 +55,9 @@ export function readAddress(address: string): ReturnAddress | undefined {
   if (address.length > addressUnitsMax) return undefined;
   const [service, kind, name = "", last, ...more] = address.split("/");
   if (more.length > 0) return undefined;
-  if (kind === "replies") return address === `${service}/replies` ? { service, path: kind, key: "" } : undefined;
+  if (kind === "replies") {
+    return address === `${service}/replies` ? { service, path: kind, key: "" } : undefined;
+  }
   if (kind === "process" && /^[\w.~%!'()*-]{1,300}$/.test(name)) {
     const one = { service, path: `process/${name}`, key: "" };
     return last === undefined ? one : { ...one, response: last };

@@ -24,7 +24,9 @@ export function readAnswer(head: Head, nonce: string, count: number): (Refusal |
   const answers = new Array<Refusal | undefined>(count).fill(undefined);
   for (const [index, given] of Object.entries(refused as Record<string, unknown>)) {
     const { code, message } = (given ?? {}) as Record<string, unknown>;
-    if (!/^\d{1,6}$/.test(index) || Number(index) >= count || !codes.includes(code as string)) return undefined;
+    if (!/^\d{1,6}$/.test(index) || Number(index) >= count || !codes.includes(code as string)) {
+      return undefined;
+    }
     const words = typeof message === "string" ? message.slice(0, wordsMax) : "";
     answers[Number(index)] = { code: code as Refusal["code"], message: words };
   }

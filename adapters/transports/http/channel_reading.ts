@@ -53,7 +53,10 @@ export class ChannelReading {
     for (const once of [false, true]) { // an ask has no order among others
       const some = indexes.filter((index) => isAsk(batch[index]) === once);
       if (some.length === 0) continue;
-      const rejected = await this.#shardOf(request.from, once).take(some.map((index) => batch[index]), request);
+      const rejected = await this.#shardOf(request.from, once).take(
+        some.map((index) => batch[index]),
+        request,
+      );
       rejections.push(...rejected.map(({ index, reason }) => ({ index: some[index], reason })));
     }
     return rejections;

@@ -40,7 +40,9 @@ export class HttpTransportConnection implements TransportConnection {
   readonly #sender: Sender;
   readonly #readings = new Set<Disposable>();
   /** Takes the replies that come with responses. */
-  #process: { readonly receiver: Receiver; readonly tenure: Tenure; readonly begun: Promise<unknown> } | undefined;
+  #process:
+    | { readonly receiver: Receiver; readonly tenure: Tenure; readonly begun: Promise<unknown> }
+    | undefined;
   #greeted: Promise<unknown> = Promise.resolve();
   #drained: Promise<void> | undefined;
   #closed = false;
@@ -110,7 +112,9 @@ export class HttpTransportConnection implements TransportConnection {
     const checks = channel.kind === "inbox" && this.#settings.greets;
     const reading = this.serving.read(channel, receiver, !checks);
     if (channel.kind === "process") this.#beginProcess(receiver);
-    const ready = checks ? this.#declare(channel.protocol).then(() => void (reading.isDeclared = true)) : Promise.resolve();
+    const ready = checks
+      ? this.#declare(channel.protocol).then(() => void (reading.isDeclared = true))
+      : Promise.resolve();
     ready.catch(() => {}); // whoever does not look at it is not told
     const receiving = {
       ready,

@@ -27,7 +27,9 @@ export function encodeFrames(
 ): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
   for (const { head, body } of frames) {
-    parts.push(encoder.encode(`${JSON.stringify(body.length === 0 ? head : { ...head, length: body.length })}\n`));
+    parts.push(
+      encoder.encode(`${JSON.stringify(body.length === 0 ? head : { ...head, length: body.length })}\n`),
+    );
     if (body.length > 0) parts.push(body, Uint8Array.of(lineFeed));
   }
   return joined(parts, parts.reduce((sum, { length }) => sum + length, 0));

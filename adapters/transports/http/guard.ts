@@ -54,8 +54,11 @@ export class Guard {
     const digest = request.headers.get("content-digest") ?? "";
     const given = readSignature(request.headers.get("signature-input"), request.headers.get("signature"));
     if (given === undefined) {
-      const what = "a signature (RFC 9421) over @method, @path, content-digest, posthorn-from and posthorn-to";
-      throw unsigned(`It needs exactly one ${what.slice(2)} with hmac-sha256, created, expires, nonce and keyid`);
+      const what =
+        "a signature (RFC 9421) over @method, @path, content-digest, posthorn-from and posthorn-to";
+      throw unsigned(
+        `It needs exactly one ${what.slice(2)} with hmac-sha256, created, expires, nonce and keyid`,
+      );
     }
     const { parameters: { created, expires, nonce, keyid }, signature } = given;
     const covered: Covered = {
@@ -67,10 +70,16 @@ export class Guard {
     };
     const verified = await this.#rings.get(from)?.verify(keyid, signature, given.baseOf(covered));
     if (verified !== true) {
-      throw unsigned("Its signature is not one of that service: another key, or something was changed on the way");
+      throw unsigned(
+        "Its signature is not one of that service: another key, or something was changed on the way",
+      );
     }
     if (to !== service) {
-      throw new RefusedRequest(421, "another-service", `It is meant for ${to.slice(0, 64)}, and this is ${service}`);
+      throw new RefusedRequest(
+        421,
+        "another-service",
+        `It is meant for ${to.slice(0, 64)}, and this is ${service}`,
+      );
     }
     const nowMs = clock.now();
     const [fromMs, untilMs] = [created * 1_000 - clockToleranceMs, expires * 1_000 + clockToleranceMs];
@@ -81,10 +90,16 @@ export class Guard {
     const known = this.#nonces.add(`${from} ${nonce}`, untilMs, nowMs);
     if (known === "known") throw new RefusedRequest(409, "replayed", "The same request came before");
     if (known === "full") {
-      throw new RefusedRequest(429, "too-many-requests", `It knows ${this.#nonces.size} requests, and no more now`);
+      throw new RefusedRequest(
+        429,
+        "too-many-requests",
+        `It knows ${this.#nonces.size} requests, and no more now`,
+      );
     }
     const body = await readBounded(request, batchBytesMax + messageBytes + headBytesMax);
-    if (await contentDigest(body) !== digest) throw unsigned("Its body is not the one whose digest was signed");
+    if (await contentDigest(body) !== digest) {
+      throw unsigned("Its body is not the one whose digest was signed");
+    }
     return { from, nonce, expiresAtMs: untilMs, body };
   }
 }

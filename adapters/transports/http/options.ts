@@ -175,7 +175,9 @@ function urlOf(option: string, text: string): URL {
   if (url === undefined || !["https:", "http:"].includes(url.protocol)) {
     throw unusable(`${option}.url`, "https://host/path");
   }
-  if (url.username !== "" || url.password !== "") throw unusable(`${option}.url`, "without user and password");
+  if (url.username !== "" || url.password !== "") {
+    throw unusable(`${option}.url`, "without user and password");
+  }
   if (url.search !== "" || url.hash !== "") throw unusable(`${option}.url`, "without a query and a fragment");
   url.pathname = url.pathname.replace(/\/+$/, "");
   return url;

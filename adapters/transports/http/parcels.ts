@@ -45,9 +45,13 @@ export function receivedOf(
   const sender = guarded(() => decodeURIComponent((headers["posthorn-sender"] ?? from).split("/")[0]), "");
   if (sender !== from) return unreadable("its sender is another service than the one that has signed it");
   const { expiresAtMs } = head;
-  if (expiresAtMs !== undefined && !Number.isSafeInteger(expiresAtMs)) return unreadable("expiresAtMs is no number");
+  if (expiresAtMs !== undefined && !Number.isSafeInteger(expiresAtMs)) {
+    return unreadable("expiresAtMs is no number");
+  }
   const texts = textsOf(head);
-  if (texts === undefined) return unreadable(`a text in it has more than ${textUnitsMax} characters, or is none`);
+  if (texts === undefined) {
+    return unreadable(`a text in it has more than ${textUnitsMax} characters, or is none`);
+  }
   return { ...texts, key: texts.key ?? "", body, headers, expiresAtMs: expiresAtMs as number | undefined };
 }
 

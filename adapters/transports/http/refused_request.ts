@@ -28,7 +28,13 @@ export class RefusedRequest extends PosthornError {
   /** A problem document (RFC 9457). */
   respond(): Response {
     const { status, code, message } = this;
-    const problem = { type: `urn:posthorn:problem:${code}`, title: titles[status], status, code, detail: message };
+    const problem = {
+      type: `urn:posthorn:problem:${code}`,
+      title: titles[status],
+      status,
+      code,
+      detail: message,
+    };
     const headers: Record<string, string> = {
       "content-type": "application/problem+json",
       "cache-control": "no-store",

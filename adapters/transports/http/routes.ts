@@ -25,6 +25,9 @@ export function routesOf(served: ServedConnection, path: string | undefined): Ho
   app.post("/event/:event", serve((context) => `event/${context.req.param("event")}`));
   app.post("/replies", serve(() => "replies"));
   app.post("/process/:instance", serve(({ req }) => `process/${encodeURIComponent(req.param("instance")!)}`));
-  app.all("*", ({ req }) => new RefusedRequest(404, "unknown-path", `No route is ${req.method} there`).respond());
+  app.all(
+    "*",
+    ({ req }) => new RefusedRequest(404, "unknown-path", `No route is ${req.method} there`).respond(),
+  );
   return app;
 }

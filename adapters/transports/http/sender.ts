@@ -95,7 +95,8 @@ export class Sender {
   /** Another service that has said that it reads the inbox of a protocol. */
   otherHostOf(protocol: string): string | undefined {
     const { peers, services: { service } } = this.#parts;
-    return [...peers.values()].find(({ name, reads }) => name !== service && reads.has(inboxPath(protocol)))?.name;
+    return [...peers.values()].find(({ name, reads }) => name !== service && reads.has(inboxPath(protocol)))
+      ?.name;
   }
 
   close(): void {
@@ -112,11 +113,17 @@ export class Sender {
     for (let from = 0; from < indexes.length;) {
       const some = indexes.slice(from, from + this.#countOf(peer, batch, indexes.slice(from)));
       const parcels = some.map((index) => batch[index]);
-      const posted = await this.#post(route, parcels.map((parcel) => this.#frameOf(parcel, route.key)), parcels);
+      const posted = await this.#post(
+        route,
+        parcels.map((parcel) => this.#frameOf(parcel, route.key)),
+        parcels,
+      );
       if (posted === "too-large" && some.length > 1) {
         const bytes = parcels.reduce((sum, { body }) => sum + body.length, 0);
         this.#batchBytes.set(peer, Math.max(bytes >> 1, batchBytesMin));
-        if (bytes <= batchBytesMin) throw new PosthornError("transport-unavailable", tooLargeOnTheWay(peer).message);
+        if (bytes <= batchBytesMin) {
+          throw new PosthornError("transport-unavailable", tooLargeOnTheWay(peer).message);
+        }
         continue;
       }
       for (const [index, at] of some.entries()) {
@@ -201,7 +208,9 @@ export class Sender {
   #peerOf(name: string): Peer | Refusal {
     const peer = this.#parts.peers.get(name);
     if (peer?.hasUrl === true) return peer;
-    const why = peer === undefined ? `the service ${JSON.stringify(name)} is not named` : `the service ${name} has no url`;
+    const why = peer === undefined
+      ? `the service ${JSON.stringify(name)} is not named`
+      : `the service ${name} has no url`;
     return { code: "refused", message: `Cannot send there: ${why} in services` };
   }
 
@@ -230,5 +239,8 @@ export class Sender {
 }
 
 function tooLargeOnTheWay({ name }: Peer): Refusal {
-  return { code: "too-large", message: `A server in front of the service ${name} takes no request of that size` };
+  return {
+    code: "too-large",
+    message: `A server in front of the service ${name} takes no request of that size`,
+  };
 }

@@ -25,9 +25,12 @@ export class ServedConnection {
   /** Opens the connection. Rejects with a `TypeError` if another system has it. */
   async open(services: TransportServices): Promise<TransportConnection> {
     if (this.#opening !== undefined) {
-      throw new TypeError("Cannot open the transport: another system has it, and each system takes one of its own");
+      throw new TypeError(
+        "Cannot open the transport: another system has it, and each system takes one of its own",
+      );
     }
     this.#opening = services;
+    this.#wasClosed = false;
     try {
       return await HttpTransportConnection.open(services, this.#settings, {
         onReading: (connection) => this.#serveSoon(connection, services.clock),

@@ -94,7 +94,9 @@ export class Serving {
     const { service, storePrint } = this.#services;
     const channels = [...this.#readings].filter(([, { isDeclared }]) => isDeclared).map(([path]) => path);
     const store = from === service ? storePrint : undefined; // of no interest to others
-    return this.#respond(encodeFrames([{ head: { nonce, service, channels, store }, body: new Uint8Array() }]));
+    return this.#respond(
+      encodeFrames([{ head: { nonce, service, channels, store }, body: new Uint8Array() }]),
+    );
   }
 
   async #take(reading: ChannelReading, admitted: GuardedRequest, isGone: () => boolean): Promise<Response> {
@@ -114,7 +116,9 @@ export class Serving {
     const response = this.#openFor(reading, batch, from);
     try {
       const deliveries = this.#addressed(batch, from, response?.name);
-      const rejections = deliveries.length === 0 ? [] : await reading.take(deliveries, { ...admitted, isGone });
+      const rejections = deliveries.length === 0
+        ? []
+        : await reading.take(deliveries, { ...admitted, isGone });
       for (const { index, reason } of rejections) {
         refused.set(indexes[index], { code: "refused", message: `Its receiver rejects it: ${reason}` });
       }

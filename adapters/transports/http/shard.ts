@@ -79,7 +79,11 @@ export class Shard {
     request: WaitingRequest,
   ): Promise<readonly Rejection[]> {
     if (this.#waiting > this.#options.waitingMax) {
-      throw new RefusedRequest(429, "too-many-requests", `${this.#waiting} requests of this service wait here already`);
+      throw new RefusedRequest(
+        429,
+        "too-many-requests",
+        `${this.#waiting} requests of this service wait here already`,
+      );
     }
     this.#waiting++;
     const sender = new AbortController();
@@ -91,7 +95,13 @@ export class Shard {
     this.#tail = taking.catch(() => {}); // who sent it is told
     const { promise: late, reject } = Promise.withResolvers<never>();
     const cancel = this.#watch(request, () => sender.abort(), () => {
-      reject(new RefusedRequest(503, "still-running", `What came is not accepted after ${answerMs} ms: it goes on`));
+      reject(
+        new RefusedRequest(
+          503,
+          "still-running",
+          `What came is not accepted after ${answerMs} ms: it goes on`,
+        ),
+      );
     });
     try {
       return await Promise.race([taking, late]);
@@ -205,7 +215,10 @@ export class Shard {
     const from = this.#last.findIndex((one) => isSame(one, batch[0]));
     if (from < 0) return 0;
     let count = 0;
-    while (count < batch.length && from + count < this.#last.length && isSame(this.#last[from + count], batch[count])) {
+    while (
+      count < batch.length && from + count < this.#last.length &&
+      isSame(this.#last[from + count], batch[count])
+    ) {
       count++;
     }
     return count;

@@ -62,10 +62,13 @@ const inputUnitsMax = 1_000;
  */
 export function readSignature(input: string | null, signature: string | null): GivenSignature | undefined {
   if (input === null || signature === null || input.length > inputUnitsMax) return undefined;
-  const [, label, rest, list, tail] = /^([a-z*][a-z0-9_.*-]*)=(\(([^()]*)\)((?:;[^,]*)?))$/.exec(input.trim()) ?? [];
+  const [, label, rest, list, tail] =
+    /^([a-z*][a-z0-9_.*-]*)=(\(([^()]*)\)((?:;[^,]*)?))$/.exec(input.trim()) ?? [];
   if (label === undefined) return undefined;
   const names = list.trim().split(/ +/).map((name) => /^"([a-z@-]+)"$/.exec(name)?.[1] ?? "");
-  if (names.length !== components.length || !components.every((name) => names.includes(name))) return undefined;
+  if (names.length !== components.length || !components.every((name) => names.includes(name))) {
+    return undefined;
+  }
   const parameters = parametersOf(tail);
   const [, of, encoded] = /^([^=]+)=:([^:]*):$/.exec(signature.trim()) ?? [];
   const bytes = of === label ? fromBase64(encoded) : undefined;
@@ -94,7 +97,9 @@ function parametersOf(text: string): SignatureParameters | undefined {
     textOf("keyid"),
   ];
   const isHmac = (found.get("alg") ?? `"hmac-sha256`) === `"hmac-sha256`;
-  if (!isHmac || Number.isNaN(created + expires) || nonce === undefined || keyid === undefined) return undefined;
+  if (!isHmac || Number.isNaN(created + expires) || nonce === undefined || keyid === undefined) {
+    return undefined;
+  }
   return { created, expires, nonce, keyid };
 }
 

@@ -108,7 +108,15 @@ export function transportConformance(options: TransportConformanceOptions): Tran
     name,
     skipped: skip[name] ?? why,
     async run() {
-      const bench = new TransportBench({ transport, transportOf, faults, clock, random, patienceMs, advance });
+      const bench = new TransportBench({
+        transport,
+        transportOf,
+        faults,
+        clock,
+        random,
+        patienceMs,
+        advance,
+      });
       try {
         await run(bench);
         await bench.settled();

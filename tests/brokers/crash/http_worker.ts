@@ -5,7 +5,11 @@ import { Hono } from "hono";
 const keys = [{ id: "crash", secret: "0123456789abcdef0123456789abcdef" }];
 
 /** The transport of a worker that listens there, and speaks to the services behind a front. */
-export function httpAt(front: string, service: string, port: number): (expose: Transport["expose"]) => Transport {
+export function httpAt(
+  front: string,
+  service: string,
+  port: number,
+): (expose: Transport["expose"]) => Transport {
   const services = { left: `${front}/left`, right: `${front}/right` };
   return (expose) => {
     const transport = httpTransport({ services, keys, expose });

@@ -1,4 +1,3 @@
-import type { BrokerKind } from "../broker.ts";
 import { check, type Verdict } from "./check.ts";
 import { drawFaults } from "./draw_faults.ts";
 import { History, type Report } from "./history.ts";
@@ -37,7 +36,7 @@ export interface CrashResult extends Verdict {
 const patienceMs = 60_000;
 
 /** How each broker is treated: a group of Kafka needs a while to notice that a member is gone. */
-export function paceOf({ name }: BrokerKind, isShort: boolean) {
+export function paceOf(name: string, isShort: boolean) {
   const isSlow = name === "kafka";
   return {
     killEachMs: isSlow ? (isShort ? 20_000 : 10_000) : 3_000,

@@ -1,7 +1,7 @@
 // Events over a transport without a broker that divides them: each service gets them through a lane of its own.
 
 import assert from "node:assert/strict";
-import { actor, event, protocol, PosthornError, survey, System, tell } from "@posthorn/posthorn";
+import { actor, event, PosthornError, protocol, survey, System, tell } from "@posthorn/posthorn";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import type { Parcel, Refusal } from "@posthorn/posthorn/transport";
 import * as z from "zod";
@@ -82,23 +82,26 @@ inMemory("an event has one id for all services, so that each recognises its repe
   assert.deepEqual(transport.taken.map(({ id }) => id), ["given", "given"]);
 });
 
-inMemory("a lane without room refuses an event from outside, and of a turn only its own copy is a dead letter", async (stage) => {
-  const { transport, system } = await start(stage, { outbox: 2 });
-  away(transport, "mail");
-  for (const name of ["a", "b"]) await system.publish(Shop.opened, name);
-  await assert.rejects(system.publish(Shop.opened, "c"), { code: "outbox-full" });
-  for (let sent = 0; sent < 19; sent++) await system.ref(Shop, "x").tell(Shop.open, `turn ${sent}`);
-  await stage.settle();
-  assert.equal(transport.takenBy("books").length, 2 + 19);
-  const letters = system.deadLetters.list();
-  assert.deepEqual(letters.map(({ reason }) => reason), ["outbox-full"]);
-  transport.answer = undefined;
-  await stage.pass(10_000);
-  assert.equal(transport.takenBy("mail").length, 2 + 18);
-  await system.deadLetters.resend(letters[0].id);
-  await stage.settle();
-  assert.deepEqual([transport.takenBy("books").length, transport.takenBy("mail").length], [21, 21]);
-});
+inMemory(
+  "a lane without room refuses an event from outside, and of a turn only its own copy is a dead letter",
+  async (stage) => {
+    const { transport, system } = await start(stage, { outbox: 2 });
+    away(transport, "mail");
+    for (const name of ["a", "b"]) await system.publish(Shop.opened, name);
+    await assert.rejects(system.publish(Shop.opened, "c"), { code: "outbox-full" });
+    for (let sent = 0; sent < 19; sent++) await system.ref(Shop, "x").tell(Shop.open, `turn ${sent}`);
+    await stage.settle();
+    assert.equal(transport.takenBy("books").length, 2 + 19);
+    const letters = system.deadLetters.list();
+    assert.deepEqual(letters.map(({ reason }) => reason), ["outbox-full"]);
+    transport.answer = undefined;
+    await stage.pass(10_000);
+    assert.equal(transport.takenBy("mail").length, 2 + 18);
+    await system.deadLetters.resend(letters[0].id);
+    await stage.settle();
+    assert.deepEqual([transport.takenBy("books").length, transport.takenBy("mail").length], [21, 21]);
+  },
+);
 
 inMemory("what one service refuses is a dead letter that is sent to it alone again", async (stage) => {
   const { transport, system } = await start(stage);
@@ -122,7 +125,15 @@ function inProcess() {
   const clock = new VirtualClock();
   const transport = new NamingTransport();
   const random = seededRandom(3);
-  const system = new System({ name: "shop", actors: [shop(true)], transport, clock, random, drainMs: 0, log: false });
+  const system = new System({
+    name: "shop",
+    actors: [shop(true)],
+    transport,
+    clock,
+    random,
+    drainMs: 0,
+    log: false,
+  });
   return { clock, transport, system, [Symbol.asyncDispose]: () => system[Symbol.asyncDispose]() };
 }
 
@@ -181,7 +192,10 @@ Deno.test("a survey that one service refuses still gets the replies of the other
     correlationId: survey.correlationId,
     again: false,
   };
-  await transport.receivers.get("process")!.take([delivery], { shard: "0", signal: new AbortController().signal });
+  await transport.receivers.get("process")!.take([delivery], {
+    shard: "0",
+    signal: new AbortController().signal,
+  });
   await clock.advance(1_000);
   await collecting;
   assert.deepEqual(replies, [7]);

@@ -47,7 +47,10 @@ for (const { name, skipped } of casesOver(new Network())) {
         store: "bystander",
         report() {},
       });
-      bystander.receive({ kind: "process" }, { begin: () => Promise.resolve(undefined), take: () => Promise.resolve([]) });
+      bystander.receive({ kind: "process" }, {
+        begin: () => Promise.resolve(undefined),
+        take: () => Promise.resolve([]),
+      });
       try {
         await casesOver(network).find((one) => one.name === name)!.run();
       } finally {

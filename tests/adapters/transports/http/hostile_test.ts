@@ -39,7 +39,9 @@ async function shop(stored = true) {
   const send = async (options: SignedOptions = {}, url = inbox) => {
     const response = await app.fetch(signed(url, options));
     const text = await response.text();
-    for (const { secret } of [...keys, ...otherKeys]) assert.ok(!text.includes(secret), "an answer has no secret");
+    for (const { secret } of [...keys, ...otherKeys]) {
+      assert.ok(!text.includes(secret), "an answer has no secret");
+    }
     const { code } = response.status === 200 ? { code: "" } : JSON.parse(text);
     return { status: response.status, code, text };
   };
@@ -58,7 +60,11 @@ const refusals: Readonly<Record<string, readonly [options: SignedOptions, status
     401,
     "bad-signature",
   ],
-  "a request with a key that nobody knows": [{ key: { id: "none", secret: keys[0].secret } }, 401, "bad-signature"],
+  "a request with a key that nobody knows": [
+    { key: { id: "none", secret: keys[0].secret } },
+    401,
+    "bad-signature",
+  ],
   "a request of a service that is not named": [{ from: "stranger" }, 401, "bad-signature"],
   "a request in the name of a service with keys of its own": [{ from: "mail" }, 401, "bad-signature"],
   "a request that is meant for another service": [{ to: "billing" }, 421, "another-service"],
@@ -102,7 +108,11 @@ const refusals: Readonly<Record<string, readonly [options: SignedOptions, status
     "bad-signature",
   ],
   "a request with another algorithm": [
-    { sent: { headers: { "signature-input": `sig1=("@method");created=1;alg="none";keyid="test";nonce="n"` } } },
+    {
+      sent: {
+        headers: { "signature-input": `sig1=("@method");created=1;alg="none";keyid="test";nonce="n"` },
+      },
+    },
     401,
     "bad-signature",
   ],
@@ -112,7 +122,11 @@ const refusals: Readonly<Record<string, readonly [options: SignedOptions, status
     "bad-signature",
   ],
   "a request with a thousand signatures": [
-    { sent: { headers: { signature: Array.from({ length: 1_000 }, (_, index) => `s${index}=:AAAA:`).join(", ") } } },
+    {
+      sent: {
+        headers: { signature: Array.from({ length: 1_000 }, (_, index) => `s${index}=:AAAA:`).join(", ") },
+      },
+    },
     401,
     "bad-signature",
   ],
@@ -139,7 +153,11 @@ for (const [what, [options, status, code]] of Object.entries(refusals)) {
     const got = await world.send(options);
     assert.deepEqual([got.status, got.code], [status, code], got.text);
     assert.deepEqual(await world.lines(), []);
-    assert.equal((await world.send({ nonce: "later", created: seconds })).status, 200, "the next one is served");
+    assert.equal(
+      (await world.send({ nonce: "later", created: seconds })).status,
+      200,
+      "the next one is served",
+    );
     assert.deepEqual(await world.lines(), ["tea"]);
   });
 }
@@ -197,8 +215,15 @@ Deno.test("what one message has wrong is told, and stops nothing that is beside 
 
 Deno.test("a message may have any of a thousand keys, and one that is no key is a dead letter", async () => {
   await using world = await shop();
-  const heads = Array.from({ length: 1_000 }, (_, index) => `{"id":"k${index}","key":"k${index}","operation":"add","length":5}\n"tea"\n`);
-  const { text } = await world.send({ body: [...heads, `{"id":"x","key":"${"x".repeat(3_000)}","operation":"add","length":5}\n"tea"\n`].join("") });
+  const heads = Array.from(
+    { length: 1_000 },
+    (_, index) => `{"id":"k${index}","key":"k${index}","operation":"add","length":5}\n"tea"\n`,
+  );
+  const { text } = await world.send({
+    body: [...heads, `{"id":"x","key":"${"x".repeat(3_000)}","operation":"add","length":5}\n"tea"\n`].join(
+      "",
+    ),
+  });
   assert.deepEqual(JSON.parse(text).taken, 1_001);
   assert.deepEqual(await world.lines("k999"), ["tea"]);
   assert.equal(world.system.deadLetters.list().length, 1);
@@ -231,9 +256,22 @@ Deno.test("a service says what it reads to those that it knows, and its store to
 
 Deno.test("a reply is sent to no url of a stranger: an address that is none is left out", async () => {
   await using world = await shop();
-  const addresses = ["https://evil.test/x", "replies/../x", "inbox/Bad-Name/x", "process/", "process/a/b/c", "//evil.test"];
+  const addresses = [
+    "https://evil.test/x",
+    "replies/../x",
+    "inbox/Bad-Name/x",
+    "process/",
+    "process/a/b/c",
+    "//evil.test",
+  ];
   for (const [index, replyTo] of addresses.entries()) {
-    const head = JSON.stringify({ id: `a${index}`, key: "ada", operation: "lines", replyTo, correlationId: "c" });
+    const head = JSON.stringify({
+      id: `a${index}`,
+      key: "ada",
+      operation: "lines",
+      replyTo,
+      correlationId: "c",
+    });
     assert.equal((await world.send({ body: `${head}\n`, nonce: replyTo })).status, 200);
   }
   await world.clock.advance(1_000);

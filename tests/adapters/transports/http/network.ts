@@ -1,4 +1,8 @@
-import { type HttpService, httpTransport, type HttpTransportOptions } from "@posthorn/posthorn/http-transport";
+import {
+  type HttpService,
+  httpTransport,
+  type HttpTransportOptions,
+} from "@posthorn/posthorn/http-transport";
 import type { Transport } from "@posthorn/posthorn/transport";
 import { Hono } from "hono";
 
@@ -92,7 +96,9 @@ export class Network {
     this.requests.push(`${request.method} ${url.href}`);
     const processes = this.#processes.get(url.hostname.split(".")[0]) ?? [];
     const process = processes[this.#turn++ % processes.length];
-    if (this.#isAway || process === undefined) throw new TypeError("error sending request: connection refused");
+    if (this.#isAway || process === undefined) {
+      throw new TypeError("error sending request: connection refused");
+    }
     const cut = new AbortController();
     this.#underWay.add(cut);
     const signal = AbortSignal.any([cut.signal, request.signal]);

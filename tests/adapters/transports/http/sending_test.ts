@@ -132,11 +132,16 @@ Deno.test("a server in front that takes less gets less at once, in order", async
     bodies.push(byteLength);
     return byteLength > 300_000 ? new Response("nginx", { status: 413 }) : await next(request);
   };
-  const parcels = Array.from({ length: 20 }, () => stage.parcel(stage.to(), { body: new Uint8Array(50_000) }));
+  const parcels = Array.from(
+    { length: 20 },
+    () => stage.parcel(stage.to(), { body: new Uint8Array(50_000) }),
+  );
   assert.deepEqual(await stage.settled(connection.send(parcels)), parcels.map(() => undefined));
   assert.deepEqual(taker.ids.slice(1), parcels.map(({ id }) => id));
   assert.ok(bodies.length < 10, `it has sent ${bodies.length} requests`);
-  const [refusal] = await stage.settled(connection.send([stage.parcel(stage.to(), { body: new Uint8Array(400_000) })]));
+  const [refusal] = await stage.settled(
+    connection.send([stage.parcel(stage.to(), { body: new Uint8Array(400_000) })]),
+  );
   assert.equal(refusal?.code, "too-large");
 });
 
@@ -146,7 +151,10 @@ Deno.test("an error says neither a secret nor the query of a url", async () => {
   network.way = () => {
     throw new TypeError("cannot connect to https://user:hunter2@shop.test/posthorn?token=hunter2");
   };
-  const error = await stage.settled(connection.send([stage.parcel()])).then(() => undefined, (error) => error);
+  const error = await stage.settled(connection.send([stage.parcel()])).then(
+    () => undefined,
+    (error) => error,
+  );
   assert.ok(!error.message.includes("hunter2"), error.message);
   assert.ok(!connection.state.reason?.includes("hunter2"));
 });
@@ -159,7 +167,14 @@ Deno.test("a payload goes only to the service that has said that it reads the in
   const mail = await stage.open("mail", stage.transport(services));
   mail.receive({ kind: "process" }, new Taker());
   const books = await stage.open("books", stage.transport(services));
-  const event = { kind: "event", protocol: "ledger", event: "closed", mode: "event", subject: "", key: "k" } as const;
+  const event = {
+    kind: "event",
+    protocol: "ledger",
+    event: "closed",
+    mode: "event",
+    subject: "",
+    key: "k",
+  } as const;
   for (let sent = 0; sent < 3; sent++) {
     await stage.settled(books.send([stage.parcel()]));
     await stage.settled(books.send([stage.parcel({ ...event, service: "mail" })]));
@@ -171,7 +186,15 @@ Deno.test("a payload goes only to the service that has said that it reads the in
 Deno.test("a reply goes to a service that is named, and to no other", async () => {
   await using stage = new Stage();
   const books = await stage.open("books", stage.transport(["shop"]));
-  for (const address of ["evil/replies", "evil/process/x", "https://evil.test/", "shop/../../x", "shop/inbox/order"]) {
+  for (
+    const address of [
+      "evil/replies",
+      "evil/process/x",
+      "https://evil.test/",
+      "shop/../../x",
+      "shop/inbox/order",
+    ]
+  ) {
     const [refusal] = await stage.settled(books.send([stage.parcel({ kind: "reply", address })]));
     assert.match(refusal?.code ?? "none", /refused|no-receiver/, address);
   }

@@ -57,11 +57,16 @@ for (const stored of [true, false]) {
 
       using _quote = books.subscribe(Carrier.quote, (grams) => grams * 3);
       const quotes: number[] = [];
-      for await (const reply of shop.survey(Carrier.quote, 2, { max: 1, timeoutMs: 10_000 })) quotes.push(reply);
+      for await (const reply of shop.survey(Carrier.quote, 2, { max: 1, timeoutMs: 10_000 })) {
+        quotes.push(reply);
+      }
       assert.deepEqual(quotes, [6]);
 
       await shop.ref(Order, "eve").tell(Order.buy, "salt");
-      await eventually(async () => (await books.ref(Ledger, "main").ask(Ledger.lines)).length === 1, "it is told");
+      await eventually(
+        async () => (await books.ref(Ledger, "main").ask(Ledger.lines)).length === 1,
+        "it is told",
+      );
       const letters = [shop, books, twin].flatMap((system) => system?.deadLetters.list() ?? []);
       assert.deepEqual(letters.filter(({ reason }) => reason !== "failed"), []);
     } finally {

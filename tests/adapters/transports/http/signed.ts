@@ -15,7 +15,11 @@ export interface SignedOptions {
   /** The algorithm that it names. */
   readonly algorithm?: string;
   /** What is sent in place of what was signed. */
-  readonly sent?: { readonly body?: string; readonly headers?: Readonly<Record<string, string>>; readonly url?: string };
+  readonly sent?: {
+    readonly body?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly url?: string;
+  };
 }
 
 /** A request as a program signs it that knows only the page: written from RFC 9421, not with the code of the package. */

@@ -11,7 +11,11 @@ import type {
 } from "@posthorn/posthorn/transport";
 import { Network } from "./network.ts";
 
-export const orders = { kind: "inbox", protocol: "order", operations: [{ name: "add", mode: "tell" }] } as const;
+export const orders = {
+  kind: "inbox",
+  protocol: "order",
+  operations: [{ name: "add", mode: "tell" }],
+} as const;
 
 /** Takes what comes, as a test says. */
 export class Taker implements Receiver {
@@ -56,7 +60,11 @@ export class Stage implements AsyncDisposable {
     return this.network.transportOf({ services }, { greets: false, ...options });
   }
 
-  async open(service: string, transport: Transport, store: string | undefined = service): Promise<TransportConnection> {
+  async open(
+    service: string,
+    transport: Transport,
+    store: string | undefined = service,
+  ): Promise<TransportConnection> {
     const number = this.#connections.length + 1;
     const connection = await this.settled(transport.open({
       clock: this.clock,
