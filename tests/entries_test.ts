@@ -141,6 +141,7 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
     leading.toSorted(),
     [
       "./deno-kv",
+      "./http-transport",
       "./kafka",
       "./memory",
       "./nats",

@@ -40,7 +40,7 @@ export class HttpTransportConnection implements TransportConnection {
   readonly #sender: Sender;
   readonly #readings = new Set<Disposable>();
   /** Takes the replies that come with responses. */
-  #process:
+  #asking:
     | { readonly receiver: Receiver; readonly tenure: Tenure; readonly begun: Promise<unknown> }
     | undefined;
   #greeted: Promise<unknown> = Promise.resolve();
@@ -121,7 +121,7 @@ export class HttpTransportConnection implements TransportConnection {
       [Symbol.dispose]: () => {
         if (!this.#readings.delete(receiving)) return;
         this.serving.leave(channel, reading);
-        if (this.#process?.receiver === receiver) this.#process = undefined;
+        if (this.#asking?.receiver === receiver) this.#asking = undefined;
       },
     };
     this.#readings.add(receiving);
@@ -183,17 +183,17 @@ export class HttpTransportConnection implements TransportConnection {
   #beginProcess(receiver: Receiver): void {
     const tenure: Tenure = { shard: "responses", once: true, signal: new AbortController().signal };
     const begun = receiver.begin(tenure).catch((error) => this.#services.report(error));
-    this.#process = { receiver, tenure, begun };
+    this.#asking = { receiver, tenure, begun };
   }
 
   /** A reply came with a response. */
   #replied(frame: Frame, from: string): void {
-    const process = this.#process;
+    const asking = this.#asking;
     const received = receivedOf(frame, from, this.#settings.messageBytes);
-    if (process === undefined || "code" in received) return;
+    if (asking === undefined || "code" in received) return;
     const { replyTo: _, ...one } = received;
     const delivery: Delivery = { ...one, key: "", operation: undefined, again: false };
-    process.begun.then(() => process.receiver.take([delivery], process.tenure))
+    asking.begun.then(() => asking.receiver.take([delivery], asking.tenure))
       .catch((error) => this.#services.report(error));
   }
 }

@@ -1,5 +1,4 @@
 import { type Clock, systemClock } from "../../../runtime/base/clock.ts";
-import { PosthornError } from "../../../runtime/base/errors.ts";
 import type { TransportConnection, TransportServices } from "../../../runtime/ports/transport.ts";
 import { HttpTransportConnection } from "./connection.ts";
 import type { Settings } from "./options.ts";
