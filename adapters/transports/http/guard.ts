@@ -87,7 +87,7 @@ export class Guard {
       const here = Math.floor(nowMs / 1_000);
       throw unsigned(`It was signed for the time from ${created} to ${expires}, and here it is ${here}`);
     }
-    const known = this.#nonces.add(`${from} ${nonce}`, untilMs, nowMs);
+    const known = this.#nonces.add(from, nonce, untilMs, nowMs);
     if (known === "known") throw new RefusedRequest(409, "replayed", "The same request came before");
     if (known === "full") {
       throw new RefusedRequest(

@@ -4,7 +4,7 @@ import { encodeFrames, type Frame } from "./frames.ts";
 import { RefusedRequest } from "./refused_request.ts";
 
 /** How many may be open. */
-const responsesMax = 1_000;
+const responsesMax = 4_000;
 /** How long one is open at most, and if nobody says how long, in milliseconds. */
 const openMsMax = 600_000;
 const openMs = 60_000;
@@ -12,6 +12,8 @@ const openMs = 60_000;
 const bytesMax = 33_554_432;
 
 interface Open {
+  /** The service that waits. */
+  readonly from: string;
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
   readonly cancel: () => void;
   /** How many replies are still to come; absent if nobody knows. */
@@ -32,11 +34,16 @@ export interface OpenResponse {
   end(): void;
 }
 
-/** The responses that stay open until the replies to what their requests brought have come. At most 1,000. */
+/**
+ * The responses that stay open until the replies to what their requests brought have come. At most 4,000; a service that has
+ * as many as are free gets no further ones.
+ */
 export class OpenResponses {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #open = new Map<string, Open>();
+  /** How many each service has. */
+  readonly #counts = new Map<string, number>();
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
@@ -49,12 +56,14 @@ export class OpenResponses {
   }
 
   /**
-   * Opens one for so many replies, or for as many as come, until then. Throws a {@linkcode RefusedRequest} if too many are
-   * open.
+   * Opens one of a service for so many replies, or for as many as come, until then. Throws a {@linkcode RefusedRequest} if
+   * too many are open.
    */
-  open(replies: number | undefined, untilMs: number | undefined): OpenResponse {
-    if (this.#open.size >= responsesMax) {
-      const why = `${this.#open.size} of ${responsesMax} responses wait for replies`;
+  open(from: string, replies: number | undefined, untilMs: number | undefined): OpenResponse {
+    const own = this.#counts.get(from) ?? 0;
+    if (own >= responsesMax - this.#open.size) {
+      const why =
+        `${this.#open.size} of ${responsesMax} responses wait for replies, and ${own} of them are its own`;
       throw new RefusedRequest(429, "too-many-requests", `It cannot wait for a reply: ${why}`);
     }
     const nowMs = this.#clock.now();
@@ -62,7 +71,8 @@ export class OpenResponses {
     const leftMs = Math.min(Math.max((untilMs ?? nowMs + openMs) - nowMs, 0), openMsMax);
     const { controller, body } = this.#stream(name);
     const cancel = this.#clock.setTimer(leftMs, () => this.#end(name));
-    this.#open.set(name, { controller, cancel, left: replies, early: [] });
+    this.#counts.set(from, own + 1);
+    this.#open.set(name, { from, controller, cancel, left: replies, early: [] });
     return {
       name,
       body,
@@ -121,7 +131,12 @@ export class OpenResponses {
   }
 
   #forget(name: string): void {
-    this.#open.get(name)?.cancel();
+    const open = this.#open.get(name);
+    if (open === undefined) return;
+    open.cancel();
     this.#open.delete(name);
+    const left = this.#counts.get(open.from)! - 1;
+    if (left > 0) this.#counts.set(open.from, left);
+    else this.#counts.delete(open.from);
   }
 }

@@ -14,6 +14,9 @@ import { byteSequence, contentDigest, type Covered, labelled, signatureBase } fr
 export const sendMs = 25_000;
 /** How long it has to say what it reads. */
 const greetMs = 5_000;
+/** How often it is asked again about a channel that it will read soon, and after how long. */
+const soonMax = 50;
+const soonMs = 50;
 /** How long a request is valid, in seconds. */
 const validSeconds = 30;
 /** How long a response without a deadline stays open, and how much longer than its deadline, in milliseconds. */
@@ -40,8 +43,9 @@ export type PeerHealth =
 
 /** What a service says of itself. */
 export interface Greeting {
-  /** The paths of the channels that it reads. */
+  /** The paths of the channels that it reads, and of those that it will soon. */
   readonly channels: ReadonlySet<string>;
+  readonly soon: ReadonlySet<string>;
   /** A hash of the name of its store, which it tells only its own processes. */
   readonly store: string | undefined;
 }
@@ -97,9 +101,19 @@ export class Peer {
     });
   }
 
-  /** Whether it reads a channel: it is asked unless it has said so. */
+  /** Whether it reads a channel: it is asked unless it has said so, and again while it starts to read it. */
   async hears(path: string): Promise<boolean> {
-    return this.reads.has(path) || (await this.greet()).channels.has(path);
+    for (let asked = 0; !this.reads.has(path); asked++) {
+      const { channels, soon } = await this.greet();
+      if (!soon.has(path)) return channels.has(path);
+      if (asked < soonMax) {
+        await new Promise<void>((resolve) => void this.#services.clock.setTimer(soonMs, resolve));
+        continue;
+      }
+      const why = `it does not read ${path} yet`;
+      throw new PosthornError("transport-unavailable", `Cannot send to the service ${this.name}: ${why}`);
+    }
+    return true;
   }
 
   /**
@@ -153,14 +167,18 @@ export class Peer {
       if (problem !== undefined) throw this.#failed(problem);
       const reader = response.body!.getReader();
       const frame = await nextFrame(reader, new FrameReader(0), attempt);
-      const { channels, store, nonce: of } = frame?.head ?? {};
+      const { channels, soon, store, nonce: of } = frame?.head ?? {};
       if (!Array.isArray(channels) || of !== nonce) throw this.#strange();
       reader.cancel().catch(() => {}); // nothing comes behind it
       this.#isUp();
       const known = new Set(channels.map(String));
       this.reads.clear();
       for (const path of known) this.reads.add(path);
-      return { channels: known, store: typeof store === "string" ? store : undefined };
+      return {
+        channels: known,
+        soon: new Set(Array.isArray(soon) ? soon.map(String) : []),
+        store: typeof store === "string" ? store : undefined,
+      };
     } catch (error) {
       throw this.#down(error, attempt);
     } finally {

@@ -10,7 +10,8 @@ const refusedMs = 30_000;
 
 /**
  * Whether services can be reached. It is so as long as one of them answers: each lane waits by itself for a service that is
- * away. If none of those that were tried does, they are greeted again and again, and nothing else is sent meanwhile.
+ * away. If none of those that were tried does, they are greeted again and again, and nothing else is sent meanwhile. A
+ * process that greets nobody is `blocked` then: its lanes go on by themselves, and no timer is left when they are empty.
  */
 export class Reachability {
   readonly #clock: Clock;
@@ -21,13 +22,15 @@ export class Reachability {
   #cancel: (() => void) | undefined;
   #failures = 0;
   #closed = false;
+  readonly #greets: boolean;
 
-  /** `isUnknown`: nothing is sent before a service has answered. */
-  constructor(clock: Clock, random: Random, peers: readonly Peer[], isUnknown: boolean) {
+  /** `greets`: nothing is sent before a service has answered. */
+  constructor(clock: Clock, random: Random, peers: readonly Peer[], greets: boolean) {
     this.#clock = clock;
     this.#random = random;
     this.#peers = peers;
-    this.#state = { status: isUnknown && peers.length > 0 ? "connecting" : "connected" };
+    this.#greets = greets;
+    this.#state = { status: greets && peers.length > 0 ? "connecting" : "connected" };
   }
 
   get state(): TransportState {
@@ -51,6 +54,7 @@ export class Reachability {
       return this.#set({ status: "connected" });
     }
     const reasons = tried.flatMap((health) => "reason" in health ? health.reason : []);
+    if (!this.#greets) return this.#set({ status: "blocked", reason: reasons[0] });
     const status = tried.every(({ status }) => status === "refused") ? "refused" : "connecting";
     this.#set({ status, reason: reasons[0] });
     this.#greetLater();

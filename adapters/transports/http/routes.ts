@@ -18,6 +18,7 @@ export function routesOf(served: ServedConnection, path: string | undefined): Ho
   };
   app.onError((error) => {
     if (error instanceof RefusedRequest) return error.respond();
+    served.report(error);
     return new RefusedRequest(503, "unavailable", "It was not accepted: it may be sent again").respond();
   });
   app.get("/", serve(() => ""));

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../../runtime/base/clock.ts";
+import { systemClock } from "../../../runtime/base/clock.ts";
 import type { TransportConnection, TransportServices } from "../../../runtime/ports/transport.ts";
 import { HttpTransportConnection } from "./connection.ts";
 import type { Settings } from "./options.ts";
@@ -12,7 +12,8 @@ const waitingMax = 1_000;
 /** The connection that serves the routes of a transport: none before its system has started and after it has stopped. */
 export class ServedConnection {
   readonly #settings: Settings;
-  #opening: { readonly service: string } | undefined;
+  /** Those of the system that has it. */
+  #services: TransportServices | undefined;
   #connection: HttpTransportConnection | undefined;
   #wasClosed = false;
   readonly #waiting = new Set<() => void>();
@@ -23,16 +24,16 @@ export class ServedConnection {
 
   /** Opens the connection. Rejects with a `TypeError` if another system has it. */
   async open(services: TransportServices): Promise<TransportConnection> {
-    if (this.#opening !== undefined) {
+    if (this.#services !== undefined) {
       throw new TypeError(
         "Cannot open the transport: another system has it, and each system takes one of its own",
       );
     }
-    this.#opening = services;
+    this.#services = services;
     this.#wasClosed = false;
     try {
       return await HttpTransportConnection.open(services, this.#settings, {
-        onReading: (connection) => this.#serveSoon(connection, services.clock),
+        onReading: (connection) => this.#serveSoon(connection, services),
         onClose: () => this.#closed(),
       });
     } catch (error) {
@@ -43,24 +44,29 @@ export class ServedConnection {
 
   /** What serves a request of that service. Waits for the start of the system. Throws a {@linkcode RefusedRequest}. */
   async serving(from: string | null): Promise<Serving> {
-    if (this.#connection === undefined && !this.#wasClosed && this.#opening?.service !== from) {
+    if (this.#connection === undefined && !this.#wasClosed && this.#services?.service !== from) {
       await this.#start();
     }
     if (this.#connection !== undefined) return this.#connection.serving;
     throw new RefusedRequest(503, "unavailable", "The system has not started, or it has stopped");
   }
 
+  /** Reports what went wrong with a request, and is no fault of it. */
+  report(error: unknown): void {
+    this.#services?.report(error);
+  }
+
   /** It serves when the system has said all that it reads, which it does without a pause. */
-  #serveSoon(connection: HttpTransportConnection, clock: Clock): void {
-    clock.macrotask(() => {
-      if (this.#opening === undefined) return; // it was closed
+  #serveSoon(connection: HttpTransportConnection, services: TransportServices): void {
+    services.clock.macrotask(() => {
+      if (this.#services !== services) return; // it was closed
       this.#connection = connection;
       for (const goOn of this.#waiting) goOn();
     });
   }
 
   #closed(): void {
-    this.#opening = undefined;
+    this.#services = undefined;
     this.#connection = undefined;
     this.#wasClosed = true;
     for (const goOn of this.#waiting) goOn();

@@ -92,10 +92,15 @@ export class Serving {
 
   #greet({ from, nonce }: GuardedRequest): Response {
     const { service, storePrint } = this.#services;
-    const channels = [...this.#readings].filter(([, { isDeclared }]) => isDeclared).map(([path]) => path);
+    const paths = (declared: boolean) =>
+      [...this.#readings].filter(([, { isDeclared }]) => isDeclared === declared).map(([path]) => path);
+    const [channels, soon] = [paths(true), paths(false)];
     const store = from === service ? storePrint : undefined; // of no interest to others
     return this.#respond(
-      encodeFrames([{ head: { nonce, service, channels, store }, body: new Uint8Array() }]),
+      encodeFrames([{
+        head: { nonce, service, channels, ...soon.length > 0 && { soon }, store },
+        body: new Uint8Array(),
+      }]),
     );
   }
 
@@ -144,7 +149,7 @@ export class Serving {
     const count = counts.includes(undefined) ? undefined : waiting.length;
     const ends = waiting.map(({ expiresAtMs }) => expiresAtMs);
     const untilMs = ends.includes(undefined) ? undefined : Math.max(...ends as number[]);
-    return this.responses.open(count, untilMs);
+    return this.responses.open(from, count, untilMs);
   }
 
   /** The messages with the addresses of their replies. One that nobody can reply to has none. */

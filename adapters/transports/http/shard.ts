@@ -52,6 +52,8 @@ export class Shard {
   #last: readonly Received[] = [];
   #lastAccepted = false;
   #usedMs = 0;
+  /** Ends each request that waits. */
+  readonly #requests = new Set<() => void>();
   #ended = false;
 
   constructor(name: string, options: ShardOptions, services: ShardServices) {
@@ -103,10 +105,13 @@ export class Shard {
         ),
       );
     });
+    const end = () => reject(stopping());
+    this.#requests.add(end);
     try {
       return await Promise.race([taking, late]);
     } finally {
       cancel();
+      this.#requests.delete(end);
     }
   }
 
@@ -134,10 +139,11 @@ export class Shard {
     return this.#tenure === undefined ? rememberMs - unusedMs : lingerMs - unusedMs;
   }
 
-  /** Nothing is handed over any more. */
+  /** Nothing is handed over any more, and no request waits. */
   end(): void {
     this.#ended = true;
     this.#endTenure();
+    for (const endRequest of this.#requests) endRequest();
   }
 
   /** Resolves when nothing is in hand. Nothing is handed over any more. */
@@ -156,7 +162,7 @@ export class Shard {
     const rest = batch.slice(skipped);
     if (rest.length === 0) return [];
     for (let tries = 1;; tries++) {
-      if (this.#ended) throw new RefusedRequest(503, "stopping", "This process takes nothing any more");
+      if (this.#ended) throw stopping();
       if (signal.aborted || this.#services.clock.now() > expiresAtMs) {
         throw new RefusedRequest(503, "unavailable", "Its sender has given it up");
       }
@@ -223,6 +229,10 @@ export class Shard {
     }
     return count;
   }
+}
+
+function stopping(): RefusedRequest {
+  return new RefusedRequest(503, "stopping", "This process takes nothing any more");
 }
 
 /** Whether two are the same message: one without an id is not recognised. */

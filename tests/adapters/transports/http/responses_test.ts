@@ -24,7 +24,7 @@ async function textsIn(body: ReadableStream<Uint8Array>): Promise<string[]> {
 
 Deno.test("a reply that comes before the answer waits for it, and the response ends with the last one", async () => {
   const { all, clock } = responses();
-  const response = all.open(2, undefined);
+  const response = all.open("books", 2, undefined);
   assert.ok(all.reply(response.name, frame("one")));
   response.answer({ taken: 2 });
   assert.ok(all.reply(response.name, frame("two")));
@@ -35,7 +35,7 @@ Deno.test("a reply that comes before the answer waits for it, and the response e
 
 Deno.test("a response ends when its time is over, also if nobody knows how many replies come", async () => {
   const { all, clock } = responses();
-  const response = all.open(undefined, clock.now() + 5_000);
+  const response = all.open("books", undefined, clock.now() + 5_000);
   response.answer({ taken: 1 });
   all.reply(response.name, frame("one"));
   await clock.advance(5_000);
@@ -46,23 +46,25 @@ Deno.test("a response ends when its time is over, also if nobody knows how many 
 
 Deno.test("a response that nobody reads any more, or reads too slowly, is forgotten", async () => {
   const { all, clock } = responses();
-  const gone = all.open(5, undefined);
+  const gone = all.open("books", 5, undefined);
   gone.answer({});
   await gone.body.cancel();
   assert.ok(!all.reply(gone.name, frame("one")));
-  const slow = all.open(undefined, undefined);
+  const slow = all.open("books", undefined, undefined);
   slow.answer({});
   const large = { head: {}, body: new Uint8Array(20_000_000) };
   assert.deepEqual([1, 2, 3].map(() => all.reply(slow.name, large)), [true, true, false]);
   assert.deepEqual([all.size, clock.waiting], [0, 0]);
 });
 
-Deno.test("a thousand responses may be open, and one more is refused", () => {
+Deno.test("a service that waits for half of all replies that may be waited for leaves room for others", () => {
   const { all } = responses();
-  const open = Array.from({ length: 1_000 }, () => all.open(1, undefined));
-  assert.throws(() => all.open(1, undefined), { code: "too-many-requests", status: 429 });
-  open[0].end();
-  all.open(1, undefined);
+  const open = Array.from({ length: 2_000 }, () => all.open("books", 1, undefined));
+  assert.throws(() => all.open("books", 1, undefined), { code: "too-many-requests", status: 429 });
+  for (let count = 0; count < 1_000; count++) all.open("mail", 1, undefined);
+  assert.throws(() => all.open("mail", 1, undefined), { code: "too-many-requests", status: 429 });
+  for (const one of open) one.end();
+  all.open("mail", 1, undefined);
   all.end();
   assert.equal(all.size, 0);
 });

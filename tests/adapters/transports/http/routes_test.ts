@@ -43,7 +43,8 @@ Deno.test("when its system has stopped, a request is refused, and another system
   assert.deepEqual([response.status, (await response.json()).code], [503, "unavailable"]);
   await using second = start();
   await second.ready();
-  assert.equal((await app.fetch(now(inbox, "n1"))).status, 200);
+  const served = await app.fetch(now(inbox, "n1"));
+  assert.equal(served.status, 200, await served.text());
 });
 
 Deno.test("two systems cannot have one transport at the same time", async () => {

@@ -213,6 +213,20 @@ Deno.test("nobody reads an inbox only if all services have said so", async () =>
   assert.equal(refusal?.code, "no-receiver");
 });
 
+Deno.test("an inbox that is about to be read is waited for", async () => {
+  await using stage = new Stage();
+  const taker = new Taker();
+  stage.network.way = (request, next) =>
+    // the greeting of the shop, which is slow
+    request.url.includes("//mail.test") ? new Promise<Response>(() => {}) : next(request);
+  const shop = await stage.open("shop", stage.transport(["books", "mail"], { greets: true }));
+  shop.receive(orders, taker);
+  const books = await stage.open("books", stage.transport(["shop"]));
+  const parcel = stage.parcel();
+  assert.deepEqual(await stage.settled(books.send([parcel])), [undefined]);
+  assert.deepEqual(taker.ids, [parcel.id]);
+});
+
 Deno.test("a service without a url is sent nothing: a reply that does not come with a response is refused", async () => {
   await using stage = new Stage();
   const transport = httpTransport({ services: { books: {} }, keys, greets: false });
