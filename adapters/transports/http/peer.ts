@@ -11,12 +11,12 @@ import type { PeerSettings } from "./options.ts";
 import { byteSequence, contentDigest, type Covered, labelled, signatureBase } from "./signature.ts";
 
 /** How long a service has for its answer, in milliseconds. */
-export const sendMs = 25_000;
+const sendMs = 25_000;
 /** How long it has to say what it reads. */
-const greetMs = 5_000;
-/** How often it is asked again about a channel that it will read soon, and after how long. */
-const soonMax = 50;
-const soonMs = 50;
+const greetMs = 4_000;
+/** For how long it is asked again about a channel that it will read soon, and how often. */
+const soonMs = 2_000;
+const askAgainMs = 50;
 /** How long a request is valid, in seconds. */
 const validSeconds = 30;
 /** How long a response without a deadline stays open, and how much longer than its deadline, in milliseconds. */
@@ -103,11 +103,13 @@ export class Peer {
 
   /** Whether it reads a channel: it is asked unless it has said so, and again while it starts to read it. */
   async hears(path: string): Promise<boolean> {
-    for (let asked = 0; !this.reads.has(path); asked++) {
+    const { clock } = this.#services;
+    const untilMs = clock.monotonicMs() + soonMs;
+    while (!this.reads.has(path)) {
       const { channels, soon } = await this.greet();
       if (!soon.has(path)) return channels.has(path);
-      if (asked < soonMax) {
-        await new Promise<void>((resolve) => void this.#services.clock.setTimer(soonMs, resolve));
+      if (clock.monotonicMs() < untilMs) {
+        await new Promise<void>((resolve) => void clock.setTimer(askAgainMs, resolve));
         continue;
       }
       const why = `it does not read ${path} yet`;
@@ -117,15 +119,19 @@ export class Peer {
   }
 
   /**
-   * Sends parcels to a channel. Rejects if nobody knows what became of them. If replies come with the response, it stays
-   * open until they have come, at most until then: `repliesUntilMs`, in milliseconds since 1970.
+   * Sends parcels to a channel. Rejects if nobody knows what became of them, at the latest after `limitMs`. If replies come
+   * with the response, it stays open until they have come, at most until `repliesUntilMs`, in milliseconds since 1970.
    */
-  async post(path: string, frames: readonly Frame[], repliesUntilMs?: number): Promise<Posted> {
+  async post(
+    path: string,
+    frames: readonly Frame[],
+    { limitMs, repliesUntilMs }: { readonly limitMs: number; readonly repliesUntilMs: number | undefined },
+  ): Promise<Posted> {
     const attempt = this.#begin();
     let open = false;
     try {
       this.#requireRested();
-      attempt.limit(sendMs, `The service ${this.name} has not answered`);
+      attempt.limit(Math.min(sendMs, limitMs), `The service ${this.name} has not answered`);
       const { response, nonce } = await this.#exchange("POST", path, encodeFrames(frames), attempt);
       const problem = await this.#problemOf(response, attempt);
       if (problem?.code === "no-receiver") {

@@ -14,8 +14,10 @@ const immediateMax = 64;
 /** How long a response stays open for replies without a deadline, and behind a deadline, in milliseconds. */
 const repliesMs = 60_000;
 const graceMs = 5_000;
-/** How much less a request has at least, after a server on the way did not take one for its size. */
-const batchBytesMin = 65_536;
+/** How long a send takes at most, in milliseconds. */
+const wholeMs = 28_000;
+/** About how many bytes are in front of a body. */
+const headBytes = 300;
 
 /** What a sender needs. */
 export interface SenderServices {
@@ -56,6 +58,7 @@ export class Sender {
       else if (!this.#replyNow(parcel)) indexes.push(index);
     }
     if (indexes.length === 0) return answers;
+    const untilMs = this.#parts.services.clock.monotonicMs() + wholeMs;
     const route = await this.#routeOf(batch[indexes[0]]);
     if (route === undefined) return answers; // nobody hears it
     if ("code" in route) {
@@ -63,7 +66,7 @@ export class Sender {
       return answers;
     }
     try {
-      await this.#sendAll(route, batch, indexes, answers);
+      await this.#sendAll({ ...route, untilMs }, batch, indexes, answers);
     } catch (error) {
       // A process that waits for a reply can be gone with its whole service: then nobody waits any more.
       if (!comesWithResponse(route.path) || codeOf(error, "") === "transport-closed") throw error;
@@ -83,7 +86,8 @@ export class Sender {
     const settled = (refusal: Refusal | undefined) => {
       if (!this.#closed) failed(refusal);
     };
-    this.#post({ peer, path }, [this.#frameOf(parcel)], [parcel]).then((posted) => {
+    const untilMs = this.#parts.services.clock.monotonicMs() + wholeMs;
+    this.#post({ peer, path, untilMs }, [this.#frameOf(parcel)], [parcel]).then((posted) => {
       if (posted === "unread") return settled(this.#unread(path));
       if (posted === "too-large") return settled(tooLargeOnTheWay(peer));
       const [refusal] = posted.answers;
@@ -104,7 +108,7 @@ export class Sender {
   }
 
   async #sendAll(
-    route: Route,
+    route: Route & { readonly untilMs: number },
     batch: readonly Parcel[],
     indexes: readonly number[],
     answers: (Refusal | undefined)[],
@@ -118,20 +122,16 @@ export class Sender {
         parcels.map((parcel) => this.#frameOf(parcel, route.key)),
         parcels,
       );
+      if (posted === "unread") { // nothing behind it may be there before it
+        for (const at of indexes.slice(from)) answers[at] = this.#unread(path);
+        return;
+      }
       if (posted === "too-large" && some.length > 1) {
-        const bytes = parcels.reduce((sum, { body }) => sum + body.length, 0);
-        this.#batchBytes.set(peer, Math.max(bytes >> 1, batchBytesMin));
-        if (bytes <= batchBytesMin) {
-          throw new PosthornError("transport-unavailable", tooLargeOnTheWay(peer).message);
-        }
+        this.#batchBytes.set(peer, parcels.reduce((sum, parcel) => sum + sizeOf(parcel), 0) >> 1);
         continue;
       }
       for (const [index, at] of some.entries()) {
-        answers[at] = posted === "too-large"
-          ? tooLargeOnTheWay(peer)
-          : posted === "unread"
-          ? this.#unread(path)
-          : posted.answers[index];
+        answers[at] = posted === "too-large" ? tooLargeOnTheWay(peer) : posted.answers[index];
       }
       from += some.length;
     }
@@ -142,7 +142,7 @@ export class Sender {
     const most = this.#batchBytes.get(peer) ?? batchBytesMax;
     let [count, bytes] = [0, 0];
     for (const index of indexes) {
-      bytes += batch[index].body.length;
+      bytes += sizeOf(batch[index]);
       if (count > 0 && bytes > most) break;
       count++;
     }
@@ -153,12 +153,17 @@ export class Sender {
     return frameOf(parcel, this.#parts.services.instance, key);
   }
 
-  async #post({ peer, path }: Route, frames: readonly Frame[], parcels: readonly Parcel[]): Promise<Posted> {
+  async #post(
+    { peer, path, untilMs }: Route & { readonly untilMs: number },
+    frames: readonly Frame[],
+    parcels: readonly Parcel[],
+  ): Promise<Posted> {
+    const { clock } = this.#parts.services;
+    const limitMs = Math.max(untilMs - clock.monotonicMs(), 0);
     const waiting = parcels.filter(({ replyTo }) => replyTo?.kind === "process");
-    if (waiting.length === 0) return await peer.post(path, frames);
-    const nowMs = this.#parts.services.clock.now();
-    const ends = waiting.map(({ expiresAtMs }) => expiresAtMs ?? nowMs + repliesMs);
-    return await peer.post(path, frames, Math.max(...ends) + graceMs);
+    const ends = waiting.map(({ expiresAtMs }) => expiresAtMs ?? clock.now() + repliesMs);
+    const repliesUntilMs = ends.length === 0 ? undefined : Math.max(...ends) + graceMs;
+    return await peer.post(path, frames, { limitMs, repliesUntilMs });
   }
 
   /** Where a parcel goes, or why it does not; `undefined` if nobody hears it. */
@@ -236,6 +241,11 @@ export class Sender {
     if (to.kind !== "reply" || readAddress(to.address) !== undefined) return undefined;
     return { code: "refused", message: "Its return address is none of this transport" };
   }
+}
+
+/** About how many bytes a parcel has in a request. */
+function sizeOf({ body }: Parcel): number {
+  return body.length + headBytes;
 }
 
 function tooLargeOnTheWay({ name }: Peer): Refusal {

@@ -48,9 +48,10 @@ export class Shard {
   #tail: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #tenure: { readonly tenure: Tenure; readonly end: AbortController; isNew: boolean } | undefined;
-  /** What was handed over last, and whether it was accepted. */
+  /** What was handed over last, how many of the first of them were accepted, and what of these was rejected. */
   #last: readonly Received[] = [];
-  #lastAccepted = false;
+  #lastAccepted = 0;
+  #lastRejections: readonly Rejection[] = [];
   #usedMs = 0;
   /** Ends each request that waits. */
   readonly #requests = new Set<() => void>();
@@ -157,21 +158,25 @@ export class Shard {
     batch: readonly Received[],
     { signal, expiresAtMs }: { readonly signal: AbortSignal; readonly expiresAtMs: number },
   ): Promise<readonly Rejection[]> {
-    const known = this.#knownOf(batch);
-    const skipped = this.#lastAccepted ? known : 0;
+    const { from, known } = this.#knownOf(batch);
+    const skipped = Math.max(Math.min(known, this.#lastAccepted - from), 0);
     const rest = batch.slice(skipped);
-    if (rest.length === 0) return [];
+    const before = this.#lastRejections.map(({ index, reason }) => ({ index: index - from, reason }))
+      .filter(({ index }) => index >= 0 && index < skipped);
+    if (rest.length === 0) return before;
     for (let tries = 1;; tries++) {
       if (this.#ended) throw stopping();
       if (signal.aborted || this.#services.clock.now() > expiresAtMs) {
         throw new RefusedRequest(503, "unavailable", "Its sender has given it up");
       }
-      this.#last = batch; // also what is behind it comes again if this fails
-      this.#lastAccepted = false;
-      const error = await this.#handOver(rest, known > 0 || tries > 1, signal);
+      this.#last = batch;
+      this.#lastAccepted = skipped;
+      this.#lastRejections = before;
+      const error = await this.#handOver(rest, known > skipped || tries > 1, signal);
       if (Array.isArray(error)) {
-        this.#lastAccepted = true;
-        return error.map(({ index, reason }: Rejection) => ({ index: index + skipped, reason }));
+        const now = error.map(({ index, reason }: Rejection) => ({ index: index + skipped, reason }));
+        this.#lastAccepted = batch.length;
+        return this.#lastRejections = [...before, ...now];
       }
       this.#endTenure();
       if (codeOf(error, "") !== "another-reader" || tries >= triesMax) {
@@ -216,18 +221,18 @@ export class Shard {
     this.#tenure = undefined;
   }
 
-  /** How many of the first ones were among those that were handed over last, in the same order. */
-  #knownOf(batch: readonly Received[]): number {
+  /** How many of the first ones were among those that were handed over last, in the same order, and from which on. */
+  #knownOf(batch: readonly Received[]): { readonly from: number; readonly known: number } {
     const from = this.#last.findIndex((one) => isSame(one, batch[0]));
-    if (from < 0) return 0;
     let count = 0;
+    if (from < 0) return { from, known: count };
     while (
       count < batch.length && from + count < this.#last.length &&
       isSame(this.#last[from + count], batch[count])
     ) {
       count++;
     }
-    return count;
+    return { from, known: count };
   }
 }
 

@@ -145,6 +145,46 @@ Deno.test("a server in front that takes less gets less at once, in order", async
   assert.equal(refusal?.code, "too-large");
 });
 
+Deno.test("a server in front that takes nothing at all ends in refusals, and not in a loop", async () => {
+  await using world = await books();
+  const { stage, connection, network } = world;
+  network.way = () => new Response("nginx", { status: 413 });
+  const parcels = Array.from({ length: 9 }, () => stage.parcel(stage.to(), { body: new Uint8Array() }));
+  const answers = await stage.settled(connection.send(parcels));
+  assert.deepEqual(new Set(answers.map((answer) => answer?.code)), new Set(["too-large"]));
+});
+
+Deno.test("what is behind messages that nobody reads just now is not sent before them", async () => {
+  await using world = await books();
+  const { stage, connection, network, taker } = world;
+  let posts = 0;
+  network.way = async (request, next) => {
+    if (request.method === "POST" && ++posts === 2) { // a process of another version answers
+      return new Response('{"code":"no-receiver"}', {
+        status: 404,
+        headers: { "content-type": "application/problem+json" },
+      });
+    }
+    return await next(request);
+  };
+  const parcels = Array.from(
+    { length: 3 },
+    () => stage.parcel(stage.to(), { body: new Uint8Array(1_000_000) }),
+  );
+  const more = [
+    ...parcels,
+    ...Array.from({ length: 9 }, () => stage.parcel(stage.to(), { body: new Uint8Array(900_000) })),
+  ];
+  const answers = await stage.settled(connection.send(more));
+  const taken = answers.filter((answer) => answer === undefined).length;
+  assert.ok(taken > 0 && taken < more.length);
+  assert.deepEqual(
+    answers.slice(taken).map((answer) => answer?.code),
+    Array(more.length - taken).fill("no-receiver"),
+  );
+  assert.deepEqual(taker.ids.slice(1), more.slice(0, taken).map(({ id }) => id));
+});
+
 Deno.test("an error says neither a secret nor the query of a url", async () => {
   await using world = await books();
   const { stage, connection, network } = world;

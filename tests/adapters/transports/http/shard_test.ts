@@ -30,6 +30,44 @@ Deno.test("what comes again because its answer was lost is not handed over again
   assert.equal(taker.batches, 2);
 });
 
+Deno.test("what was accepted is not handed over again, although what is behind it was not", async () => {
+  await using world = await shopAndBooks(undefined);
+  const { stage, taker, books } = world;
+  const parcels = [stage.parcel(), stage.parcel(), stage.parcel()];
+  await stage.settled(books.send(parcels.slice(0, 2)));
+  taker.failures.push(new Error("not now"), new Error("not now"));
+  for (let sent = 0; sent < 2; sent++) {
+    assert.equal(await stage.settled(codeOf(books.send(parcels))), "transport-unavailable");
+  }
+  await stage.settled(books.send(parcels));
+  assert.deepEqual(taker.ids, parcels.map(({ id }) => id));
+  assert.deepEqual(
+    taker.taken.map(({ again }) => again),
+    [true, true, true],
+    "the first of a tenure may come again",
+  );
+});
+
+Deno.test("what was rejected is told again if the answer that told it was lost", async () => {
+  await using world = await shopAndBooks(undefined);
+  const { stage, taker, books } = world;
+  let lost = 0;
+  stage.network.way = async (request, next) => {
+    const response = await next(request);
+    if (request.method !== "POST" || lost++ > 0) return response;
+    await response.body?.cancel();
+    throw new TypeError("connection reset");
+  };
+  const parcels = [stage.parcel(), stage.parcel(), stage.parcel(), stage.parcel()];
+  taker.rejects = new Set([parcels[1].id, parcels[3].id]);
+  assert.equal(await stage.settled(codeOf(books.send(parcels.slice(0, 3)))), "transport-unavailable");
+  const answers = await stage.settled(books.send(parcels));
+  assert.deepEqual(answers.map((answer) => answer?.code), [undefined, "refused", undefined, "refused"]);
+  assert.deepEqual(taker.ids, [parcels[0].id, parcels[2].id]);
+  const rest = await stage.settled(books.send(parcels.slice(1)));
+  assert.deepEqual(rest.map((answer) => answer?.code), ["refused", undefined, "refused"]);
+});
+
 Deno.test("a batch that takes long is answered after 20 s with what to do, and goes on", async () => {
   await using world = await shopAndBooks(undefined);
   const { stage, taker, books } = world;

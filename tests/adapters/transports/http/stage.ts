@@ -25,6 +25,8 @@ export class Taker implements Receiver {
   held: Promise<void> = Promise.resolve();
   /** Why the next batches are not taken. */
   readonly failures: unknown[] = [];
+  /** The ids of what it rejects. */
+  rejects: ReadonlySet<string> = new Set();
   batches = 0;
 
   get ids(): (string | undefined)[] {
@@ -41,8 +43,12 @@ export class Taker implements Receiver {
     await this.held;
     const failure = this.failures.shift();
     if (failure !== undefined) throw failure;
-    this.taken.push(...batch.map((delivery) => ({ ...delivery, tenure })));
-    return [];
+    const rejected = batch.flatMap(({ id = "" }, index) =>
+      this.rejects.has(id) ? [{ index, reason: "not-wanted" }] : []
+    );
+    const isTaken = (_: Delivery, at: number) => !rejected.some(({ index }) => index === at);
+    this.taken.push(...batch.filter(isTaken).map((delivery) => ({ ...delivery, tenure })));
+    return rejected;
   }
 }
 
