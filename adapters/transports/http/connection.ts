@@ -113,7 +113,13 @@ export class HttpTransportConnection implements TransportConnection {
     const reading = this.serving.read(channel, receiver, !checks);
     if (channel.kind === "process") this.#beginProcess(receiver);
     const ready = checks
-      ? this.#declare(channel.protocol).then(() => void (reading.isDeclared = true))
+      ? this.#declare(channel.protocol).then(
+        () => void (reading.isDeclared = true),
+        (error) => {
+          this.serving.leave(channel, reading); // it will never be read
+          throw error;
+        },
+      )
       : Promise.resolve();
     ready.catch(() => {}); // whoever does not look at it is not told
     const receiving = {

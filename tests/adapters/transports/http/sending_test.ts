@@ -267,6 +267,19 @@ Deno.test("an inbox that is about to be read is waited for", async () => {
   assert.deepEqual(taker.ids, [parcel.id]);
 });
 
+Deno.test("an inbox that another service has is not read, and nobody waits for it", async () => {
+  await using stage = new Stage();
+  const mail = await stage.open("mail", stage.transport(["shop"]));
+  mail.receive(orders, new Taker());
+  const shop = await stage.open("shop", stage.transport(["books", "mail"], { greets: true }));
+  const taker = new Taker();
+  assert.equal(await stage.settled(codeOf(shop.receive(orders, taker).ready)), "another-service");
+  const books = await stage.open("books", stage.transport(["shop"]));
+  const [refusal] = await stage.settled(books.send([stage.parcel()]));
+  assert.equal(refusal?.code, "no-receiver");
+  assert.deepEqual(taker.ids, []);
+});
+
 Deno.test("a service without a url is sent nothing: a reply that does not come with a response is refused", async () => {
   await using stage = new Stage();
   const transport = httpTransport({ services: { books: {} }, keys, greets: false });
