@@ -1,15 +1,19 @@
 // How brokers differ, as the pages show it: made from their traits. `deno run -A .ci/transports_table.ts` writes it there.
 
 import { memoryBroker, memoryTransport } from "@posthorn/posthorn/memory";
+import { httpTransport } from "@posthorn/posthorn/http-transport";
 import { kafka } from "@posthorn/posthorn/kafka";
 import { nats } from "@posthorn/posthorn/nats";
 import { rabbitmq } from "@posthorn/posthorn/rabbitmq";
 import type { Transport, TransportTraits } from "@posthorn/posthorn/transport";
 
+const keys = [{ id: "table", secret: "it signs nothing, and has 32 bytes" }];
+
 const transports: Readonly<Record<string, Transport>> = {
   "`rabbitmq({ url })`": rabbitmq({ url: "amqp://localhost" }),
   "`kafka({ brokers })`": kafka({ brokers: ["localhost:9092"] }),
   "`nats({ url })`": nats({ url: "nats://localhost" }),
+  "`httpTransport({ services, keys })`": httpTransport({ services: { billing: "https://localhost" }, keys }),
   "`memoryTransport({ broker })`": memoryTransport({ broker: memoryBroker(), expose: [] }),
 };
 
@@ -23,6 +27,7 @@ const end = "<!-- end of transports -->";
 export function transportsTable(): string {
   const heads = [
     "transport",
+    "for a service that is away, a message waits",
     "what is acknowledged",
     "a message that a stranger sends without an id",
     "largest body",
@@ -30,6 +35,7 @@ export function transportsTable(): string {
   ];
   const rows = Object.entries(transports).map(([code, { traits }]) => [
     code,
+    traits.holds === "broker" ? "in the broker" : "at who sends it",
     traits.reads === "queue" ? "is gone" : "stays, and can be read again",
     traits.namesStrangers ? "once: its position is its id" : "at least once",
     sizeText(traits),

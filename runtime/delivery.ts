@@ -177,8 +177,7 @@ export class Delivery implements DeliveryPort {
     if (extras?.delay !== undefined) return this.delayed.deliver(to, route, payload);
     if (this.remote !== undefined) {
       if (this.remote.takes(to)) return this.deliverElsewhere(this.remote, to, route, payload);
-      const copy = this.remote.copyOf(to, route, payload);
-      if (copy !== undefined) this.deliverElsewhere(this.remote, copy.to, copy.route, payload);
+      this.deliverCopies(this.remote, to, route, payload);
     }
     if (this.elsewhere?.takes(to)) return this.deliverElsewhere(this.elsewhere, to, route, payload);
     if (extras?.scope === undefined) return this.deliverNew(to, route, payload);
@@ -297,6 +296,13 @@ export class Delivery implements DeliveryPort {
       elsewhere.send(to, route, payload)?.catch(refuse);
     } catch (error) {
       refuse(error);
+    }
+  }
+
+  /** Other services get a publication too. */
+  private deliverCopies(remote: Remote, to: Target, route: Route, payload: unknown): void {
+    for (const copy of remote.copiesOf(to, route, payload)) {
+      this.deliverElsewhere(remote, copy.to, copy.route, payload);
     }
   }
 

@@ -76,6 +76,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./kafka": ["adapters/transports/kafka/", ...transports],
   "./nats": ["adapters/transports/nats/", ...transports],
   "./rabbitmq": ["adapters/transports/rabbitmq/", ...transports],
+  "./http-transport": ["adapters/transports/http/", ...transports, "hono"],
   "./memory": [
     "adapters/memory.ts",
     "adapters/stores/memory/",
@@ -140,6 +141,7 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
     leading.toSorted(),
     [
       "./deno-kv",
+      "./http-transport",
       "./kafka",
       "./memory",
       "./nats",

@@ -34,6 +34,8 @@ export type ReplyAddress =
 export interface EventAddress {
   readonly event: { readonly protocol: string; readonly name: string };
   readonly subject: string;
+  /** The only service that gets it; absent if a broker divides it. */
+  readonly service?: string | undefined;
   /** What keeps the messages of one publisher in order. */
   readonly key: string;
 }

@@ -58,6 +58,8 @@ export type Destination =
     readonly mode: "event" | "survey";
     /** The subject; empty if it has none. */
     readonly subject: string;
+    /** The only service that gets it, if the transport names its {@linkcode Transport.recipients}. */
+    readonly service?: string | undefined;
     /** What keeps the messages of one publisher in order. */
     readonly key: string;
   }
@@ -139,6 +141,8 @@ export interface Tenure {
    * each process of a service has a tenure of such a shard.
    */
   readonly epoch?: string | undefined;
+  /** Whether nothing that comes in it ever comes again, so that an ask is not marked as known. */
+  readonly once?: boolean | undefined;
   /** Is aborted when the tenure has ended: somebody else may be reading the shard. */
   readonly signal: AbortSignal;
 }
@@ -185,6 +189,12 @@ export interface TransportTraits {
   readonly name: string;
   /** `queue`: what is acknowledged is gone. `log`: it stays, and is read by position. */
   readonly reads: "queue" | "log";
+  /**
+   * Where a message waits for a service of which no process runs. `broker`: `send` has taken it. `sender`: `send` takes
+   * only what the service has accepted, and rejects, or refuses with `no-receiver`, until then. What the service rejects
+   * is then refused with `refused`.
+   */
+  readonly holds: "broker" | "sender";
   /**
    * `shard`: the deliveries of one tenure are in order, and so are those that come again in the next. `none`: there is no
    * order.
@@ -247,6 +257,11 @@ export interface Transport {
   readonly engine: TransportEngine;
   /** What other services may send to, ask and hear. Nothing else exists for them. */
   readonly expose: readonly (NamedProtocol<string> | Operation)[];
+  /**
+   * The services that get events, if there is no broker that divides an event among them. Then each gets it as a message
+   * of its own, in a lane of its own: one that is away keeps nothing from the others.
+   */
+  readonly recipients?: readonly string[] | undefined;
   /**
    * Opens a connection. It resolves although the broker is away: `state` tells. Rejects only for what will never work: bad
    * options, or another store.

@@ -128,12 +128,12 @@ export class Border {
     return this.#durable.accept(to, route, payload, "turn");
   }
 
-  publish(publication: Publication, route: Route): Promise<void> {
-    return this.#memory.publish(publication, route);
+  publish(publication: Publication, route: Route, receivers: readonly ActorId[]): Promise<void> {
+    return this.#memory.publish(publication, route, receivers);
   }
 
   survey(publication: Publication, route: Route, waiter: Waiter): Promise<void> {
-    return this.#memory.publish(publication, route, waiter);
+    return this.#memory.publish(publication, route, this.#remote.eventReceivers(publication), waiter);
   }
 
   async heartbeat(): Promise<void> {

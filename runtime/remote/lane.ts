@@ -7,10 +7,13 @@ const addressUnitsMax = 300;
 
 /** The lane of a destination: all parcels to one channel. */
 export function laneOf(
-  to: Destination | Pick<Extract<Destination, { kind: "event" }>, "kind" | "protocol" | "event">,
+  to: Destination | Pick<Extract<Destination, { kind: "event" }>, "kind" | "protocol" | "event" | "service">,
 ): string {
   if (to.kind === "inbox") return `inbox:${to.protocol}`;
-  if (to.kind === "event") return `event:${to.protocol}.${to.event}`;
+  if (to.kind === "event") {
+    const name = `event:${to.protocol}.${to.event}`;
+    return to.service === undefined ? name : `${name}@${encodeName(to.service)}`;
+  }
   return `reply:${shortened(encodeName(to.address))}`;
 }
 
@@ -34,5 +37,6 @@ export function shownDestination(to: Destination): string {
       ? `${to.protocol}/${to.key}`
       : `${to.protocol}/${to.key} ${to.operation.name}`;
   }
-  return to.kind === "event" ? `${to.protocol}.${to.event}` : "who asked";
+  if (to.kind === "reply") return "who asked";
+  return `${to.protocol}.${to.event}${to.service === undefined ? "" : ` of ${to.service}`}`;
 }

@@ -58,16 +58,29 @@ export class MemorySending {
     return this.#send({ to, route, mode: operation.mode, payload: sent, expected }, asker);
   }
 
-  /** Publishes; the replies to a survey go to its waiter. */
-  async publish(publication: Publication, route: Route, waiter?: Waiter): Promise<void> {
+  /**
+   * Publishes to receivers that stand for it; the replies to a survey go to its waiter. Rejects if one of them does not get
+   * it, but the replies of others still come.
+   */
+  async publish(
+    publication: Publication,
+    route: Route,
+    receivers: readonly ActorId[],
+    waiter?: Waiter,
+  ): Promise<void> {
     const { operation: { mode }, payload } = publication;
-    const to = this.#remote.eventReceiver(publication);
     const expected = waiter && this.#expect(waiter);
     const counts = waiter?.asked !== undefined;
-    await this.#send(
-      { to, route: route.of(RemoteProtocol.publish), mode, payload, expected, counts },
-      waiter,
+    const published = { route: route.of(RemoteProtocol.publish), mode, payload, expected, counts };
+    const [id, isOneOfMany] = [this.#idOf(route), receivers.length > 1];
+    const sends = receivers.map(async (to) =>
+      await this.#send({ ...published, to, id, isOneOfMany }, waiter)
     );
+    const failed = (await Promise.allSettled(sends)).filter(({ status }) => status === "rejected");
+    if (failed.length === receivers.length && expected !== undefined) {
+      this.#remote.pending.forget(expected.name);
+    }
+    if (failed.length > 0) throw (failed[0] as PromiseRejectedResult).reason;
   }
 
   /**
@@ -86,24 +99,27 @@ export class MemorySending {
 
   /** Sends a message. Returns a promise if it waits for the broker. */
   #send(
-    { to, route, mode, payload, expected, counts }: {
+    { to, route, mode, payload, expected, counts, id = this.#idOf(route), isOneOfMany = false }: {
       readonly to: ActorId;
       readonly route: Route;
       readonly mode: Operation["mode"];
       readonly payload: unknown;
       readonly expected: ExpectedReply | undefined;
       readonly counts?: boolean;
+      readonly id?: string;
+      /** Whether the reply may come from others too: then it is waited for although this one is not sent. */
+      readonly isOneOfMany?: boolean;
     },
     asker: { readonly over: boolean } | undefined,
   ): Promise<void> | undefined {
     const { parts: { service, ids }, pending } = this.#remote;
     const { extras } = route;
+    const awaited = isOneOfMany ? undefined : expected;
     const forgetting = (error: unknown): never => {
-      if (expected !== undefined) pending.forget(expected.name);
+      if (awaited !== undefined) pending.forget(awaited.name);
       throw error;
     };
     try {
-      const id = ids.text(extras?.id ?? ids.next());
       const message = headOf(route, id, ids.name, ids);
       const sender = scopedSender(service, extras?.scope);
       const remote: RemoteMessage = { to, message, mode, sender, expected, counts };
@@ -115,13 +131,18 @@ export class MemorySending {
       }
       const sending = asker === undefined ? {} : { once: true, over: () => asker.over };
       const failed = (error: PosthornError) => {
-        if (expected !== undefined) pending.fail(expected.name, error);
+        if (awaited !== undefined) pending.fail(awaited.name, error);
       };
       if (asker !== undefined && this.#lanes.sendNow(parcel, sending, failed)) return;
       return this.#lanes.send(parcel, sending).catch(forgetting);
     } catch (error) {
       return forgetting(error);
     }
+  }
+
+  #idOf({ extras }: Route): string {
+    const { ids } = this.#remote.parts;
+    return ids.text(extras?.id ?? ids.next());
   }
 
   #expect(waiter: Waiter): ExpectedReply {

@@ -66,12 +66,12 @@ function markOfParts({ sender, channel, key, operation, correlationId, id, print
 }
 
 /**
- * Whether a message cannot come again, so that it needs no mark and no commit: an ask that a broker of logs keeps in none.
- * Each process of a service is handed a share of them.
+ * Whether a message cannot come again, so that it needs no mark and no commit: an ask that its tenure hands over once, or
+ * that a broker of logs keeps in none. Each process of a service is handed a share of them.
  */
-export function comesOnce(meaning: Meaning, { epoch }: Tenure, reads: "queue" | "log"): boolean {
+export function comesOnce(meaning: Meaning, { epoch, once }: Tenure, reads: "queue" | "log"): boolean {
   const isAsk = meaning.kind === "ask" || (meaning.kind === "refused" && meaning.asked);
-  return isAsk && reads === "log" && epoch === undefined;
+  return isAsk && (once === true || (reads === "log" && epoch === undefined));
 }
 
 /** Whether a mark says that its message was accepted before. One that cannot be read does. */

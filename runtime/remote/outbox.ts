@@ -53,6 +53,8 @@ export interface OutboxServices {
   readonly random: Random;
   readonly lanes: OutboxLanes;
   readonly traits: TransportTraits;
+  /** The other services that get an event one by one; `[undefined]` if a broker divides it. */
+  readonly peers: readonly (string | undefined)[];
   /** How long the reply to a request without a deadline is waited for, in milliseconds. */
   readonly expectMs: number;
   /** Whether an actor of that protocol is in the store of this service. */
@@ -74,8 +76,8 @@ export interface OutboxDraft {
 /** Writes what goes to other services as rows, in the commits of those who send it. */
 export class Outbox implements RemoteRows {
   readonly #services: OutboxServices;
-  /** How many messages each commit that is being made sends. */
-  readonly #written = new WeakMap<WriteSet, number>();
+  /** How many messages each commit that is being made sends, by lane. */
+  readonly #written = new WeakMap<WriteSet, Map<string, number>>();
 
   constructor(services: OutboxServices) {
     this.#services = services;
@@ -134,8 +136,12 @@ export class Outbox implements RemoteRows {
   }
 
   requireRoom({ operation: { protocol, name }, payload }: Publication): void {
-    const lane = laneOf({ kind: "event", protocol, event: name });
-    this.#services.lanes.arrive(`${protocol}.${name}`, lane, bodyOf(payload).body.length, "outside")();
+    const { lanes, peers } = this.#services;
+    const bytes = bodyOf(payload).body.length;
+    for (const service of peers) {
+      const lane = laneOf({ kind: "event", protocol, event: name, service });
+      lanes.arrive(`${protocol}.${name}`, lane, bytes, "outside")();
+    }
   }
 
   publish(
@@ -144,19 +150,22 @@ export class Outbox implements RemoteRows {
     publication: Publication,
     id: string,
     from?: ActorId,
-  ): (Unsent & { readonly to: ActorId }) | undefined {
+  ): (Unsent & { readonly to: ActorId })[] {
     const { operation: { protocol, name, mode }, payload } = publication;
     const { subject } = publication.check();
-    const { service, session, ids } = this.#services;
+    const { service, session, ids, peers } = this.#services;
     const sender = this.#senderOf(route.extras?.scope, from);
-    const to = eventReceiver({
-      event: { protocol, name },
-      subject,
-      key: from === undefined ? service : sender,
-    });
+    const key = from === undefined ? service : sender;
     const message = { ...headOf(route.of(Remote.publish), id, session.instance, ids), replyTo: undefined };
-    const unsent = this.#writeDraft(writeSet, this.#draft({ to, message, mode, sender }, toText(payload)));
-    return unsent && { ...unsent, to };
+    const text = toText(payload);
+    const drafts = peers.map((peer) => {
+      const to = eventReceiver({ event: { protocol, name }, subject, key, service: peer });
+      return { to, draft: this.#draft({ to, message, mode, sender }, text) };
+    }); // all of them, before one is written: it throws if they can never be sent
+    return drafts.flatMap(({ to, draft }) => {
+      const unsent = this.#writeDraft(writeSet, draft);
+      return unsent === undefined ? [] : [{ ...unsent, to }];
+    });
   }
 
   /** A message to another service. Throws why it cannot be sent. */
@@ -174,10 +183,11 @@ export class Outbox implements RemoteRows {
 
   /** Writes it, or returns that there is no room for it. */
   #writeDraft(writeSet: WriteSet, draft: OutboxDraft): Unsent | undefined {
-    const before = this.#written.get(writeSet) ?? 0;
+    const written = this.#written.get(writeSet) ?? new Map<string, number>();
+    const before = written.get(draft.lane) ?? 0;
     const why = this.#services.lanes.full(draft.lane, draft.bytes, before);
     if (why !== undefined) return { text: draft.text, reason: "outbox-full", why };
-    this.#written.set(writeSet, before + 1);
+    this.#written.set(writeSet, written.set(draft.lane, before + 1));
     draft.write(writeSet);
     return undefined;
   }

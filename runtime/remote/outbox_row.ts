@@ -53,8 +53,9 @@ export function destinationOf(
   }
   const address = readRemoteKey(key);
   if ("event" in address) {
-    const { event: { protocol, name }, subject, key } = address;
-    return { kind: "event", protocol, event: name, mode: mode === "survey" ? mode : "event", subject, key };
+    const { event: { protocol, name }, subject, key, service } = address;
+    const one = { kind: "event", protocol, event: name, mode: mode === "survey" ? mode : "event" } as const;
+    return { ...one, subject, key, ...(service !== undefined && { service }) };
   }
   if ("address" in address) return { kind: "reply", address: address.address };
   return { kind: "inbox", protocol: address.protocol, key: address.key };

@@ -24,6 +24,8 @@ import type { StoreBorder } from "./store_border.ts";
 import type { Listed } from "../language/listed.ts";
 import { Registry, requirePublishable, requireRemote } from "./registry.ts";
 
+const none: readonly never[] = [];
+
 /** What the part for other services needs of its system. */
 export interface RemoteParts {
   readonly transport: Transport;
@@ -117,20 +119,27 @@ export class Remote implements RemotePart {
   }
 
   /**
-   * What other services get of a publication; nothing if they get none. It has a receiver of its own: if it becomes a dead
+   * What other services get of a publication; nothing if they get none. It has receivers of its own: if it becomes a dead
    * letter, it is sent to them again, and not to the subscribers of this service.
    */
-  copyOf(to: ActorId, route: Route, payload: unknown): { to: ActorId; route: Route } | undefined {
-    if (!this.copies(to, route, payload)) return undefined;
-    const receiver = guarded(() => this.eventReceiver(payload), undefined); // else its topic says why it cannot be published
-    return receiver && { to: receiver, route: route.of(RemoteProtocol.publish) };
+  copiesOf(to: ActorId, route: Route, payload: unknown): readonly { to: ActorId; route: Route }[] {
+    if (!this.copies(to, route, payload)) return none;
+    const receivers = guarded(() => this.eventReceivers(payload), none); // else its topic says why it cannot be published
+    return receivers.map((to) => ({ to, route: route.of(RemoteProtocol.publish) }));
   }
 
-  /** The receiver that stands for a publication in other services. Throws what its schema or its `subject` throws. */
-  eventReceiver(publication: Publication): ActorId {
+  /** The other services that get an event one by one; `[undefined]` if a broker divides it among them. */
+  get peers(): readonly (string | undefined)[] {
+    const { transport: { recipients }, service } = this.parts;
+    return recipients?.filter((name) => name !== service) ?? [undefined];
+  }
+
+  /** The receivers that stand for a publication in other services. Throws what its schema or its `subject` throws. */
+  eventReceivers(publication: Publication): readonly ActorId[] {
     const { protocol, name } = publication.operation;
     const { subject } = publication.check();
-    return eventReceiver({ event: { protocol, name }, subject, key: this.parts.service });
+    const one = { event: { protocol, name }, subject, key: this.parts.service };
+    return this.peers.map((service) => eventReceiver({ ...one, service }));
   }
 
   /** Throws a `NotFoundError` (`unknown-operation`) if only other services publish an event. */
@@ -153,13 +162,14 @@ export class Remote implements RemotePart {
 
   /** Sends a message of a turn, or a dead letter again. */
   send(to: ActorId, route: Route, payload: unknown): Promise<unknown> {
-    if (Publication.is(payload)) return this.publish(payload, route);
+    if (Publication.is(payload)) return this.#whenOpen((border) => border.publish(payload, route, [to]));
     return this.#whenOpen((border) => border.send(to, route, payload));
   }
 
   /** Publishes to other services, without a store. */
   publish(publication: Publication, route: Route): Promise<void> {
-    return this.#whenOpen((border) => border.publish(publication, route), route.extras?.bytes);
+    const send = (border: Border) => border.publish(publication, route, this.eventReceivers(publication));
+    return this.#whenOpen(send, route.extras?.bytes);
   }
 
   /** Whether respondents of other services may hear of a survey. */

@@ -39,6 +39,7 @@ export class StoreBorder {
       random,
       lanes: this.lanes,
       traits,
+      peers: remote.peers,
       expectMs: Math.max(deduplicationWindowMs, replyRetentionMs, laterMs),
       isStored: (protocol) => parts.actors.some(({ name, transient }) => name === protocol && !transient),
     });

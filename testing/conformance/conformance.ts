@@ -11,6 +11,7 @@ export {
   transportConformance,
   type TransportConformanceOptions,
 } from "./transport/conformance.ts";
+export type { TransportProcess } from "./transport/bench.ts";
 export type { TransportFaults } from "./transport/faults.ts";
 import { cases } from "./cases.ts";
 import { limitCases } from "./limit_cases.ts";

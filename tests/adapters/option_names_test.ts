@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { denoKv } from "@posthorn/posthorn/deno-kv";
 import { kafka } from "@posthorn/posthorn/kafka";
 import { memoryBroker, memoryTransport } from "@posthorn/posthorn/memory";
+import { httpTransport } from "@posthorn/posthorn/http-transport";
 import { nats } from "@posthorn/posthorn/nats";
 import { rabbitmq } from "@posthorn/posthorn/rabbitmq";
 import { sqlite } from "@posthorn/posthorn/sqlite";
@@ -52,6 +53,12 @@ const adapters:
       { url: "nats://u:secret@host" },
       { tls: { caa: "a" } },
       "tls.caa of nats: there is no such option. Did you mean ca?",
+    ],
+    [
+      httpTransport,
+      { services: { a: "https://a" }, keys: [{ id: "k", secret: "secret".repeat(6) }] },
+      { clockTolerance: 1 },
+      "clockTolerance of httpTransport: there is no such option. Did you mean clockToleranceMs?",
     ],
     [
       kafka,

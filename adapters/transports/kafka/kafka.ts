@@ -57,6 +57,7 @@ export function kafka(options: KafkaOptions): KafkaTransport {
     traits: {
       name: "kafka",
       reads: "log",
+      holds: "broker",
       order: "shard",
       namesStrangers: true,
       messageBytes: settings.messageBytes,

@@ -146,6 +146,7 @@ export class Broker implements MemoryBroker {
     this.traits = {
       name: "memory",
       reads: options.reads,
+      holds: "broker",
       order: "shard",
       namesStrangers: options.reads === "log",
       messageBytes: options.messageBytes,

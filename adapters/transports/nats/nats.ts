@@ -31,6 +31,7 @@ export function nats(options: NatsOptions): Transport {
     traits: {
       name: "nats",
       reads: "log",
+      holds: "broker",
       order: "shard",
       namesStrangers: true,
       messageBytes: settings.messageBytes,

@@ -47,6 +47,7 @@ export function rabbitmq(options: RabbitmqOptions): Transport {
   const traits: TransportTraits = {
     name: "rabbitmq",
     reads: "queue",
+    holds: "broker",
     order: "shard",
     namesStrangers: false,
     messageBytes,

@@ -186,14 +186,11 @@ export class MessageWriter {
 
   /** Adds a publication to a commit for other services. Throws why it can never be sent. */
   publishAway(writeSet: WriteSet, route: Route, publication: Publication, id: string, from?: ActorId): void {
-    const unsent = this.remote!.publish(writeSet, route, publication, id, from);
-    if (unsent === undefined) return;
-    const { to } = unsent;
-    this.undelivered(
-      writeSet,
-      { to, route: route.of(Remote.publish), payload: publication.payload, id },
-      unsent,
-    );
+    for (const unsent of this.remote!.publish(writeSet, route, publication, id, from)) {
+      const { to } = unsent;
+      const outgoing = { to, route: route.of(Remote.publish), payload: publication.payload, id };
+      this.undelivered(writeSet, outgoing, unsent);
+    }
   }
 
   /** Adds a reply, or a failure, to an address. */

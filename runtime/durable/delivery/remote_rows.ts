@@ -42,8 +42,8 @@ export interface RemoteRows {
   /** Throws a `LimitExceededError` (`outbox-full`) if there is no room for a publication from outside a turn. */
   requireRoom(publication: Publication): void;
   /**
-   * Adds a publication that leaves this service to a commit, or returns why it becomes a dead letter, and to whom. Throws
-   * why it can never be sent.
+   * Adds a publication that leaves this service to a commit. Returns why it becomes a dead letter, and to whom, for each
+   * lane that has no room for it. Throws why it can never be sent.
    */
   publish(
     writeSet: WriteSet,
@@ -51,5 +51,5 @@ export interface RemoteRows {
     publication: Publication,
     id: string,
     from?: ActorId,
-  ): (Unsent & { readonly to: ActorId }) | undefined;
+  ): readonly (Unsent & { readonly to: ActorId })[];
 }

@@ -12,10 +12,23 @@ import type {
 import { expect, expectEqual } from "../expectations.ts";
 import { Collector } from "./collector.ts";
 import type { TransportFaults } from "./faults.ts";
+import { Relays } from "./relays.ts";
+
+/** A process of a service, for which a transport is made. */
+export interface TransportProcess {
+  /** The name of its service. */
+  readonly service: string;
+  /** Its own name. */
+  readonly instance: string;
+  /** The names of all services of the case, with its own. */
+  readonly services: readonly string[];
+}
 
 /** What a bench needs. */
 export interface TransportBenchOptions {
   readonly transport: Transport;
+  /** Makes the transport of one process. */
+  transportOf(process: TransportProcess): Transport;
   readonly faults: TransportFaults;
   readonly clock: Clock;
   readonly random: Random;
@@ -31,6 +44,9 @@ export interface Reading extends Disposable {
 
 const lookMs = 10;
 
+/** The services of all cases, without the prefix. */
+const serviceNames = ["a", "b", "c"];
+
 /** The operation that inboxes of cases expose. */
 export const add: InboxOperation = { name: "add", mode: "tell" };
 
@@ -42,7 +58,11 @@ export class TransportBench {
   /** What connections have reported. */
   readonly reported: unknown[] = [];
   readonly #options: TransportBenchOptions;
-  readonly #connections = new Set<TransportConnection>();
+  /** The open connections, with their services. */
+  readonly #connections = new Map<TransportConnection, string>();
+  /** The services of which a process has connected. */
+  readonly #services = new Set<string>();
+  readonly #relays: Relays;
   readonly #collectors = new Set<Collector>();
   #parcels = 0;
   #processes = 0;
@@ -51,6 +71,7 @@ export class TransportBench {
     this.#options = options;
     this.transport = options.transport;
     this.faults = options.faults;
+    this.#relays = new Relays(options.clock, Math.max(options.transport.traits.parcelsAtOnce, 1));
     this.prefix = `c${options.random.ulid(options.clock.now()).toLowerCase()}`;
   }
 
@@ -60,21 +81,27 @@ export class TransportBench {
   }
 
   /** Opens a connection of a new process of the service. */
-  async connect(service: string, transport = this.transport, store = service): Promise<TransportConnection> {
-    const { clock, random } = this.#options;
+  async connect(
+    service: string,
+    { transport, store = service }: { readonly transport?: Transport; readonly store?: string } = {},
+  ): Promise<TransportConnection> {
+    const { clock, random, transportOf } = this.#options;
     const name = `${this.prefix}-${service}`;
+    const instance = `${name}-${++this.#processes}`;
+    const services = serviceNames.map((one) => `${this.prefix}-${one}`);
     const connection = await this.within(
-      transport.open({
+      (transport ?? transportOf({ service: name, instance, services })).open({
         clock,
         random,
         service: name,
-        instance: `${name}-${++this.#processes}`,
+        instance,
         store: `${this.prefix}-${store}`,
         report: (error) => void this.reported.push(error),
       }),
       "a connection is opened",
     );
-    this.#connections.add(connection);
+    this.#connections.set(connection, name);
+    this.#services.add(name);
     return connection;
   }
 
@@ -86,7 +113,7 @@ export class TransportBench {
   ): Promise<Reading> {
     this.#collectors.add(collector);
     const through = connection ?? await this.connect(service);
-    const by = `process ${[...this.#connections].indexOf(through) + 1}`;
+    const by = `process ${[...this.#connections.keys()].indexOf(through) + 1}`;
     const reading = through.receive(channel, collector.by(by));
     await this.within(reading.ready, `${channel.kind} is declared`);
     return { connection: through, collector, [Symbol.dispose]: () => reading[Symbol.dispose]() };
@@ -120,13 +147,45 @@ export class TransportBench {
     return Array.from({ length: count }, () => this.parcel(to));
   }
 
-  /** Sends parcels, all of which must be taken, in batches of the size that the traits name. */
+  /**
+   * Sends parcels, all of which must be taken, in batches of the size that the traits name. If no broker holds them, it only
+   * begins to: they are taken by the end of the case.
+   */
   async send(connection: TransportConnection, parcels: readonly Parcel[]): Promise<void> {
+    if (this.isHeldBySender) {
+      for (const some of this.addressed(connection, parcels)) this.#relays.send(connection, some);
+      return;
+    }
     const atOnce = Math.max(this.transport.traits.parcelsAtOnce, 1);
     for (let from = 0; from < parcels.length; from += atOnce) {
       const answers = await this.answers(connection, parcels.slice(from, from + atOnce));
       expectEqual(answers.filter((answer) => answer !== undefined), [], "what was refused");
     }
+  }
+
+  /** Whether messages wait for a service at who sends them. */
+  get isHeldBySender(): boolean {
+    return this.transport.traits.holds === "sender";
+  }
+
+  /** What was refused, by the id of its parcel, if no broker holds messages. */
+  get refused(): ReadonlyMap<string, Refusal> {
+    return this.#relays.refused;
+  }
+
+  /** Parcels to one destination, as often as it is one: without a broker, once for each other service of an event. */
+  addressed(connection: TransportConnection, parcels: readonly Parcel[]): Parcel[][] {
+    const [first] = parcels;
+    if (first?.to.kind !== "event" || this.transport.recipients === undefined) return [[...parcels]];
+    const others = [...this.#services].filter((service) => service !== this.#connections.get(connection));
+    return others.map((service) =>
+      parcels.map((parcel) => ({ ...parcel, to: { ...parcel.to, service } as Destination }))
+    );
+  }
+
+  /** Resolves when all that was sent is taken. */
+  async settled(): Promise<void> {
+    await this.within(this.#relays.settled(), "what was sent is taken");
   }
 
   /** Sends one batch, and resolves with what the broker says. */
@@ -196,7 +255,7 @@ export class TransportBench {
 
   /** Closes what is open, also after a failure. */
   async end(): Promise<void> {
-    for (const connection of this.#connections) await connection.close();
+    for (const connection of this.#connections.keys()) await connection.close();
   }
 
   /** Throws if a receiver was called against the contract. */

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../../../runtime/base/clock.ts";
 import { type Random, systemRandom } from "../../../runtime/base/random.ts";
 import type { Transport } from "../../../runtime/ports/transport.ts";
-import { TransportBench } from "./bench.ts";
+import { TransportBench, type TransportProcess } from "./bench.ts";
 import { carryCases } from "./carry_cases.ts";
 import { faultCases } from "./fault_cases.ts";
 import type { TransportFaults } from "./faults.ts";
@@ -12,6 +12,12 @@ import { logCases, tenureCases } from "./tenure_cases.ts";
 export interface TransportConformanceOptions {
   /** The transport, with a broker that the cases may share with each other and with anything else. */
   readonly transport: Transport;
+  /**
+   * Makes the transport of one process, if each one has an address of its own or names the others, as without a broker.
+   *
+   * @default {the same for all processes}
+   */
+  readonly transportOf?: (process: TransportProcess) => Transport;
   /** What the test can do to the broker. Cases that need more are skipped. */
   readonly faults?: TransportFaults;
   /**
@@ -72,6 +78,7 @@ export interface TransportCase {
  */
 export function transportConformance(options: TransportConformanceOptions): TransportCase[] {
   const { transport, faults = {}, skip = {}, clock = systemClock(), random = systemRandom() } = options;
+  const { transportOf = () => transport } = options;
   const { reads, failoverMs } = transport.traits;
   const patienceMs = options.patienceMs ?? 30_000 + 2 * failoverMs;
   const advance = options.advance ??
@@ -101,9 +108,18 @@ export function transportConformance(options: TransportConformanceOptions): Tran
     name,
     skipped: skip[name] ?? why,
     async run() {
-      const bench = new TransportBench({ transport, faults, clock, random, patienceMs, advance });
+      const bench = new TransportBench({
+        transport,
+        transportOf,
+        faults,
+        clock,
+        random,
+        patienceMs,
+        advance,
+      });
       try {
         await run(bench);
+        await bench.settled();
         bench.requireSound();
       } finally {
         await bench.end();

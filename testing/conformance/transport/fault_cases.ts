@@ -79,6 +79,7 @@ export const faultCases: Readonly<Record<string, FaultCase>> = {
       const sender = await bench.connect("a");
       const parcels = bench.parcels(20, bench.to(inbox));
       await bench.send(sender, parcels.slice(0, 10));
+      await bench.settled();
       const states: string[] = [];
       const watching = sender.watch(({ status }) => void states.push(status));
       await bench.faults.isolate!();
@@ -141,7 +142,9 @@ export const faultCases: Readonly<Record<string, FaultCase>> = {
       ) {
         const count = collector.firstIds.length;
         await bench.eventually(() => collector.firstIds.length > count, "a message arrives", async () => {
-          await isTaken(bench, sender.send(bench.parcels(1, to)));
+          for (const parcels of bench.addressed(sender, bench.parcels(1, to))) {
+            await isTaken(bench, sender.send(parcels));
+          }
         });
       }
     },
@@ -151,7 +154,7 @@ export const faultCases: Readonly<Record<string, FaultCase>> = {
     needs: ["refused"],
     async run(bench) {
       const { transport, secret } = bench.faults.refused!;
-      const connection = await bench.connect("a", transport);
+      const connection = await bench.connect("a", { transport });
       const texts: unknown[] = [];
       const watching = connection.watch((state) => void texts.push(state.reason));
       await bench.eventually(

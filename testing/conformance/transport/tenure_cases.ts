@@ -62,6 +62,14 @@ export const tenureCases: Readonly<Record<string, (bench: TransportBench) => Pro
     const sender = await bench.connect("a");
     await bench.send(sender, parcels);
     await bench.collectedInOrder(collector, good);
+    if (bench.isHeldBySender) {
+      await bench.settled();
+      expectEqual(
+        bad.map(({ id }) => bench.refused.get(id)?.code),
+        ["refused", "refused"],
+        "what its sender is told of what was rejected",
+      );
+    }
     await bench.within(connection.drain(), "it is drained");
     await bench.close(connection);
     const next = new Collector();

@@ -46,6 +46,8 @@ export interface SimulatedBrokerOptions {
   readonly faults?: SimulatedBrokerFaults;
   /** The durations of messages and faults. */
   readonly times?: SimulatedBrokerTimes;
+  /** The services to which an event goes one by one, as over a transport without a broker; by default the broker divides it. */
+  readonly recipients?: readonly string[];
   /** The traits, where they differ from the usual ones. */
   readonly traits?: Partial<Omit<TransportTraits, "reads" | "order">>;
   /** Called with each step, as text. */
@@ -110,6 +112,7 @@ export class SimulatedBroker {
     this.#fate = new BrokerFate(options.random, options.times ?? {});
     this.#traits = {
       name: "simulated",
+      holds: "broker",
       namesStrangers: reads === "log",
       parcelsAtOnce: 20,
       failoverMs: this.#fate.times.failoverMsMax,
@@ -185,6 +188,7 @@ export class SimulatedBroker {
         engine: transportEngine,
         traits: this.#traits,
         expose,
+        recipients: this.#options.recipients,
         open: (services) => this.#open(client, services),
       }),
       crash: () => {

@@ -56,9 +56,12 @@ export class Routes {
   of(to: Destination): Route {
     if (to.kind === "event") {
       const name = eventName(to);
+      const { service } = to;
+      const queues = this.#events.get(name) ?? [];
+      const only = service === undefined ? undefined : queueOf(to, { service, instance: "" });
       return {
         name,
-        queues: this.#events.get(name) ?? [],
+        queues: only === undefined ? queues : queues.filter((queue) => queue.name === only),
         shardKey: to.key,
         key: to.subject,
         operation: to.event,

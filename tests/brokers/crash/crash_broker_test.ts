@@ -12,7 +12,7 @@ for (const name of Object.keys(brokerKinds).filter(isBrokerName)) {
     `through kills of two services and of ${name}, what was accepted has one effect, in order`,
     async ({ own }) => {
       const broker = await own();
-      const pace = paceOf(brokerKinds[name], true);
+      const pace = paceOf(name, true);
       const result = await run({ broker, seed: 7, durationMs: 20_000, ...pace });
       assert.deepEqual([...faultsOf(result), ...result.failures], [], summaryOf(result));
       assert.ok(result.accepted > 100 && result.answered > 10, summaryOf(result));

@@ -1,16 +1,24 @@
-import { Broker, type BrokerKind } from "../broker.ts";
 import { check, type Verdict } from "./check.ts";
 import { drawFaults } from "./draw_faults.ts";
 import { History, type Report } from "./history.ts";
-import { Supervisor } from "./supervisor.ts";
+import { type KillableBroker, Supervisor } from "./supervisor.ts";
+
+/** What is between the services. */
+export interface Between extends KillableBroker {
+  readonly url: string;
+  /** Where a worker listens, if nothing is between them that holds messages. */
+  portOf?(worker: string): number | undefined;
+}
 
 export interface CrashOptions {
-  readonly broker: Broker;
+  readonly broker: Between;
   readonly seed: number;
   readonly durationMs: number;
   /** One process is killed in each such time. */
   readonly killEachMs: number;
   readonly brokerKills: number;
+  /** How long nothing may come before no repeats are expected any more; by default 5,000 ms. */
+  readonly repeatsMs?: number;
   readonly onStep?: (step: string) => void;
 }
 
@@ -27,11 +35,8 @@ export interface CrashResult extends Verdict {
 /** How long nothing may come before what is missing counts as lost. */
 const patienceMs = 60_000;
 
-/** How long nothing may come before no repeats are expected any more. */
-const repeatsMs = 5_000;
-
 /** How each broker is treated: a group of Kafka needs a while to notice that a member is gone. */
-export function paceOf({ name }: BrokerKind, isShort: boolean) {
+export function paceOf(name: string, isShort: boolean) {
   const isSlow = name === "kafka";
   return {
     killEachMs: isSlow ? (isShort ? 20_000 : 10_000) : 3_000,
@@ -44,7 +49,7 @@ export function paceOf({ name }: BrokerKind, isShort: boolean) {
  * broker, while processes and the broker are killed. Then it waits until all that was accepted has come.
  */
 export async function run(options: CrashOptions): Promise<CrashResult> {
-  const { broker, seed, durationMs, onStep = () => {} } = options;
+  const { broker, seed, durationMs, repeatsMs = 5_000, onStep = () => {} } = options;
   const folder = await Deno.makeTempDir({ prefix: "posthorn-crash-" });
   const history = new History();
   const dead = new Map<string, string>();
@@ -59,7 +64,7 @@ export async function run(options: CrashOptions): Promise<CrashResult> {
     } else if (report.is === "failed") codes[report.code] = (codes[report.code] ?? 0) + 1;
     else if (report.is === "note") onStep(`${worker}: ${report.text}`);
   };
-  const workers = workersOf(broker.url, `crash${seed}`, folder);
+  const workers = workersOf(broker, `crash${seed}`, folder);
   const faults = drawFaults({ ...options, workers: Object.keys(workers) });
   try {
     await using supervisor = new Supervisor({ workers, broker, onReport, onStep });
@@ -68,7 +73,7 @@ export async function run(options: CrashOptions): Promise<CrashResult> {
     await supervisor.run(durationMs, faults);
     onStep("everything runs: no more is sent");
     await supervisor.tell("quiet");
-    const verdict = await settled(supervisor, history, onStep);
+    const verdict = await settled(supervisor, history, repeatsMs, onStep);
     await supervisor.end();
     return {
       ...verdict,
@@ -89,6 +94,7 @@ export async function run(options: CrashOptions): Promise<CrashResult> {
 async function settled(
   supervisor: Supervisor,
   history: History,
+  repeatsMs: number,
   onStep: (step: string) => void,
 ): Promise<Verdict> {
   let received = -1;
@@ -104,11 +110,15 @@ async function settled(
   }
 }
 
-function workersOf(url: string, namespace: string, folder: string): Record<string, readonly string[]> {
+function workersOf(between: Between, namespace: string, folder: string): Record<string, readonly string[]> {
   const script = new URL("worker.ts", import.meta.url).pathname;
   const names = ["left", "right"].flatMap((service) => ["1", "2"].map((number) => [service, number]));
-  return Object.fromEntries(names.map(([service, number]) => [
-    `${service}-${number}`,
-    [script, service, number, "{start}", url, namespace, `${folder}/${service}.db`],
-  ]));
+  return Object.fromEntries(names.map(([service, number]) => {
+    const worker = `${service}-${number}`;
+    const port = String(between.portOf?.(worker) ?? "");
+    return [
+      worker,
+      [script, service, number, "{start}", between.url, namespace, `${folder}/${service}.db`, port],
+    ];
+  }));
 }

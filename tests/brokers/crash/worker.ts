@@ -1,4 +1,4 @@
-// One process of a service, in a crash test: NAME NUMBER START URL NAMESPACE FILE. It takes the commands
+// One process of a service, in a crash test: NAME NUMBER START URL NAMESPACE FILE PORT. It takes the commands
 // "listen", "go", "quiet" and "report", and reports in lines of JSON.
 
 import { System } from "@posthorn/posthorn";
@@ -6,13 +6,16 @@ import { sqlite } from "@posthorn/posthorn/sqlite";
 import { transportAt } from "../../../examples/desk/broker.ts";
 import { TextLineStream } from "../lines.ts";
 import { Clients } from "./clients.ts";
+import { httpAt } from "./http_worker.ts";
 import type { Report } from "./history.ts";
 import { ears, keys, otherOf, peerActor, type PeerName, peers } from "./peers.ts";
 
-const [name, number, start, url, namespace, file] = Deno.args as [PeerName, ...string[]];
+const [name, number, start, url, namespace, file, port] = Deno.args as [PeerName, ...string[]];
 const own = peers[name];
 const other = peers[otherOf(name)];
-const transport = await transportAt(url, namespace);
+const transport = url.startsWith("http:")
+  ? httpAt(url, name, Number(port))
+  : await transportAt(url, namespace);
 if (transport === undefined) throw new Error(`No transport speaks to ${url}`);
 const system = new System({
   name,

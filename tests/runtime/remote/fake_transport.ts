@@ -15,6 +15,7 @@ const traits: TransportTraits = {
   name: "fake",
   reads: "queue",
   order: "shard",
+  holds: "broker",
   namesStrangers: false,
   messageBytes: 1_000_000,
   parcelsAtOnce: 100,

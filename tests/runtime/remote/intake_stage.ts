@@ -158,6 +158,7 @@ function readerOn(
     name: "hand",
     reads,
     order: "shard",
+    holds: "broker",
     namesStrangers: false,
     messageBytes: 1_000_000,
     parcelsAtOnce: 100,
@@ -172,6 +173,7 @@ function readerOn(
     random,
     lanes: { full: () => undefined, wrote() {} } as unknown as OutboxLanes,
     traits,
+    peers: [undefined],
     expectMs: 60_000,
     isStored: (protocol) => protocol === "order",
   });

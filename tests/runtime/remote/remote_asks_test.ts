@@ -71,6 +71,25 @@ inMemory(
   },
 );
 
+inMemory(
+  "asks that a tenure hands over once need no commit, and a repeat of any other message is still recognised",
+  async (stage) => {
+    const { receiver, sent, open } = await reader(stage, { reads: "queue" });
+    const receiving = receiver();
+    const once = { ...tenureOf("books asks"), once: true };
+    await receiving.begin(once);
+    await receiving.take([delivered("total", undefined, { id: "a", ...asked })], once);
+    await stage.settle();
+    assert.deepEqual(sent.map(shown), ["q c1 json []"]);
+    const [source] = await open.session.connection.read([sourceKey("inbox:order", "books asks")]);
+    assert.equal(source, undefined, "no row says who reads them");
+    for (let came = 0; came < 2; came++) await receiving.take([delivered("add", "tea", { id: "t" })], once);
+    await receiving.take([delivered("total", undefined, { id: "b", ...asked })], once);
+    await stage.settle();
+    assert.deepEqual(sent.map(shown).at(-1), 'q c1 json ["tea"]');
+  },
+);
+
 inMemory("an ask is started only when its batch is committed", async (stage) => {
   const { receiver, sent, system } = await reader(stage);
   const [old, young] = [tenureOf(), tenureOf()];

@@ -149,6 +149,16 @@ export const serviceRules: readonly ServiceRule[] = [
     }),
   },
   {
+    name: "each-recipient",
+    foundBy: 1,
+    says: "without a broker that divides an event, each service gets it by a row of its own",
+    plan: (plan) => ({ ...plan, eachService: true }),
+    part: (part) => ({
+      ...part,
+      writes: part.writes.filter(({ key }) => spaceOf(key) !== "out" || !key.includes("@gamma")),
+    }),
+  },
+  {
     name: "a-prefix-lands",
     foundBy: 1,
     says: "of a send that fails a prefix may have arrived, and nothing behind it will",

@@ -11,6 +11,8 @@ import { type Service, services } from "./messages.ts";
 export interface ServicesPlan {
   readonly reads: "queue" | "log";
   readonly shards: number;
+  /** Whether each service gets an event as a message of its own, as over HTTP. */
+  readonly eachService: boolean;
   readonly processes: Readonly<Record<Service, number>>;
   /** The number of processes of the service without a store. */
   readonly workers: number;
@@ -47,6 +49,7 @@ export function servicesPlanOf(random: Random): ServicesPlan {
   return {
     reads,
     shards,
+    eachService: counts[0][1] === 3, // of what is drawn already: each seed stays the run that it was
     processes: Object.fromEntries(counts) as Record<Service, number>,
     workers: 1 + Math.floor(random.next() * 2),
     process: {

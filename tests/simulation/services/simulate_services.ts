@@ -108,13 +108,16 @@ class ServicesRun {
     this.#plan = faultPlan(rule?.plan?.(drawn) ?? drawn);
     for (const [index, service] of services.entries()) {
       const beside = this.#simulations.get("alpha");
-      const { reads, shards, processes, process, limits } = this.#plan;
+      const { reads, shards, eachService, processes, process, limits } = this.#plan;
+      const recipients = eachService ? { recipients: [...services, "worker"] } : {};
       const simulation: Simulation<System> = new Simulation<System>({
         seed: seed + index * 1_000_003,
         service,
         processes: processes[service],
         faults: { clocksApartMs: process.clocksApartMs ?? 0 },
-        ...(beside === undefined ? { broker: { reads, shards }, ...(onStep && { onStep }) } : { beside }),
+        ...(beside === undefined
+          ? { broker: { reads, shards, ...recipients }, ...(onStep && { onStep }) }
+          : { beside }),
         store: {
           limits,
           onCommit: ({ instance, version, outcome, parts }) => {
