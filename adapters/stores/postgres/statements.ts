@@ -1,0 +1,92 @@
+import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
+import { messageOf } from "../../../runtime/base/errors.ts";
+import { StoreError } from "../../../runtime/base/store_errors.ts";
+import { isOfConnection } from "./failures.ts";
+import type { PostgresClient, PostgresPool, PostgresQuery } from "./pool.ts";
+
+/**
+ * How long to wait for a connection, and for an answer, in milliseconds. A server that is gone without a word would
+ * keep a connection of the pool for as long as the network thinks that it is there.
+ */
+const connectMs = 10_000;
+const answerMs = 30_000;
+
+/** Runs statements on connections of a pool. */
+export class Statements {
+  readonly #pool: PostgresPool;
+  readonly #clock: Clock;
+  readonly #prefix: string | undefined;
+
+  /**
+   * Creates it. With a prefix, connections prepare what is used again and again, under a name that begins with it: two
+   * stores may share a pool.
+   */
+  constructor(pool: PostgresPool, clock: Clock, prefix?: string) {
+    this.#pool = pool;
+    this.#clock = clock;
+    this.#prefix = prefix;
+  }
+
+  /** Runs a statement that is used again and again. */
+  async run(name: string, text: string, values: unknown[]): Promise<unknown[][]> {
+    const query: PostgresQuery = { text, values, rowMode: "array" };
+    return await this.#query(
+      this.#prefix === undefined ? query : { ...query, name: `${this.#prefix} ${name}` },
+    );
+  }
+
+  /** Runs a statement once. */
+  async rows(text: string, values: unknown[]): Promise<unknown[][]> {
+    return await this.#query({ text, values, rowMode: "array" });
+  }
+
+  /** Runs a statement without values. */
+  async script(text: string): Promise<void> {
+    await this.#query({ text, rowMode: "array" });
+  }
+
+  /** Takes a connection for a longer time. Whoever takes it releases it. Rejects with a `StoreError`. */
+  async take(): Promise<PostgresClient> {
+    const connecting = this.#pool.connect();
+    try {
+      return await this.#within(connectMs, connecting);
+    } catch (error) {
+      connecting.then((client) => client.release(), () => {}); // later than anybody waits for it
+      throw new StoreError("store-unavailable", `Cannot connect to PostgreSQL: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #query(query: PostgresQuery): Promise<unknown[][]> {
+    const client = await this.take();
+    // A connection that is lost says so to its query and by an event, which ends the process if nobody listens.
+    client.on("error", ignore);
+    try {
+      const { rows } = await this.#within(answerMs, client.query(query));
+      client.off("error", ignore);
+      client.release();
+      return rows;
+    } catch (error) {
+      const destroy = isOfConnection(error);
+      if (!destroy) client.off("error", ignore);
+      client.release(destroy);
+      throw error;
+    }
+  }
+
+  async #within<Result>(ms: number, promise: Promise<Result>): Promise<Result> {
+    let cancel: Cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancel = this.#clock.setTimer(ms, () => reject(new Error(`it did not answer within ${ms / 1_000} s`)));
+    });
+    promise.catch(ignore); // if nobody waits for it any more
+    try {
+      return await Promise.race([promise, late]);
+    } finally {
+      cancel();
+    }
+  }
+}
+
+export function ignore(): void {}

@@ -1,0 +1,54 @@
+// What a test against a real PostgreSQL uses. `deno task postgres` starts one and prints the environment.
+
+import { Broker, type BrokerOptions } from "../brokers/broker.ts";
+import { withDatabase } from "./database.ts";
+import { postgresServer } from "./server.ts";
+
+const variable = "POSTHORN_POSTGRES";
+const given = Deno.env.get(variable);
+/** Whether a server that is not given fails its tests, instead of being a reason to ignore them: in CI. */
+const isRequired = given === "required";
+const command = "deno task postgres start FOLDER";
+
+/** The URL of the server that is given, if there is one. */
+export const givenUrl: string | undefined = isRequired ? undefined : given;
+
+/** A server that runs, with a schema that no other test uses. */
+export interface GivenPostgres {
+  readonly url: string;
+  readonly schema: string;
+  /** A further server for this test alone, which it may kill and restart. The test's end removes it. */
+  own(options?: BrokerOptions): Promise<Broker>;
+}
+
+/** A name for a schema that nobody else uses. */
+export function newSchema(): string {
+  return `t${crypto.randomUUID().replaceAll("-", "").slice(0, 12)}`;
+}
+
+/** Removes a schema with all that is in it. */
+export async function dropSchema(url: string, schema: string): Promise<void> {
+  await withDatabase(url, (client) => client.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`));
+}
+
+/**
+ * A test against a real PostgreSQL. Without the server it is ignored, with the command that brings it in its
+ * name; if `POSTHORN_POSTGRES` is `required`, it fails.
+ */
+export function postgresTest(title: string, fn: (given: GivenPostgres) => void | Promise<void>): void {
+  Deno.test({
+    name: givenUrl === undefined ? `${title} (needs \`${command}\`)` : title,
+    ignore: givenUrl === undefined && !isRequired,
+    async fn() {
+      if (givenUrl === undefined) throw new Error(`Cannot test with postgres: run \`${command}\``);
+      await using servers = new AsyncDisposableStack();
+      const schema = newSchema();
+      servers.defer(() => dropSchema(givenUrl, schema));
+      await fn({
+        url: givenUrl,
+        schema,
+        own: async (options) => servers.use(await Broker.temporary(postgresServer, options)),
+      });
+    },
+  });
+}
