@@ -1,10 +1,11 @@
 // PostgreSQL of Debian. A server shares nothing with another one on the machine: it has its own port and data.
 
 import { installPackages } from "../brokers/apt.ts";
-import type { BrokerKind, BrokerNode, BrokerOptions } from "../brokers/broker.ts";
+import type { Broker, BrokerKind, BrokerNode, BrokerOptions } from "../brokers/broker.ts";
 import { isFile, run } from "../brokers/cache.ts";
 import { makeCertificates } from "../brokers/certificates.ts";
 import { answerOf, freePorts } from "../brokers/ports.ts";
+import { eventually, runningOf } from "../brokers/process.ts";
 
 const versions = "/usr/lib/postgresql";
 /** The user of the machine that Debian's package makes: the server refuses to run as root. */
@@ -102,4 +103,23 @@ function asUser(...command: string[]): string[] {
 
 function isRoot(): boolean {
   return Deno.uid() === 0;
+}
+
+/** Stops a server like `pg_ctl stop -m immediate`: its processes end at once, and it recovers when it starts again. */
+export async function stopImmediately(server: Broker): Promise<void> {
+  const pid = runningOf(`${server.folder}/pid`);
+  if (pid === undefined) return;
+  Deno.kill(pid, "SIGQUIT");
+  if (!await eventually(() => !server.isRunning, 30_000)) throw new Error("Cannot stop postgres: it runs on");
+}
+
+/** Starts a server that was killed: for a moment, processes that it has left may still hold its memory. */
+export async function startAgain(server: Broker): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await server.start();
+    } catch (error) {
+      if (attempt === 5) throw error;
+    }
+  }
 }

@@ -64,27 +64,20 @@ BEGIN
             GROUP BY g.p) s;
         IF NOT true = ANY(good) THEN RETURN repeat('0', n); END IF;
       END IF;
-      -- what each part that is applied does; of several that write or remove a key, the last one counts
+      -- what each part that is applied does; of several that say the same of a key, the last one counts
       doing := kinds;
       IF repeated OR left_out THEN
-        SELECT array_agg(CASE WHEN NOT good[p] OR (repeated AND kind IN (0, 3) AND i < last) THEN 9 ELSE kind END
+        SELECT array_agg(CASE WHEN NOT good[p] OR (repeated AND kind IN (0, 3, 6) AND i < last) THEN 9 ELSE kind END
             ORDER BY i) INTO doing
           FROM (SELECT i, p, kind, CASE WHEN repeated THEN
-              max(i) FILTER (WHERE kind IN (0, 3) AND good[p]) OVER (PARTITION BY k COLLATE "C") END AS last
+              max(i) FILTER (WHERE kind IN (0, 3, 6) AND good[p]) OVER (PARTITION BY k COLLATE "C") END AS last
             FROM unnest(ks, kinds, parts) WITH ORDINALITY u(k, kind, p, i)) s;
       END IF;
-      IF 6 = ANY(doing) THEN -- a row for the time of the transaction: whoever would write the key waits
-        SELECT count(DISTINCT k COLLATE "C") INTO want FROM unnest(ks, doing) u(k, kind) WHERE kind = 6;
-        INSERT INTO ${entries} SELECT DISTINCT k COLLATE "C", ''::bytea, token, NULL::bigint
-          FROM unnest(ks, doing) u(k, kind) WHERE kind = 6 ORDER BY 1
-          ON CONFLICT (key) DO NOTHING;
-        GET DIAGNOSTICS found_rows = ROW_COUNT;
-        IF found_rows <> want THEN RAISE SQLSTATE 'PH001'; END IF;
-      END IF;
-      IF 1 = ANY(doing) THEN
-        SELECT count(*) INTO want FROM unnest(doing) u(kind) WHERE kind = 1;
+      IF 1 = ANY(doing) OR 6 = ANY(doing) THEN
+        -- what is checked to be absent is a row for the time of the transaction: whoever would write it waits
+        SELECT count(*) INTO want FROM unnest(doing) u(kind) WHERE kind IN (1, 6);
         INSERT INTO ${entries} SELECT k, substring(blob FROM o FOR l), token, e
-          FROM unnest(ks, doing, off, lens, es) u(k, kind, o, l, e) WHERE kind = 1
+          FROM unnest(ks, doing, off, lens, es) u(k, kind, o, l, e) WHERE kind IN (1, 6)
           ON CONFLICT (key) DO NOTHING;
         GET DIAGNOSTICS found_rows = ROW_COUNT;
         IF found_rows <> want THEN RAISE SQLSTATE 'PH001'; END IF;

@@ -97,7 +97,8 @@ INSERT INTO "${schema}".migration VALUES (${current});`;
 
 /**
  * Checks the schema, and creates it if that is wanted. Several processes may do so at the same time: the lock lasts
- * as long as the transaction, and who comes second finds it done.
+ * as long as the transaction, and who comes second finds it done: by a query, because what a connection remembers of
+ * the catalogue may be from before it had the lock.
  */
 export async function requireMigrated(
   statements: Statements,
@@ -111,7 +112,7 @@ export async function requireMigrated(
   try {
     await statements.script(`DO $migration$ BEGIN
 PERFORM pg_advisory_xact_lock(hashtextextended('posthorn.${schema}', 0));
-IF to_regclass('"${schema}".migration') IS NULL THEN
+IF NOT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = '${schema}' AND tablename = 'migration') THEN
 IF to_regnamespace('"${schema}"') IS NULL THEN CREATE SCHEMA "${schema}"; END IF;
 ${objects(schema)}
 END IF;

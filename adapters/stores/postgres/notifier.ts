@@ -67,9 +67,13 @@ export class PostgresNotifier {
     this.#sending = this.#send();
   }
 
+  /** Removes all watchers. */
+  leave(): void {
+    this.#watchers.clear();
+  }
+
   /** Stops, and resolves when nothing is under way. */
   async end(): Promise<void> {
-    this.#watchers.clear();
     await this.#watching?.end();
     await this.#sending;
     this.#cancelWait?.();
@@ -163,7 +167,11 @@ export class PostgresNotifier {
       let changed = false;
       try {
         if (this.#watchers.size > 0) {
-          const [[rung]] = await statements.run("rung", `SELECT last_value FROM ${this.#bell}`, []);
+          const [[rung]] = await statements.run(
+            "rung",
+            `SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM ${this.#bell}`,
+            [],
+          );
           changed = rung !== this.#rung;
           this.#rung = rung as string;
         }

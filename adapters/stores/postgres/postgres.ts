@@ -213,6 +213,7 @@ class PostgresConnection implements StoreConnection {
   }
 
   async #close(): Promise<void> {
+    this.#parts.notifier.leave();
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await this.#expiry.end();
     await this.#parts.notifier.end();
