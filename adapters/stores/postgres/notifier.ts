@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
 import type { PostgresClient } from "./pool.ts";
-import { ignore, type Statements } from "./statements.ts";
+import type { Statements } from "./statements.ts";
 
 /** The shortest time between two notifications, in milliseconds: what is committed meanwhile shares the next one. */
 const betweenMs = 2;
@@ -126,7 +126,6 @@ export class PostgresNotifier {
       let taken: PostgresClient | undefined;
       try {
         taken = await statements.take();
-        taken.on("error", ignore);
         await taken.query({ text: `LISTEN "${this.#channel}"`, rowMode: "array" });
       } catch {
         taken?.release(true);

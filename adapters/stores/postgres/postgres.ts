@@ -19,7 +19,7 @@ import { PostgresNotifier } from "./notifier.ts";
 import { complete, type PostgresOptions } from "./options.ts";
 import { checkedVersion, drawVersion, pack, requireKey, textArray } from "./packing.ts";
 import { type OwnPool, poolOf, type PostgresPool } from "./pool.ts";
-import { ignore, Statements } from "./statements.ts";
+import { Statements } from "./statements.ts";
 
 /** How often a commit that another one is in the way of is tried, and the longest delay before a try. */
 const triesMax = 10;
@@ -89,16 +89,13 @@ export function postgres(target: string | PostgresPool, options: PostgresOptions
     async open(services) {
       const own = typeof target === "string" ? await loadPool(target) : undefined;
       const pool = own ?? (target as PostgresPool);
-      pool.on("error", ignore); // a connection that is lost while nobody uses it, which the pool removes
       const statements = new Statements(
         pool,
         services.clock,
         watch === "listen" ? `posthorn ${schema}` : undefined,
       );
-      const end = async () => {
-        await own?.end();
-        pool.off("error", ignore);
-      };
+      // The last connections of a pool of its own may say that they are lost when it has ended.
+      const end = async () => own === undefined ? statements.end() : await own.end();
       try {
         await requireMigrated(statements, schema, migrate);
       } catch (error) {

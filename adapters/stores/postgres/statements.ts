@@ -16,6 +16,17 @@ export class Statements {
   readonly #pool: PostgresPool;
   readonly #clock: Clock;
   readonly #prefix: string | undefined;
+  readonly #guarded = new WeakSet<PostgresClient>();
+  /**
+   * A connection that is lost says so by an event, too, which ends the process if nobody listens. The pool listens only
+   * while a connection is idle, and one may be lost in the moment in which it is taken, so each has a listener from its
+   * beginning.
+   */
+  readonly #guard = (client: PostgresClient) => {
+    if (this.#guarded.has(client)) return;
+    this.#guarded.add(client);
+    client.on("error", ignore);
+  };
 
   /**
    * Creates it. With a prefix, connections prepare what is used again and again, under a name that begins with it: two
@@ -25,6 +36,8 @@ export class Statements {
     this.#pool = pool;
     this.#clock = clock;
     this.#prefix = prefix;
+    pool.on("error", ignore); // from a connection that was idle, which the pool removes
+    pool.on("connect", this.#guard);
   }
 
   /** Runs a statement that is used again and again. */
@@ -45,11 +58,19 @@ export class Statements {
     await this.#query({ text, rowMode: "array" });
   }
 
+  /** Leaves the pool as it was. */
+  end(): void {
+    this.#pool.off("error", ignore);
+    this.#pool.off("connect", this.#guard);
+  }
+
   /** Takes a connection for a longer time. Whoever takes it releases it. Rejects with a `StoreError`. */
   async take(): Promise<PostgresClient> {
     const connecting = this.#pool.connect();
     try {
-      return await this.#within(connectMs, connecting);
+      const client = await this.#within(connectMs, connecting);
+      this.#guard(client);
+      return client;
     } catch (error) {
       connecting.then((client) => client.release(), () => {}); // later than anybody waits for it
       throw new StoreError("store-unavailable", `Cannot connect to PostgreSQL: ${messageOf(error)}`, {
@@ -60,17 +81,12 @@ export class Statements {
 
   async #query(query: PostgresQuery): Promise<unknown[][]> {
     const client = await this.take();
-    // A connection that is lost says so to its query and by an event, which ends the process if nobody listens.
-    client.on("error", ignore);
     try {
       const { rows } = await this.#within(answerMs, client.query(query));
-      client.off("error", ignore);
       client.release();
       return rows;
     } catch (error) {
-      const destroy = isOfConnection(error);
-      if (!destroy) client.off("error", ignore);
-      client.release(destroy);
+      client.release(isOfConnection(error));
       throw error;
     }
   }
