@@ -24,8 +24,8 @@ const inlined: Readonly<Record<string, string>> = {
   "@std/async/abortable": "links/async/abortable.ts",
 };
 
-/** The clients of brokers: whoever uses one installs it, and nobody else gets it. */
-const clients = /^(rabbitmq-client|kafkajs|@nats-io\/.+)$/;
+/** The clients of brokers and of a database: whoever uses one installs it, and nobody else gets it. */
+const clients = /^(rabbitmq-client|kafkajs|pg|@nats-io\/.+)$/;
 
 /** What the package needs of Node: `Promise.withResolvers`, `node:sqlite`. */
 const engines = { node: ">=22.13" };

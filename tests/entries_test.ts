@@ -85,6 +85,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   ],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
   "./deno-kv": ["adapters/stores/deno_kv/", ...stores],
+  "./postgres": ["adapters/stores/postgres/", ...stores],
   "./testing/conformance": [
     "testing/",
     "testing/conformance/",
@@ -143,6 +144,7 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
       "./kafka",
       "./memory",
       "./nats",
+      "./postgres",
       "./rabbitmq",
       "./sqlite",
       "./store",

@@ -6,6 +6,7 @@ type Pool = PostgresPool & { end(): Promise<void> };
 /** A pool that knows whether something is under way, for tests in virtual time, which wait until that is not so. */
 export class CountedPool implements PostgresPool {
   readonly #pool: Pool;
+  readonly #clients = new WeakMap<PostgresClient, PostgresClient>();
   #underWay = 0;
 
   constructor(url: string) {
@@ -20,12 +21,16 @@ export class CountedPool implements PostgresPool {
   connect(): Promise<PostgresClient> {
     return this.#counted(async () => {
       const client = await this.#pool.connect();
-      return {
+      const known = this.#clients.get(client);
+      if (known !== undefined) return known;
+      const counted: PostgresClient = {
         query: (query) => this.#counted(() => client.query(query)),
         release: (destroy) => client.release(destroy),
         on: (event, listener) => client.on(event, listener),
         off: (event, listener) => client.off(event, listener),
       };
+      this.#clients.set(client, counted);
+      return counted;
     });
   }
 

@@ -73,46 +73,7 @@ BEGIN
               max(i) FILTER (WHERE kind IN (0, 3, 6) AND good[p]) OVER (PARTITION BY k COLLATE "C") END AS last
             FROM unnest(ks, kinds, parts) WITH ORDINALITY u(k, kind, p, i)) s;
       END IF;
-      IF 1 = ANY(doing) OR 6 = ANY(doing) THEN
-        -- what is checked to be absent is a row for the time of the transaction: whoever would write it waits
-        SELECT count(*) INTO want FROM unnest(doing) u(kind) WHERE kind IN (1, 6);
-        INSERT INTO ${entries} SELECT k, substring(blob FROM o FOR l), token, e
-          FROM unnest(ks, doing, off, lens, es) u(k, kind, o, l, e) WHERE kind IN (1, 6)
-          ON CONFLICT (key) DO NOTHING;
-        GET DIAGNOSTICS found_rows = ROW_COUNT;
-        IF found_rows <> want THEN RAISE SQLSTATE 'PH001'; END IF;
-      END IF;
-      IF 2 = ANY(doing) THEN
-        SELECT count(*) INTO want FROM unnest(doing) u(kind) WHERE kind = 2;
-        UPDATE ${entries} x SET value = substring(blob FROM o FOR l), version = token, expires = e
-          FROM unnest(ks, doing, vs, off, lens, es) u(k, kind, v, o, l, e)
-          WHERE kind = 2 AND x.key = k AND x.version = v;
-        GET DIAGNOSTICS found_rows = ROW_COUNT;
-        IF found_rows <> want THEN RAISE SQLSTATE 'PH001'; END IF;
-      END IF;
-      IF 0 = ANY(doing) THEN
-        INSERT INTO ${entries} SELECT k, substring(blob FROM o FOR l), token, e
-          FROM unnest(ks, doing, off, lens, es) u(k, kind, o, l, e) WHERE kind = 0
-          ON CONFLICT (key)
-          DO UPDATE SET value = excluded.value, version = excluded.version, expires = excluded.expires;
-      END IF;
-      IF 5 = ANY(doing) THEN
-        SELECT count(*) INTO want FROM unnest(doing) u(kind) WHERE kind = 5;
-        PERFORM 1 FROM unnest(ks, doing, vs) u(k, kind, v) JOIN ${entries} x ON x.key = k AND x.version = v
-          WHERE kind = 5 FOR SHARE OF x;
-        GET DIAGNOSTICS found_rows = ROW_COUNT;
-        IF found_rows <> want THEN RAISE SQLSTATE 'PH001'; END IF;
-      END IF;
-      IF 4 = ANY(doing) THEN
-        SELECT count(*) INTO want FROM unnest(doing) u(kind) WHERE kind = 4;
-        DELETE FROM ${entries} x USING unnest(ks, doing, vs) u(k, kind, v)
-          WHERE kind = 4 AND x.key = k AND x.version = v;
-        GET DIAGNOSTICS found_rows = ROW_COUNT;
-        IF found_rows <> want THEN RAISE SQLSTATE 'PH001'; END IF;
-      END IF;
-      IF 3 = ANY(doing) OR 6 = ANY(doing) THEN
-        DELETE FROM ${entries} x USING unnest(ks, doing) u(k, kind) WHERE kind IN (3, 6) AND x.key = k;
-      END IF;
+${changes(entries)}
       IF left_out THEN
         RETURN (SELECT string_agg(CASE WHEN ok THEN '1' ELSE '0' END, '' ORDER BY p)
           FROM unnest(good) WITH ORDINALITY u(ok, p));
@@ -125,4 +86,55 @@ BEGIN
     END;
   END LOOP;
 END $function$;`;
+}
+
+/** The statements that change the rows, in PL/pgSQL. What is checked to be absent is a row until the last of them. */
+function changes(entries: string): string {
+  const values = "k, substring(blob FROM o FOR l), token, e";
+  const rows = "unnest(ks, doing, off, lens, es) u(k, kind, o, l, e)";
+  const versions = "unnest(ks, doing, vs) u(k, kind, v)";
+  return [
+    counted(
+      "1, 6",
+      `INSERT INTO ${entries} SELECT ${values} FROM ${rows} WHERE kind IN (1, 6) ON CONFLICT (key) DO NOTHING`,
+    ),
+    counted(
+      "2",
+      `UPDATE ${entries} x SET value = substring(blob FROM o FOR l), version = token, expires = e
+        FROM unnest(ks, doing, vs, off, lens, es) u(k, kind, v, o, l, e)
+        WHERE kind = 2 AND x.key = k AND x.version = v`,
+    ),
+    when(
+      "0",
+      `INSERT INTO ${entries} SELECT ${values} FROM ${rows} WHERE kind = 0 ON CONFLICT (key)
+        DO UPDATE SET value = excluded.value, version = excluded.version, expires = excluded.expires;`,
+    ),
+    counted(
+      "5",
+      `PERFORM 1 FROM ${versions} JOIN ${entries} x ON x.key = k AND x.version = v WHERE kind = 5 FOR SHARE OF x`,
+    ),
+    counted("4", `DELETE FROM ${entries} x USING ${versions} WHERE kind = 4 AND x.key = k AND x.version = v`),
+    when(
+      "3, 6",
+      `DELETE FROM ${entries} x USING unnest(ks, doing) u(k, kind) WHERE kind IN (3, 6) AND x.key = k;`,
+    ),
+  ].join("\n");
+}
+
+/** Statements for the keys of some kinds, if there are any. */
+function when(kinds: string, statements: string): string {
+  return `      IF doing && ARRAY[${kinds}]::smallint[] THEN
+        ${statements}
+      END IF;`;
+}
+
+/** A statement that must find a row for each key of these kinds. */
+function counted(kinds: string, statement: string): string {
+  return when(
+    kinds,
+    `SELECT count(*) INTO want FROM unnest(doing) u(kind) WHERE kind IN (${kinds});
+        ${statement};
+        GET DIAGNOSTICS found_rows = ROW_COUNT;
+        IF found_rows <> want THEN RAISE SQLSTATE 'PH001'; END IF;`,
+  );
 }

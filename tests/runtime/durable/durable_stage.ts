@@ -343,6 +343,11 @@ export type Kind = "memory" | "sqlite" | "denoKv" | "postgres";
 /** A real server, if one is given. */
 const servers: readonly Kind[] = givenUrl === undefined ? [] : ["postgres"];
 export const kinds: readonly Kind[] = ["memory", "sqlite", "denoKv", ...servers];
+/**
+ * Stores whose commits nobody sees before they have ended. On a server, a list may have what a commit that is under way
+ * has written, so that a count is higher for a while, and a message may wait for the next heartbeat.
+ */
+export const localKinds: readonly Kind[] = ["memory", "sqlite", "denoKv"];
 /** Stores that several systems share at the same time. */
 export const sharedKinds: readonly Kind[] = ["memory", "sqlite", ...servers];
 

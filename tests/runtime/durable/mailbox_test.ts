@@ -5,6 +5,7 @@ import {
   deadOf,
   inMemory,
   kinds,
+  localKinds,
   missedMs,
   note,
   notesOf,
@@ -47,7 +48,7 @@ onEach(
 );
 
 onEach(
-  kinds,
+  localKinds,
   "drop-oldest: those that have waited longest give way, and what runs goes on",
   async (stage) => {
     const { gate, actors } = busy(3, "drop-oldest");
