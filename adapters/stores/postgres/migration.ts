@@ -7,18 +7,22 @@ import type { Statements } from "./statements.ts";
 /** The version of the schema that this code works with. */
 const current = 1;
 
+/** Where {@linkcode postgresMigration} is. */
+const entry = "@posthorn/posthorn/postgres";
+
 /** How a DBA who does not let the program create anything runs the migration. */
 function commandFor(schema: string): string {
   const argument = schema === "posthorn" ? "" : `{ schema: "${schema}" }`;
-  const code =
-    `import { postgresMigration } from "@posthorn/posthorn/postgres"; console.log(postgresMigration(${argument}))`;
+  const code = `import { postgresMigration } from ${
+    JSON.stringify(entry)
+  }; console.log(postgresMigration(${argument}))`;
   return `deno eval '${code}' | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"`;
 }
 
 /**
  * Returns the SQL that creates the schema of {@linkcode postgres}, for who runs migrations apart from the program
  * (`migrate: false`). It is one transaction. The role that runs it needs `CREATE` on the database; the role of the
- * program then needs what the last lines grant, with its name in place of `PUBLIC` if others share the database.
+ * program then needs what the last lines grant, with its name in place of `role`.
  *
  * @example
  * ```ts

@@ -123,12 +123,10 @@ export class PostgresNotifier {
       if (!ended) cancelWait = clock.setTimer(againMs, () => underWay = begin());
     };
     const begin = async () => {
-      let taken: PostgresClient | undefined;
+      let taken: PostgresClient;
       try {
-        taken = await statements.take();
-        await taken.query({ text: `LISTEN "${this.#channel}"`, rowMode: "array" });
+        taken = await statements.listen(this.#channel);
       } catch {
-        taken?.release(true);
         return again();
       }
       if (ended) return taken.release(true);

@@ -77,7 +77,8 @@ export async function poolOf(connectionString: string): Promise<OwnPool> {
     connectionString,
     max: connectionsMax,
     connectionTimeoutMillis: connectMs,
-    keepAlive: true,
+    keepAlive: true, // whoever listens hears nothing for long
+    keepAliveInitialDelayMillis: 10_000,
     fallback_application_name: "posthorn",
   });
 }

@@ -1,6 +1,7 @@
 import { endOf, isBefore } from "../../../runtime/base/key_order.ts";
 import type { Random } from "../../../runtime/base/random.ts";
 import { OutcomeUnknownError, StoreError } from "../../../runtime/base/store_errors.ts";
+import { within } from "../../../runtime/base/within.ts";
 import { storeEngine } from "../../../runtime/durable/engine.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
 import type {
@@ -24,6 +25,12 @@ import { Statements } from "./statements.ts";
 /** How often a commit that another one is in the way of is tried, and the longest delay before a try. */
 const triesMax = 10;
 const waitMsMax = 320;
+
+/**
+ * How long closing waits for what is under way, in milliseconds: without it, a server that does not answer would delay
+ * it for as long as calls wait.
+ */
+const closeMs = 5_000;
 
 const traits: StoreTraits = {
   name: "PostgreSQL",
@@ -211,6 +218,10 @@ class PostgresConnection implements StoreConnection {
 
   async #close(): Promise<void> {
     this.#parts.notifier.leave();
+    await within(this.#services.clock, closeMs, this.#end());
+  }
+
+  async #end(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await this.#expiry.end();
     await this.#parts.notifier.end();

@@ -58,6 +58,18 @@ export class Statements {
     await this.#query({ text, rowMode: "array" });
   }
 
+  /** Takes a connection that listens to a channel. Whoever takes it releases it. */
+  async listen(channel: string): Promise<PostgresClient> {
+    const client = await this.take();
+    try {
+      await this.#within(answerMs, client.query({ text: `LISTEN "${channel}"`, rowMode: "array" }));
+      return client;
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+  }
+
   /** Leaves the pool as it was. */
   end(): void {
     this.#pool.off("error", ignore);

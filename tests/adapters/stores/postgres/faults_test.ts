@@ -14,7 +14,7 @@ import {
 } from "@posthorn/posthorn";
 import { postgres } from "@posthorn/posthorn/postgres";
 import type { AtomicPart, StoreConnection } from "@posthorn/posthorn/store";
-import { seededRandom } from "@posthorn/posthorn/testing";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { TcpProxy } from "../../../brokers/tcp_proxy.ts";
 import { withDatabase } from "../../../postgres/database.ts";
 import { postgresTest } from "../../../postgres/given.ts";
@@ -82,6 +82,28 @@ postgresTest(
     }
     assert(unknown > 0, "some outcomes were unknown");
     await connection.close();
+  },
+);
+
+postgresTest(
+  "postgres: a server that does not answer does not delay closing for long",
+  async ({ url, schema }) => {
+    const { port } = new URL(url);
+    await using proxy = new TcpProxy({ hostname: "127.0.0.1", port: Number(port) });
+    const virtual = new VirtualClock();
+    const store = postgres(url.replace(port, String(proxy.port)), { schema, watch: "poll" });
+    const connection = await store.open({ clock: virtual });
+    proxy.hold();
+    const committing = assert.rejects(connection.commit([put("k")]), OutcomeUnknownError);
+    await sleep(50); // it is sent
+    let closed = false;
+    const closing = connection.close().then(() => closed = true);
+    await virtual.advance(4_999);
+    assert.equal(closed, false);
+    await virtual.advance(1);
+    await closing;
+    proxy.cut();
+    await committing;
   },
 );
 
