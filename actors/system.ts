@@ -160,8 +160,8 @@ export class System implements AsyncDisposable {
   /**
    * Ends the subscription of an address to an event or a survey, also one that a turn or another process made. Resolves
    * with whether there was one. An address whose types nobody knows fits: `subscriptions` lists those, and a program names
-   * them of a subscriber that it no longer has. Messages that were sent to it before stay in its mailbox. Rejects as {@linkcode
-   * Ref.ask} does.
+   * them of a subscriber that it no longer has. Messages that were sent to it before stay in its mailbox. Rejects as
+   * {@linkcode Ref.ask} does.
    */
   unsubscribe<Op extends Operation<"event" | "survey">, To extends Address>(
     event: Op,
@@ -174,8 +174,8 @@ export class System implements AsyncDisposable {
    * Erases the messages in the store that wait for the actors of a protocol that no living instance hosts, or for one of
    * them: what a subscriber leaves that the program no longer has. End its subscriptions first ({@linkcode
    * System.unsubscribe}), or it gets further ones. Who waits for the reply to one of them gets the failure `mail-erased`;
-   * none becomes a dead letter. State, schedules and subscriptions stay. Resolves with how many messages were erased; a
-   * message that is handled meanwhile is not among them. Without a store there are none.
+   * none becomes a dead letter. State, schedules, subscriptions, and messages that are delayed and not due stay. Resolves
+   * with how many messages were erased; one that is handled meanwhile is not among them. Without a store there are none.
    *
    * Rejects with a {@linkcode PosthornError} (`protocol-hosted`) if this system or another living instance hosts the
    * actors, `invalid-key`, a `RangeError` if the protocol is no name of one, and a {@linkcode StoreError}; then some may

@@ -67,6 +67,8 @@ export function once<Answer>(
   });
   // If another service answers later, nobody says so here.
   const isAway = isNew && route.operation.mode === "submit" && runtime.remote?.takes(to) === true;
-  if (isAway) deduplication.extend(envelope, runtime.options.laterMs);
+  if (isAway) {
+    deduplication.extend(envelope, runtime.options.laterMs + (route.extras.delay?.delayMs ?? 0));
+  }
   return answer;
 }

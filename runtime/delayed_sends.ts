@@ -1,8 +1,8 @@
 import type { ActorId } from "./language/address.ts";
 import { turnRoom } from "./activations/memory_host.ts";
 import { LimitExceededError } from "./base/errors.ts";
-import { isReplyTarget, Route } from "./messages/envelope.ts";
-import { Reply } from "./messages/builtin_protocols.ts";
+import { Route } from "./messages/envelope.ts";
+import { keptReplyOf } from "./messages/kept_reply.ts";
 import type { Outgoing } from "./messages/outbox.ts";
 import { shownName } from "./messages/shown_name.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
@@ -67,7 +67,7 @@ export class DelayedSends {
       bytes,
     };
     this.#waiting.add(waiting);
-    const replyKey = keptReplyOf(route);
+    const replyKey = keptReplyOf(route.replyTo);
     if (replyKey !== undefined) this.#requests.set(replyKey, waiting);
     this.#bytes += bytes;
     if (caller !== undefined) this.#callers.set(caller, (this.#callers.get(caller) ?? 0) + 1);
@@ -101,7 +101,7 @@ export class DelayedSends {
   #remove(waiting: Waiting): void {
     waiting.timer.cancel();
     this.#waiting.delete(waiting);
-    const replyKey = keptReplyOf(waiting.route);
+    const replyKey = keptReplyOf(waiting.route.replyTo);
     if (replyKey !== undefined) this.#requests.delete(replyKey);
     this.#bytes -= waiting.bytes;
     const { caller } = waiting.route.extras!;
@@ -123,14 +123,6 @@ export class DelayedSends {
     if (own < most - size) return undefined;
     return `${own} of ${most} delayed messages of its caller wait, and ${most - size} are left for all`;
   }
-}
-
-/** The key of the reply that is kept for a request. */
-function keptReplyOf({ replyTo }: Route): string | undefined {
-  if (replyTo === undefined || isReplyTarget(replyTo) || replyTo.protocol !== Reply.open.protocol) {
-    return undefined;
-  }
-  return replyTo.key;
 }
 
 /** The route of a message that is due: it was recognised as no repeat when it was accepted. */

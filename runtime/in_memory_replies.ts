@@ -7,6 +7,7 @@ import type { Timer, Timers } from "./scheduling/timers.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
 import type { Failure } from "./language/failure.ts";
 import type { ToldFailure } from "./messages/told_failure.ts";
+import { takenBack } from "./messages/told_failure.ts";
 import type { Cancellation } from "./language/ticket.ts";
 import { type OpenedReply, Reply } from "./messages/builtin_protocols.ts";
 import { BoundedSet } from "./base/bounded_set.ts";
@@ -66,8 +67,7 @@ export class KeptReply extends Expiring {
     const { outcome } = this;
     if (outcome === undefined) return undefined;
     if ("reply" in outcome) return "done";
-    // Another service tells it as a failure.
-    return outcome.cancellation ?? (outcome.failure.code === "cancelled" ? "cancelled" : "failed");
+    return outcome.cancellation ?? "failed";
   }
 
   /** Lets one more wait for the reply. Throws a `ReplyPendingError` if as many wait as may. */
@@ -309,7 +309,7 @@ export class InMemoryReplies {
 
 /** The error with which the ticket of a request rejects. */
 export function errorOf({ failure, cancellation }: FailedOutcome): PosthornError {
-  return errorOfFailure({ ...failure, outcome: cancellation === "withdrawn" ? cancellation : undefined });
+  return errorOfFailure({ ...failure, outcome: takenBack(cancellation) });
 }
 
 function tooMany(whose: string, why: string): LimitExceededError {

@@ -31,8 +31,7 @@ export interface IngressOptions {
   readonly onError?: (error: unknown) => void;
   /**
    * Whether `GET /healthz` includes reasons, and the messages that wait for protocols that nobody hosts, for everybody who
-   * can reach it. Reasons contain names of files,
-   * hosts and environment variables.
+   * can reach it. Reasons contain names of files, hosts and environment variables.
    *
    * @default {false}
    */

@@ -206,6 +206,7 @@ export class Routes {
     const payload = await readPayload(context, this.#options, (read) => bytes = read);
     const surveying = operation as Survey<unknown, unknown, unknown, unknown, string>;
     const id = idempotencyKey(context);
+    delayParameter(context, false, this.#system.clock, this.#options);
     const { surveyRepliesMax, timeoutMsMax } = this.#options;
     const { surveyStream } = await import("./streams/survey_stream.ts");
     const options: SurveyOptions & IngressSendOptions = {

@@ -6,7 +6,10 @@ export interface TraceContext {
 }
 
 const noTrace: TraceContext = {};
-/** A version (never `ff`), a trace id and a parent id (neither of zeros alone), and flags; later versions than 00 may add more. */
+/**
+ * A version (never `ff`), a trace id and a parent id (neither of zeros alone), and flags; later versions than 00 may add
+ * more.
+ */
 const traceparent =
   /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}((?<!^00-.{52})-.{0,200})?$/;
 /** The length that every vendor has to pass on. */

@@ -1,5 +1,5 @@
-import { Reply } from "../messages/builtin_protocols.ts";
 import { type Envelope, Route } from "../messages/envelope.ts";
+import { keptReplyOf } from "../messages/kept_reply.ts";
 import { laterAddress } from "../messages/later.ts";
 import type { OpenedLater } from "../turns/turn_laters.ts";
 import type { DeliveryPort } from "./runtime_services.ts";
@@ -16,8 +16,9 @@ export function openLater(
 ): void {
   const { id, correlationId, replyTo, failTo } = request;
   const to = laterAddress(key, "open");
-  const route = new Route(delivery.operationAt(to), id, correlationId, undefined, undefined, { failTo });
+  const route = new Route(delivery.operationAt(to), id, correlationId, replyTo, undefined, { failTo });
   delivery.deduplication.extend(envelope, timeoutMs);
-  if (replyTo?.protocol === Reply.arrive.protocol) delivery.elsewhere?.hold?.(replyTo.key, key);
+  const kept = keptReplyOf(replyTo);
+  if (kept !== undefined) delivery.elsewhere?.hold?.(kept, key);
   delivery.deliver(to, route, request); // if there is no room for one more actor, who waits is told
 }

@@ -2,7 +2,7 @@ import type { ActorId } from "../language/address.ts";
 import type { Failure } from "../language/failure.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
 import type { Envelope } from "../messages/envelope.ts";
-import { repliesTo } from "../messages/failure_addresses.ts";
+import { keptReplyOf } from "../messages/kept_reply.ts";
 import type { DeliveryPort } from "./runtime_services.ts";
 
 /** The failure of a request that was taken back. */
@@ -25,7 +25,7 @@ export function takeBackHere(delivery: DeliveryPort, to: ActorId, replyKey: stri
   const delayed = delivery.delayed.take(replyKey);
   if (delayed !== undefined) return delivery.envelope(delayed.route, key, delayed.payload); // it was not accepted yet
   const activation = delivery.hosts.get(protocol)?.find(key);
-  const envelope = activation?.takeBack(({ replyTo }) => repliesTo(replyTo, replyKey));
+  const envelope = activation?.takeBack(({ replyTo }) => keptReplyOf(replyTo) === replyKey);
   if (envelope !== undefined) delivery.inspect({ type: "cancelled" }, envelope);
   return envelope;
 }

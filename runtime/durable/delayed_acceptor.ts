@@ -61,7 +61,8 @@ export class DelayedAcceptor {
   }
 }
 
-interface DelayedMessage {
+/** A delayed message that is to be accepted. */
+interface IncomingDelayed {
   readonly route: Route;
   readonly named: NamedMessage;
   readonly draft: DelayedDraft;
@@ -76,7 +77,7 @@ class DelayedCommit extends MarkedCommit {
   readonly #services: DelayedServices;
 
   /** Throws a `TooLargeError` if no commit can take it. */
-  constructor(services: DelayedServices, { route, named, draft, ticket, away }: DelayedMessage) {
+  constructor(services: DelayedServices, { route, named, draft, ticket, away }: IncomingDelayed) {
     const { delayMs } = route.extras!.delay!;
     const laterMs = away && route.operation.mode === "submit" ? services.laterMs : 0; // nobody will say so here
     super({

@@ -109,7 +109,10 @@ export interface Connected {
   open(instance: string, localActors: LocalActors): Promise<OpenStore>;
 }
 
-/** The hosts of the durable actors of a system, topics and laters among them; `open` gives what is there once the store is open. */
+/**
+ * The hosts of the durable actors of a system, topics and laters among them; `open` gives what is there once the store is
+ * open.
+ */
 export function hostsOf(parts: StoreParts, open: () => OpenStore): DurableHost[] {
   const { actors, services, quota, store, options } = parts;
   const topic = topicActor({ events: options.limits.events, commit: store.traits.limits });

@@ -122,7 +122,6 @@ class PeerCommit extends MarkedCommit {
     });
     this.#services = services;
     this.lane = mailPrefix(to);
-    if (ticket !== undefined) services.replies.open(this.part, ticket);
     services.writer.deliver(this.part, to, draft);
     this.complete();
   }

@@ -270,8 +270,8 @@ export interface Context<Name extends string, State> {
   /**
    * Answers a request that was answered "later" before, in a turn of this or of another actor, when the turn commits. The
    * first answer counts. One that comes second (`already-answered`) or too late (`late-reply`) becomes a dead letter, and
-   * does not fail this turn; so does one that does not fit the schema of the reply (`invalid-reply`), if this process does not
-   * know the operation. Throws an `InvalidPayloadError` if it does not fit the schema that this process knows, and a
+   * does not fail this turn; so does one that does not fit the schema of the reply (`invalid-reply`), if this process does
+   * not know the operation. Throws an `InvalidPayloadError` if it does not fit the schema that this process knows, and a
    * {@linkcode PosthornError} (`already-answered`) if this turn has answered it.
    */
   reply<L extends Later>(later: L, value: AnswerTo<L>): void;

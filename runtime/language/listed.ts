@@ -3,7 +3,9 @@ import { type NamedProtocol, type Operation, operationsOf } from "./protocol.ts"
 /** A protocol with all its operations, or one operation. */
 export type Listed = NamedProtocol<string> | Operation;
 
-/** The operations that a list of a user names. Throws a `TypeError` if it has something else: a misspelt one is `undefined`. */
+/**
+ * The operations that a list of a user names. Throws a `TypeError` if it has something else: a misspelt one is `undefined`.
+ */
 export function listedIn(list: string, given: readonly Listed[]): Operation[] {
   if (!Array.isArray(given)) {
     throw new TypeError(`Cannot use ${list}: it must be a list of protocols and operations`);

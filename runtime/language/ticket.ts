@@ -34,8 +34,8 @@ export interface CancelOptions {
  * - `cancelled`: it has had no effect, and will have none. What its handler did outside stands.
  * - `withdrawn`: its turn had answered "later", and that turn stands; every later answer is dropped.
  * - `done`, `failed`: it was over before, and the ticket has its reply or its failure.
- * - `given-up`: the service that handles it could not be reached before the deadline of the request. Nobody will get a
- *   reply; whether it has an effect is unknown.
+ * - `given-up`: the service that handles it could not be reached before the deadline of the request, or has no store in
+ *   which it decides. Nobody will get a reply; whether it has an effect is unknown.
  */
 export type Cancellation = "cancelled" | "withdrawn" | "done" | "failed" | "given-up";
 

@@ -1,25 +1,20 @@
 import type { Address } from "../language/address.ts";
 import { Reply } from "./builtin_protocols.ts";
 import type { ToldFailure } from "./told_failure.ts";
-import { isReplyTarget, type ReplyTarget } from "./envelope.ts";
+import type { ReplyTarget } from "./envelope.ts";
+import { keptReplyOf } from "./kept_reply.ts";
 
 /** Where the failure of a request goes: to the address that it names for failures, and to the reply that is kept for it. */
 export function failureAddresses(
   replyTo: ReplyTarget | Address | undefined,
   failTo: Address | undefined,
 ): readonly Address[] {
-  const kept = replyTo !== undefined && !isReplyTarget(replyTo) && replyTo.protocol === Reply.open.protocol;
-  if (!kept) return failTo === undefined ? [] : [failTo];
-  const { protocol, key } = replyTo;
+  const key = keptReplyOf(replyTo);
+  if (key === undefined) return failTo === undefined ? [] : [failTo];
+  const { protocol } = Reply.refuse;
   const refused = { protocol, key, operation: Reply.refuse.name };
   const isOwn = failTo === undefined || (failTo.protocol === protocol && failTo.key === key);
   return isOwn ? [refused] : [failTo, refused];
-}
-
-/** Whether a reply goes to the reply that is kept under that key. */
-export function repliesTo(replyTo: ReplyTarget | Address | undefined, key: string): boolean {
-  return replyTo !== undefined && !isReplyTarget(replyTo) && replyTo.key === key &&
-    replyTo.protocol === Reply.open.protocol;
 }
 
 /** A failure as an address gets it: the outcome is only for replies, and for other services. */

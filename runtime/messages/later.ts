@@ -6,6 +6,7 @@ import { type Later, type LaterParts, laterParts } from "../language/later.ts";
 import type { Reason } from "../language/later_options.ts";
 import { ask, nameOperations, type Operation, tell } from "../language/protocol.ts";
 import { unchecked } from "../language/schema.ts";
+import { randomName } from "./random_name.ts";
 import { remoteAddress } from "./remote_address.ts";
 
 /** A request whose answer is still to come. */
@@ -40,8 +41,6 @@ export const TransientLaterReply = nameOperations("~transient-later", operations
 /** The first character of the key of such an actor. No other name that the system makes up begins with it. */
 const durableMark = "L";
 const transientMark = "U";
-/** How many of the characters of a ULID are its time; 16 others have 80 random bits. */
-const timeUnits = 10;
 
 /** The address of one operation of the actor that keeps a request. */
 export function laterAddress(key: string, operation: "open" | "answer" | "fail" | "expire"): Address {
@@ -87,8 +86,8 @@ export class Laters {
 
   /** A new key, of 160 random bits. `transient` says whether the actor that gets the request is transient. */
   newKey(transient: boolean): string {
-    const random = () => this.#random.ulid(this.#clock.now()).slice(timeUnits);
-    const key = (transient && this.#stored ? transientMark : durableMark) + random() + random();
+    const mark = transient && this.#stored ? transientMark : durableMark;
+    const key = mark + randomName(this.#random, this.#clock.now());
     if (transient || !this.#stored) this.#unopened.set(key, undefined);
     return key;
   }

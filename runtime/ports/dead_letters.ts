@@ -120,7 +120,6 @@ export function errorOfReason(reason: string, message: string, cause?: unknown):
   if (isSound(cause, InvalidPayloadError) && reason === cause.code) return cause;
   if (reason === "deadline") return new DeadlineExceededError(message);
   if (reason === "stopping") return new StoppedError(message);
-  if (reason === "cancelled") return new CancelledError(message);
   if (reason === "given-up") return new PosthornError(reason, message);
   if (reason === "outcome-unknown") return new OutcomeUnknownError(message, { cause });
   if (runtimeReasons.has(reason)) return new DeadLetterError(reason, message, { cause });

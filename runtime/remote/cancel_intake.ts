@@ -7,6 +7,7 @@ import { pages } from "../durable/rows/pages.ts";
 import { type MessageHeader, QueuedMessage } from "../durable/rows/queued_message.ts";
 import { readableHead } from "../durable/rows/readable_head.ts";
 import { Route } from "../messages/envelope.ts";
+import { toldTo } from "../messages/failure_addresses.ts";
 import { laterAddress, LaterReply } from "../messages/later.ts";
 import { remoteAddress } from "../messages/remote_address.ts";
 import type { Entry } from "../ports/store.ts";
@@ -73,7 +74,7 @@ export class CancelIntake {
       writeMark(one, request, { token, fingerprint: "", untilMs }, mark);
       if (returnTo === undefined) return;
       const failure = cancelledFailure(requestId, `${to.protocol}/${to.key} ${operation}`);
-      return writer.answer(one, remoteAddress(returnTo, "refuse"), failure, {
+      return writer.answer(one, remoteAddress(returnTo, "refuse"), { ...failure, outcome: "cancelled" }, {
         id: requestId,
         operation,
         via: "",
@@ -86,7 +87,10 @@ export class CancelIntake {
       return writer.post(one, { protocol, key }, new Route(LaterReply.withdraw), undefined);
     }
     const mail = QueuedMessage.of(waiting, mailPrefix(to));
+    const { head, head: { failTo } } = mail;
     const failure = cancellations.takeOut(one, to, mail);
-    if (mail.head.failTo !== undefined) writer.answer(one, mail.head.failTo, failure, mail.head);
+    if (failTo !== undefined) {
+      writer.answer(one, failTo, toldTo(failTo, { ...failure, outcome: "cancelled" }), head);
+    }
   }
 }

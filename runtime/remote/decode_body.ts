@@ -55,7 +55,7 @@ export function failureOf({ body, contentType }: Delivery, id: string): ToldFail
     id: typeof told.id === "string" ? told.id.slice(0, 255) : id,
     code: typeof told.code === "string" && /^[a-z0-9-]{1,100}$/.test(told.code) ? told.code : "failed",
     message: shorten(message ?? "the other service failed, and did not say why", wordsMax),
-    ...told.code === "cancelled" && told.outcome === "withdrawn" && { outcome: "withdrawn" },
+    ...told.code === "cancelled" && isTakenBack(told.outcome) && { outcome: told.outcome },
   };
 }
 
@@ -93,4 +93,8 @@ function readable(read: () => unknown): unknown {
     if (cause instanceof PosthornError) throw cause;
     throw new PosthornError("unreadable-body", `its body cannot be read: ${messageOf(cause)}`, { cause });
   }
+}
+
+function isTakenBack(outcome: unknown): outcome is NonNullable<ToldFailure["outcome"]> {
+  return outcome === "cancelled" || outcome === "withdrawn";
 }

@@ -142,9 +142,7 @@ export class MemorySending {
       reply: (payload) => delivery.deliverTo(replyTo, payload),
       fail: (error) => {
         const { id = "", code, message } = error;
-        const outcome = error instanceof CancelledError && error.outcome === "withdrawn"
-          ? error.outcome
-          : undefined;
+        const outcome = error instanceof CancelledError ? error.outcome : undefined;
         for (const address of failureAddresses(replyTo, failTo)) {
           delivery.deliverTo(address, toldTo(address, { id, code, message, outcome }));
         }

@@ -27,7 +27,7 @@ import {
   type RemoteMessage,
   requestOf,
 } from "./outbox_row.ts";
-import { randomName } from "./pending_replies.ts";
+import { randomName } from "../messages/random_name.ts";
 import { type Registry, requireRemote } from "./registry.ts";
 import { scopedSender, senderName } from "./wire.ts";
 import type { Random } from "../base/random.ts";

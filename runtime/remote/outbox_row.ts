@@ -60,7 +60,10 @@ export function destinationOf(
   return { kind: "inbox", protocol: address.protocol, key: address.key };
 }
 
-/** The parcel of a message whose payload the store has as this text. `expiresAtMs` is when nobody waits for its reply any more. */
+/**
+ * The parcel of a message whose payload the store has as this text. `expiresAtMs` is when nobody waits for its reply any
+ * more.
+ */
 export function parcelOf(remote: RemoteMessage, text: string, expiresAtMs?: number): Parcel {
   const { to, message, expected } = remote;
   const refuses = to.protocol === Remote.refuse.protocol && message.operation === Remote.refuse.name;

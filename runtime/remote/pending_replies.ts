@@ -5,6 +5,7 @@ import { errorOfFailure } from "../ports/dead_letters.ts";
 import type { SentRequest } from "../durable/delivery/reply_rows.ts";
 import type { ActorId } from "../language/address.ts";
 import type { ToldFailure } from "../messages/told_failure.ts";
+import { shortRandomName } from "../messages/random_name.ts";
 import type { Random } from "../base/random.ts";
 
 /** What came as the reply to a message. */
@@ -75,7 +76,7 @@ export class PendingReplies {
       const why = `${this.#waiters.size} of ${waitersMax} replies of other services are waited for`;
       throw new LimitExceededError("too-many-replies", `Cannot wait for a reply: ${why}`);
     }
-    const name = this.#random.ulid(this.#clock.now()).slice(timeUnits); // 80 random bits: it lives no longer than this process
+    const name = shortRandomName(this.#random, this.#clock.now());
     this.#waiters.set(name, waiter);
     return name;
   }
@@ -144,12 +145,4 @@ export class PendingReplies {
     for (const [name, waiter] of this.#waiters) if (waiter.over) this.forget(name);
     this.#sweepAt = Math.min(Math.max(this.#waiters.size * 2, sweepFrom), waitersMax);
   }
-}
-
-/** How many characters of a ULID are its time. */
-const timeUnits = 10;
-
-/** A name that nobody can guess: 160 random bits. */
-export function randomName(random: Random, nowMs: number): string {
-  return random.ulid(nowMs).slice(timeUnits) + random.ulid(nowMs).slice(timeUnits);
 }

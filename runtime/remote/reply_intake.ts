@@ -99,7 +99,7 @@ export class ReplyIntake {
     const status = replies.statusOf(value);
     if (status === undefined || session.isOver(status.untilMs)) return late;
     if (status.status === "done" || (status.status === "failed" && "failure" in outcome)) return answered;
-    if (status.failure?.code === "cancelled" || status.failure?.code === "given-up") return late;
+    if (status.cancellation !== undefined) return late;
     writeSet.checks.push({ key, version });
     if ("failure" in outcome) replies.write(writeSet, name, Reply.refuse.name, outcome.failure);
     else {

@@ -4,7 +4,7 @@ import type { ScheduleChange } from "./schedules.ts";
 import type { Turn } from "./turn.ts";
 
 /** The operation by which the system changes a schedule of an actor. No operation of a user has such a name. */
-export const scheduleOperationName = "~schedule";
+const scheduleOperationName = "~schedule";
 
 /** The operation of the actors of a protocol, whose handler has that slot. */
 export function scheduleOperation(protocol: string, slot: number): Operation {

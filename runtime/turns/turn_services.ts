@@ -27,8 +27,9 @@ export interface TurnDelivery {
 }
 
 /**
- * What a turn of a transient actor can wait for; an ask may also come from outside of turns. The modes bring it: the runtime itself knows no mode. `first` and
- * `second` are the arguments behind the operation: the payload and the options, or the options alone if it has no payload.
+ * What a turn of a transient actor can wait for; an ask may also come from outside of turns. The modes bring it: the
+ * runtime itself knows no mode. `first` and `second` are the arguments behind the operation: the payload and the options,
+ * or the options alone if it has no payload.
  */
 export interface TurnModes {
   ask(

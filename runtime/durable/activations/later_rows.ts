@@ -1,7 +1,7 @@
 import { endAt } from "../../base/times.ts";
 import type { Entry } from "../../ports/store.ts";
 import { isReplyTarget } from "../../messages/envelope.ts";
-import { Reply } from "../../messages/builtin_protocols.ts";
+import { keptReplyOf } from "../../messages/kept_reply.ts";
 import { laterAddress } from "../../messages/later.ts";
 import { deadlineName, type EndedLaters, type LaterEnd } from "../../turns/later_actor.ts";
 import type { OpenedLater } from "../../turns/turn_laters.ts";
@@ -61,10 +61,8 @@ export class LaterRows {
       schedules,
     };
     rows.writeOnce(recordKey(to), session.encoder.encode(head, toText(request)));
-    const { replyTo } = turn.route;
-    if (replyTo === undefined || isReplyTarget(replyTo)) return;
-    if (replyTo.protocol !== Reply.arrive.protocol) return;
-    this.#replies.openLater(rows, replyTo.key, { later: key, untilMs: untilMs ?? Infinity });
+    const name = keptReplyOf(turn.route.replyTo);
+    if (name !== undefined) this.#replies.openLater(rows, name, { later: key, untilMs: untilMs ?? Infinity });
   }
 
   /** Repeats of the request are known for as long as its answer may take, and a window more. */

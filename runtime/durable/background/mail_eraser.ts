@@ -1,7 +1,6 @@
 import { PosthornError } from "../../base/errors.ts";
 import { slicesOf } from "../../base/slices_of.ts";
-import { type ActorId, requireKey } from "../../language/address.ts";
-import { namePattern } from "../../language/protocol.ts";
+import type { ActorId } from "../../language/address.ts";
 import { namedOperation, nameOf } from "../../messages/envelope.ts";
 import type { Entry } from "../../ports/store.ts";
 import { commitKnown, commitOne } from "../commits/commit_one.ts";
@@ -55,13 +54,6 @@ export class MailEraser {
   /** Resolves with how many messages it has erased. */
   async erase(of: MailOf): Promise<number> {
     const { protocol, key } = of;
-    if (!namePattern.test(protocol)) {
-      const name = JSON.stringify(protocol);
-      throw new RangeError(
-        `Cannot erase the mail of ${name}: the name of a protocol must match ${namePattern}`,
-      );
-    }
-    if (key !== undefined) requireKey(protocol, key);
     const host = this.#hostOf(protocol);
     if (host !== undefined) {
       throw new PosthornError(

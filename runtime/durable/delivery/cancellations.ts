@@ -184,8 +184,6 @@ export class Cancellations {
   }
 }
 
-function outcomeOf({ head: { status, cancellation, failure } }: StoredReply): Cancellation {
-  if (status === "done") return "done";
-  // Another service tells it as a failure.
-  return cancellation ?? (failure?.code === "cancelled" ? "cancelled" : "failed");
+function outcomeOf({ head: { status, cancellation } }: StoredReply): Cancellation {
+  return status === "done" ? "done" : cancellation ?? "failed";
 }

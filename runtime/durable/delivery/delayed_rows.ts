@@ -47,7 +47,7 @@ export interface DelayedDraft {
 /**
  * The messages that wait in the store until they are due. Each is a schedule that is due once, of an owner that no user
  * can name, so the schedule runner sends it. Their number is bounded, about: each process counts what it writes and
- * sends, and counts all rows when it begins, and before it refuses.
+ * sends, and counts all rows before it accepts the first from outside, and before it refuses one from outside.
  */
 export class DelayedRows {
   readonly #session: StoreSession;

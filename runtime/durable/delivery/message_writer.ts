@@ -1,12 +1,13 @@
 import type { ActorId, Address } from "../../language/address.ts";
 import { type DeadLetter, wordsMax } from "../../ports/dead_letters.ts";
-import { isReplyTarget, namedOperation, nameOf, Route } from "../../messages/envelope.ts";
+import { namedOperation, nameOf, Route } from "../../messages/envelope.ts";
 import type { Ids } from "../../messages/ids.ts";
 import { Remote } from "../../messages/remote_address.ts";
 import { failureAddresses } from "../../messages/failure_addresses.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Failure } from "../../language/failure.ts";
 import { Collector, Publication, Reply, Topic } from "../../messages/builtin_protocols.ts";
+import { keptReplyOf } from "../../messages/kept_reply.ts";
 import { passOf } from "../../messages/respondents.ts";
 import { shorten } from "../../base/shorten.ts";
 import { codeOf } from "../../base/thrown.ts";
@@ -144,9 +145,8 @@ export class MessageWriter {
     try {
       const written = this.#delayed.write(writeSet, outgoing, from);
       if ("reason" in written) return this.undelivered(writeSet, outgoing, written);
-      const { replyTo, extras } = route;
-      if (replyTo === undefined || isReplyTarget(replyTo) || replyTo.protocol !== Reply.open.protocol) return;
-      this.#replies.open(writeSet, replyTo.key, written, extras!.delay!.delayMs);
+      const name = keptReplyOf(route.replyTo);
+      if (name !== undefined) this.#replies.open(writeSet, name, written, route.extras!.delay!.delayMs);
     } catch (error) {
       this.#unsendable(writeSet, outgoing, error);
     }
@@ -244,10 +244,10 @@ export class MessageWriter {
    * pending, and says where the message is.
    */
   deliver(writeSet: WriteSet, to: ActorId, draft: NewMessage): void {
-    const { replyTo } = draft.head;
-    if (replyTo?.protocol === Reply.open.protocol && !isAskOfPeer(replyTo.key)) {
+    const name = keptReplyOf(draft.head.replyTo);
+    if (name !== undefined && !isAskOfPeer(name)) {
       const { protocol, key } = to;
-      this.#replies.open(writeSet, replyTo.key, { protocol, key, place: draft.place });
+      this.#replies.open(writeSet, name, { protocol, key, place: draft.place });
     }
     this.#put(writeSet, to, draft);
   }

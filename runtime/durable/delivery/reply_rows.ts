@@ -4,7 +4,7 @@ import { SingleFlight } from "../../base/single_flight.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { ActorId } from "../../language/address.ts";
 import type { Failure } from "../../language/failure.ts";
-import type { ToldFailure } from "../../messages/told_failure.ts";
+import { takenBack, type ToldFailure } from "../../messages/told_failure.ts";
 import type { Cancellation } from "../../language/ticket.ts";
 import { type OpenedReply, Reply } from "../../messages/builtin_protocols.ts";
 import type { Entry } from "../../ports/store.ts";
@@ -149,8 +149,7 @@ export class ReplyRows {
   async collect(name: string, id: string, wait: ReplyWait): Promise<unknown> {
     const { head, reply } = await this.ended(name, id, wait);
     if (head.status === "done") return reply;
-    const outcome = head.cancellation === "withdrawn" ? head.cancellation : undefined;
-    throw errorOfFailure({ ...head.failure!, outcome });
+    throw errorOfFailure({ ...head.failure!, outcome: takenBack(head.cancellation) });
   }
 
   /** The row of that name, if it is still kept. Rejects as `Ticket.reply` does. */

@@ -27,7 +27,7 @@ const entriesAtHeartbeat = 5;
 const receiversAtHeartbeat = 5;
 
 /** Who hosts the actors of a protocol. */
-export interface Hosting {
+export interface ProtocolHosts {
   /** Whether this system does. */
   here(protocol: string): boolean;
   /** Whether another living instance does, as far as it is known. */
@@ -52,7 +52,7 @@ interface UnhostedReceiver {
  */
 export class Unhosted {
   readonly #session: StoreSession;
-  readonly #hosting: Hosting;
+  readonly #hosts: ProtocolHosts;
   /** By name, in the order in which they became known. */
   readonly #receivers = new Map<string, UnhostedReceiver>();
   readonly #toCount = new Set<UnhostedReceiver>();
@@ -60,9 +60,9 @@ export class Unhosted {
   /** The index entry behind which the next heartbeat continues. */
   #lookedAt = indexPrefix(unassigned);
 
-  constructor(session: StoreSession, hosting: Hosting) {
+  constructor(session: StoreSession, hosts: ProtocolHosts) {
     this.#session = session;
-    this.#hosting = hosting;
+    this.#hosts = hosts;
   }
 
   /** How many messages wait for an actor and how many may, as far as this process knows. */
@@ -92,7 +92,7 @@ export class Unhosted {
     for (const { key } of rows) {
       const { protocol, key: actorKey } = indexed(key);
       const actor = { protocol, key: actorKey };
-      if (!this.#hosting.here(protocol) && !this.#receivers.has(nameOfActor(actor))) {
+      if (!this.#hosts.here(protocol) && !this.#receivers.has(nameOfActor(actor))) {
         met.push(this.#meet(actor, 0));
       }
     }
@@ -124,7 +124,7 @@ export class Unhosted {
       sum.waiting += waiting;
       stats.set(protocol, sum);
     }
-    return Object.fromEntries(stats.entries().filter(([protocol]) => !this.#hosting.elsewhere(protocol)));
+    return Object.fromEntries(stats.entries().filter(([protocol]) => !this.#hosts.elsewhere(protocol)));
   }
 
   #meet({ protocol, key }: ActorId, waiting: number): UnhostedReceiver {

@@ -66,7 +66,7 @@ export function endOf({ delayed }: StoredSchedule, dueMs: number): number | unde
 }
 
 /** The time that repeats of a schedule; `undefined` if it is due once. */
-export function repetitionOf({ everyMs, cron, timeZone }: StoredSchedule): Repetition | undefined {
+function repetitionOf({ everyMs, cron, timeZone }: StoredSchedule): Repetition | undefined {
   if (cron !== undefined) return { cron, ...timeZone !== undefined && { timeZone } };
   return everyMs === undefined ? undefined : { everyMs };
 }
@@ -172,8 +172,8 @@ export function summariesOf(rows: readonly Entry[]): ScheduleSummaries {
 
 /**
  * The names whose rows must be read before changes are written: of a schedule that repeats only the row has the next
- * time; whether one that is due once has fired matters if it is to stay; and if there would be too many schedules, the rows tell which have fired. A schedule that `committed` does not have was set in this batch, and
- * has no row yet.
+ * time; whether one that is due once has fired matters if it is to stay; and if there would be too many schedules, the
+ * rows tell which have fired. A schedule that `committed` does not have was set in this batch, and has no row yet.
  */
 export function namesToRead(
   plans: ScheduleSummaries,

@@ -72,10 +72,14 @@ Deno.test("a delay that is no time, or too long, is 400, and nothing is accepted
   assert.equal(desk.system.stats().delayed, 0);
 });
 
-Deno.test("an ask and an event cannot be delayed", async () => {
+Deno.test("an ask, an event and a survey cannot be delayed", async () => {
   await using desk = new Desk();
-  for (const path of ["/actors/order/ada/total", "/events/order/raised"]) {
-    const body = path.endsWith("total") ? "EUR" : { country: "de", cents: 1 };
+  const bodies = {
+    "/actors/order/ada/total": "EUR",
+    "/events/order/raised": { country: "de", cents: 1 },
+    "/surveys/carrier/quote": { grams: 5 },
+  };
+  for (const [path, body] of Object.entries(bodies)) {
     const problem = await assertProblem(await desk.post(`${path}?afterMs=5`, body), 400, "invalid-parameter");
     assert.match(problem.detail!, /only a tell or a submit can be delayed/);
   }

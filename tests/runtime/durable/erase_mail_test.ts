@@ -102,7 +102,11 @@ inMemory("a protocol may have the name of something that every object has", asyn
     worker({ tell: (ctx: WorkerContext) => ctx.ref(Odd, "x").tell(Odd.hear, "x") }),
   ]);
   await runs(stage, system, "tell", "tell");
-  assert.deepEqual(system.stats().unhosted, { constructor: { actors: 1, waiting: 2 } });
+  // Not compared as an object: older versions of Deno take its member for that of its class.
+  assert.deepEqual(Object.entries(system.stats().unhosted ?? {}), [["constructor", {
+    actors: 1,
+    waiting: 2,
+  }]]);
   assert.equal(Object.hasOwn(Object, "waiting"), false);
 });
 
@@ -182,11 +186,13 @@ inMemory(
 );
 
 inMemory("only a protocol and a key can be named", async (stage) => {
-  const system = await released(stage);
-  for (const name of ["~topic", "", "Legacy", "a.b"]) {
-    await assert.rejects(system.eraseMail({ protocol: name }), RangeError);
+  await using alone = new System({ actors: [], clock: new VirtualClock(), drainMs: 0 });
+  for (const system of [await released(stage), alone]) {
+    for (const name of ["~topic", "", "Legacy", "a.b"]) {
+      await assert.rejects(system.eraseMail({ protocol: name }), RangeError);
+    }
+    await assert.rejects(system.eraseMail({ protocol: "legacy", key: "" }), { code: "invalid-key" });
   }
-  await assert.rejects(system.eraseMail({ protocol: "legacy", key: "" }), { code: "invalid-key" });
 });
 
 Deno.test("without a store there is no mail that nobody hosts", async () => {

@@ -190,6 +190,28 @@ Deno.test("the caller is told if there is no room for one more request that is a
   await assert.rejects(second.reply(), { code: "too-many-actors" });
 });
 
+Deno.test("if there is no room for it, who collects the reply is told beside the address that it names for failures", async () => {
+  const Client = protocol("client", { failed: tell(Failure), begin: tell() });
+  const codes: string[] = [];
+  const client = actor(Client, {
+    state: () => 0,
+    on: {
+      begin: (ctx) => void (ctx.state = 1),
+      failed: (_ctx, { code }) => void codes.push(code),
+    },
+  });
+  const clock = new VirtualClock();
+  const { actors } = office();
+  await using system = new System({ actors: [...actors, client], limits: { actors: 2 }, clock, log: false });
+  const one = system.ref(Client, "one");
+  await one.tell(Client.begin);
+  await clock.settle();
+  const ticket = await system.ref(Desk, "a").submit(Desk.ask, "hard", { failTo: one.at(Client.failed) });
+  await clock.settle();
+  await assert.rejects(ticket.reply({ timeoutMs: 0 }), { code: "too-many-actors" });
+  assert.deepEqual(codes, ["too-many-actors"]);
+});
+
 /** A transient actor that answers later, and a client in the store that asks it. */
 function counter() {
   const Window = protocol("window", { ask: submit(z.string(), z.string()), abandoned: tell(Failure) });

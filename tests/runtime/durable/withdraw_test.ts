@@ -10,6 +10,7 @@ import {
   submit,
   System,
   tell,
+  TerminalError,
 } from "@posthorn/posthorn";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
@@ -33,7 +34,11 @@ function office(heard: Failure[]) {
         ctx.state = { answer };
         return answer;
       },
-      decide: (ctx, verdict) => ctx.reply(ctx.state.answer!, verdict),
+      decide(ctx, verdict) {
+        if (verdict === "no") {
+          ctx.fail(ctx.state.answer!, { code: "cancelled", message: "the shop is closed" });
+        } else ctx.reply(ctx.state.answer!, verdict);
+      },
       abandoned: (_ctx, failure) => void heard.push(failure),
     },
   });
@@ -86,6 +91,41 @@ onEach(kinds, "a request that was answered later is withdrawn, once", async (sta
   await withdrawIn(system, system, () => stage.settle(), heard, failed);
   assert.equal(system.stats().cancelled, 0, "its message is done");
 });
+
+/** Lets a system fail a request with the code that a request has which was taken back. */
+async function failIn(asks: System, answers: System, settle: () => Promise<void>) {
+  const during = async <Result>(promise: Promise<Result>) => {
+    promise.catch(() => {});
+    await settle();
+    return await promise;
+  };
+  const ticket = await during(asks.ref(Desk, "a").submit(Desk.ask, "?"));
+  await during(answers.ref(Desk, "a").tell(Desk.decide, "no"));
+  assert.equal(await during(ticket.cancel()), "failed");
+  const error = await during(ticket.reply({ timeoutMs: 0 }).catch((error: unknown) => error));
+  assert(error instanceof TerminalError && error.code === "cancelled", "its turn has had an effect");
+}
+
+onEach(kinds, "a request that its actor fails with the code cancelled was not taken back", async (stage) => {
+  const system = await stage.start([office([])]);
+  await failIn(system, system, () => stage.settle());
+});
+
+Deno.test("without a store: a request that its actor fails with the code cancelled was not taken back", async () => {
+  const clock = new VirtualClock();
+  await using system = new System({ actors: [office([])], clock, random: seededRandom(1) });
+  await failIn(system, system, () => clock.advance(1));
+});
+
+for (const stored of [true, false]) {
+  const where = stored ? "from a store" : "from memory";
+  Deno.test(`over a broker a request that its actor fails with the code cancelled was not taken back, ${where}`, async () => {
+    await using services = new Services();
+    const desks = await services.start("office", [office([])], { store: memoryStore(), expose: [Desk] });
+    const boss = await services.start("boss", [], { ...stored && { store: memoryStore() }, remote: [Desk] });
+    await failIn(boss, desks, () => services.pass(500));
+  });
+}
 
 onEach(kinds, "a request that was answered later is withdrawn after a restart", async (stage) => {
   const heard: Failure[] = [];

@@ -189,6 +189,18 @@ for (const stored of [true, false]) {
     }
   });
 
+  Deno.test(`${where}, the id of a delayed request is known although it waits for longer than an answer may take`, async () => {
+    await using services = new Services();
+    const all = await town(services, stored, { deduplicationWindowMs: 10_000, laterMs: 5_000 });
+    const request = () =>
+      services.during(
+        all.asker.ref(Order, "1").submit(Order.place, "tea", { id: "order-1", afterMs: 60_000 }),
+      );
+    const first = await request();
+    await services.pass(30_000, 1_000);
+    assert.equal((await request()).id, first.id);
+  });
+
   Deno.test(`${where}, an actor of another service gets the later answer`, async () => {
     await using services = new Services();
     const all = await town(services, stored);
