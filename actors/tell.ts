@@ -21,14 +21,22 @@ export function tell(
   second: TellOptions | undefined,
 ): Promise<void> {
   try {
+    if (second === undefined && operation.payload !== undefined) {
+      return acceptPlain(runtime, to, operation, first);
+    }
     const payload = payloadIn(operation, first);
     const options = optionsIn(operation, first, second);
     if (options !== undefined) return acceptOnce(runtime, to, runtime.route(operation, { options }), payload);
-    const committed = runtime.delivery.accept(to, operation, payload);
-    return committed === undefined ? runtime.scheduler.pause ?? accepted : committed.then(nothing);
+    return acceptPlain(runtime, to, operation, payload);
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/** Accepts a message that is only its payload, or throws. */
+function acceptPlain(runtime: Runtime, to: Target, operation: Operation, payload: unknown): Promise<void> {
+  const committed = runtime.delivery.accept(to, operation, payload);
+  return committed === undefined ? runtime.scheduler.pause ?? accepted : committed.then(nothing);
 }
 
 /** Accepts a message from outside, or throws. A repeat of an accepted message has no effect. */
