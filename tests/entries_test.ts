@@ -85,7 +85,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   ],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
   "./deno-kv": ["adapters/stores/deno_kv/", ...stores],
-  "./postgres": ["adapters/stores/postgres/", ...stores],
+  "./postgres": ["adapters/stores/postgres/", "runtime/durable/transactions.ts", ...stores],
   "./testing/conformance": [
     "testing/",
     "testing/conformance/",

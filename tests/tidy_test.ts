@@ -61,7 +61,12 @@ const entryOfTwo = "adapters/memory.ts";
  * What a store or a transport may import from, besides its own folder: folders, and the part of the runtime that it
  * carries.
  */
-const underStores = ["runtime/base/", "runtime/ports/", "runtime/durable/engine.ts"];
+const underStores = [
+  "runtime/base/",
+  "runtime/ports/",
+  "runtime/durable/engine.ts",
+  "runtime/durable/transactions.ts",
+];
 const underTransports = ["runtime/base/", "runtime/ports/", "runtime/language/", "runtime/remote/engine.ts"];
 
 interface Source {

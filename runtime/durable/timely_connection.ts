@@ -61,7 +61,7 @@ export class TimelyConnection implements StoreConnection {
     });
   }
 
-  watch(onChange: () => void): Disposable {
+  watch(onChange: (posted?: boolean) => void): Disposable {
     return this.#connection.watch(onChange);
   }
 

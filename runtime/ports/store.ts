@@ -201,9 +201,10 @@ export interface StoreConnection {
   commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]>;
   /**
    * Calls `onChange` soon after another connection has committed a part with `rings`. A call may be spurious,
-   * and one call may stand for several commits.
+   * and one call may stand for several commits. `posted` is true if instead a transaction of a user may have committed
+   * messages, if the store has those.
    */
-  watch(onChange: () => void): Disposable;
+  watch(onChange: (posted?: boolean) => void): Disposable;
   /** Closes the connection after the calls in progress have ended. */
   close(): Promise<void>;
   /** Detects at once that a process has ended; absent if only missed heartbeats can tell. */

@@ -2,6 +2,7 @@ import { messageOf } from "../../../runtime/base/errors.ts";
 import { StoreError } from "../../../runtime/base/store_errors.ts";
 import { commitFunction } from "./commit_function.ts";
 import { requireSchema } from "./options.ts";
+import { lookedForMs, payloadOfPosted } from "./posted_watch.ts";
 import type { Statements } from "./statements.ts";
 
 /** The version of the schema that this code works with. */
@@ -47,7 +48,7 @@ COMMIT;
 -- For a program with a role of its own:
 -- GRANT USAGE ON SCHEMA "${schema}" TO role;
 -- GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "${schema}" TO role;
--- GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA "${schema}" TO role;
+-- GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA "${schema}" TO role;
 `;
 }
 
@@ -60,6 +61,34 @@ function objects(schema: string): string {
 ALTER TABLE "${schema}".entries ALTER value SET STORAGE EXTERNAL;
 CREATE INDEX entries_expires ON "${schema}".entries (expires) WHERE expires IS NOT NULL;
 CREATE SEQUENCE "${schema}".bell;
+CREATE SEQUENCE "${schema}".announced;
+CREATE SEQUENCE "${schema}".looked;
+CREATE FUNCTION "${schema}".announce(channel text) RETURNS void LANGUAGE plpgsql AS $function$
+DECLARE
+  at bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
+  seen bigint;
+BEGIN
+  PERFORM nextval('"${schema}".announced');
+  SELECT last_value INTO seen FROM "${schema}".looked;
+  IF at - seen BETWEEN 0 AND ${lookedForMs} THEN RETURN; END IF;
+  PERFORM nextval('"${schema}".bell'), pg_notify(channel, '${payloadOfPosted}');
+END $function$;
+CREATE FUNCTION "${schema}".look(prefix text, again boolean) RETURNS TABLE (messages bigint, sends bigint)
+LANGUAGE plpgsql AS $function$
+DECLARE at bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
+BEGIN
+  IF again AND at - (SELECT last_value FROM "${schema}".looked) NOT BETWEEN 0 AND ${lookedForMs / 4} THEN
+    PERFORM setval('"${schema}".looked', at);
+  END IF;
+  RETURN QUERY SELECT n, last_value FROM "${schema}".announced, "${schema}".held(prefix, 1);
+END $function$;
+CREATE FUNCTION "${schema}".held(prefix text, most int) RETURNS TABLE (n bigint, b bigint)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+BEGIN
+  RETURN QUERY SELECT count(*), coalesce(sum(octet_length(x.value)), 0)::bigint FROM (
+    SELECT value FROM "${schema}".entries
+      WHERE key >= prefix COLLATE "C" AND key < (prefix || chr(1114111)) COLLATE "C" ORDER BY key LIMIT most) x;
+END $function$;
 CREATE FUNCTION "${schema}".read(ks text[]) RETURNS TABLE (k text, v bytea, t bigint)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
 BEGIN
@@ -109,10 +138,11 @@ export async function requireMigrated(
   schema: string,
   migrate: boolean,
 ): Promise<void> {
-  const found = await versionOf(statements, schema);
+  const rows: Rows = (text, values) => statements.rows(text, values);
+  const found = await versionOf(rows, schema);
   if (found === current) return;
   if (found !== undefined) throw differs(schema, found);
-  if (!migrate) throw absent(schema);
+  if (!migrate) throw absent(schema, "migrate is false");
   try {
     await statements.script(`DO $migration$ BEGIN
 PERFORM pg_advisory_xact_lock(hashtextextended('posthorn.${schema}', 0));
@@ -132,13 +162,23 @@ END $migration$`);
       { cause: error },
     );
   }
-  const made = await versionOf(statements, schema);
+  const made = await versionOf(rows, schema);
   if (made !== current) throw differs(schema, made);
 }
 
-async function versionOf(statements: Statements, schema: string): Promise<number | undefined> {
-  const [[encoding, table]] = await statements.rows(
-    "SELECT current_setting('server_encoding'), to_regclass($1)::text",
+/** Checks the schema for who does not create it. */
+export async function requireMade(rows: Rows, schema: string): Promise<void> {
+  const found = await versionOf(rows, schema);
+  if (found === undefined) throw absent(schema, "no system has opened it yet");
+  if (found !== current) throw differs(schema, found);
+}
+
+/** Runs a statement, and resolves with its rows as arrays. */
+export type Rows = (text: string, values: unknown[]) => Promise<unknown[][]>;
+
+async function versionOf(rows: Rows, schema: string): Promise<number | undefined> {
+  const [[encoding, table]] = await rows(
+    "SELECT current_setting('server_encoding') AS a, to_regclass($1)::text AS b",
     [`"${schema}".migration`],
   );
   if (encoding !== "UTF8") {
@@ -148,17 +188,15 @@ async function versionOf(statements: Statements, schema: string): Promise<number
     );
   }
   if (table === null) return undefined;
-  const rows = await statements.rows(`SELECT version::text FROM "${schema}".migration`, []);
-  return rows.length === 1 ? Number(rows[0][0]) : NaN;
+  const versions = await rows(`SELECT version::text FROM "${schema}".migration`, []);
+  return versions.length === 1 ? Number(versions[0][0]) : NaN;
 }
 
-function absent(schema: string): StoreError {
+function absent(schema: string, why: string): StoreError {
   return new StoreError(
     "store-unavailable",
-    `Cannot open PostgreSQL: schema "${schema}" is not there, and migrate is false: run \`${
-      commandFor(schema)
-    }\` ` +
-      "as a role with CREATE on the database",
+    `Cannot open PostgreSQL: schema "${schema}" is not there, and ${why}: run \`${commandFor(schema)}\` ` +
+      "as a role with CREATE on the database, and grant the role of the program what its last lines say",
   );
 }
 

@@ -4,7 +4,9 @@
  * @module
  */
 
-export { postgres } from "./postgres.ts";
+export { postgres, type PostgresStore } from "./postgres.ts";
 export type { PostgresOptions } from "./options.ts";
 export { postgresMigration } from "./migration.ts";
 export type { PostgresClient, PostgresPool, PostgresQuery, PostgresResult } from "./pool.ts";
+export type { PostgresTransactionClient } from "./within.ts";
+export type { Transaction, TransactionRef, TransactionTicket } from "../../../runtime/ports/transaction.ts";

@@ -29,7 +29,7 @@ export interface NotifierParts {
  */
 export class PostgresNotifier {
   readonly #parts: NotifierParts;
-  readonly #watchers = new Set<{ readonly onChange: () => void }>();
+  readonly #watchers = new Set<{ readonly onChange: (payload?: string) => void }>();
   readonly #channel: string;
   readonly #bell: string;
   #sending: Promise<void> | undefined;
@@ -46,8 +46,8 @@ export class PostgresNotifier {
     this.#bell = `"${parts.schema}".bell`;
   }
 
-  /** Calls `onChange` when another connection has committed a part with `rings`. */
-  watch(onChange: () => void): Disposable {
+  /** Calls `onChange` when another connection has committed a part with `rings`, with what it said if that was heard. */
+  watch(onChange: (payload?: string) => void): Disposable {
     const watcher = { onChange };
     this.#watchers.add(watcher);
     this.#watching ??= this.#parts.watches === "listen" ? this.#listen() : this.#poll();
@@ -103,8 +103,8 @@ export class PostgresNotifier {
     this.#ringAgain();
   }
 
-  #heard(): void {
-    for (const watcher of [...this.#watchers]) if (this.#watchers.has(watcher)) watcher.onChange();
+  #heard(payload?: string): void {
+    for (const watcher of [...this.#watchers]) if (this.#watchers.has(watcher)) watcher.onChange(payload);
   }
 
   /** Listens, and again whenever that ends. What was missed meanwhile nobody knows, so the watchers are called. */
@@ -134,7 +134,7 @@ export class PostgresNotifier {
       client.on("error", lost);
       client.on("end", lost);
       client.on("notification", ({ payload }: { readonly payload?: string }) => {
-        if (payload !== name) this.#heard();
+        if (payload !== name) this.#heard(payload);
       });
       this.#heard();
     };

@@ -33,6 +33,12 @@ export function checkedVersion(version: string): string {
   return versionForm.test(version) && BigInt(version) <= versionMax ? version : noVersion;
 }
 
+/** The call of the function that commits, with the values of {@linkcode pack} as its arguments. */
+export function commitCall(schema: string): string {
+  return `"${schema}".commit($1::bigint, $2::text[], $3::smallint[], $4::int[], $5::bigint[], ` +
+    "$6::int[], $7::bigint[], $8::boolean, $9::int, $10::bytea)";
+}
+
 /** Packs parts into the arguments of the function that commits. */
 export function pack(parts: readonly AtomicPart[], version: string): unknown[] {
   const changes = parts.flatMap((part, index) => changesOf(part, index + 1));

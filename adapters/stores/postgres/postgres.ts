@@ -1,8 +1,10 @@
+import { systemClock } from "../../../runtime/base/clock.ts";
 import { endOf, isBefore } from "../../../runtime/base/key_order.ts";
 import type { Random } from "../../../runtime/base/random.ts";
 import { OutcomeUnknownError, StoreError } from "../../../runtime/base/store_errors.ts";
 import { within } from "../../../runtime/base/within.ts";
 import { storeEngine } from "../../../runtime/durable/engine.ts";
+import { Transactions } from "../../../runtime/durable/transactions.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
 import type {
   AtomicPart,
@@ -13,14 +15,17 @@ import type {
   StoreServices,
   StoreTraits,
 } from "../../../runtime/ports/store.ts";
+import type { Transaction } from "../../../runtime/ports/transaction.ts";
 import { PostgresExpiry } from "./expiry.ts";
 import { failureOf, failureOfCommit, isInTheWay } from "./failures.ts";
 import { requireMigrated } from "./migration.ts";
 import { PostgresNotifier } from "./notifier.ts";
 import { complete, type PostgresOptions } from "./options.ts";
-import { checkedVersion, drawVersion, pack, requireKey, textArray } from "./packing.ts";
+import { checkedVersion, commitCall, drawVersion, pack, requireKey, textArray } from "./packing.ts";
 import { type OwnPool, poolOf, type PostgresPool } from "./pool.ts";
+import { PostedWatch } from "./posted_watch.ts";
 import { Statements } from "./statements.ts";
+import { type PostgresTransactionClient, WithinTransaction } from "./within.ts";
 
 /** How often a commit that another one is in the way of is tried, and the longest delay before a try. */
 const triesMax = 10;
@@ -51,6 +56,31 @@ const traits: StoreTraits = {
     keysBytes: Infinity,
   },
 };
+
+/** The store on PostgreSQL. */
+export interface PostgresStore extends Store {
+  /**
+   * Sends within a transaction of the user's own, which no system need run for: what is sent is committed with it, and
+   * rolled back with it. After the commit a system on the store handles it within some tens of milliseconds. The rows are
+   * written by the client, whose role needs the same rights as the program.
+   *
+   * Sends wait for nobody, and nobody waits for the transaction, except who uses the same `id` for the same operation of the
+   * same actor: as with a unique index, that waits for the end of the transaction. Outside of a transaction each send is
+   * committed at once.
+   *
+   * @example
+   * ```ts ignore
+   * await client.query("BEGIN");
+   * await client.query("INSERT INTO bills VALUES ($1, $2)", ["bill-7", 450]);
+   * await store.within(client).ref(Order, "ada").tell(Order.paid, { cents: 450 }, { id: "bill-7" });
+   * await client.query("COMMIT");
+   * ```
+   *
+   * @param client a connection in a transaction
+   * @throws {TypeError} if it is none, but a pool for instance
+   */
+  within(client: PostgresTransactionClient): Transaction;
+}
 
 /**
  * Creates a store in PostgreSQL 13 or later, for any number of processes on any number of machines. It needs the
@@ -87,12 +117,15 @@ const traits: StoreTraits = {
  * @throws {TypeError} if the target is neither a URL nor a pool
  * @throws {RangeError} if an option is out of its bounds
  */
-export function postgres(target: string | PostgresPool, options: PostgresOptions = {}): Store {
+export function postgres(target: string | PostgresPool, options: PostgresOptions = {}): PostgresStore {
   const { schema, migrate, watch, random } = complete(options);
   requireTarget(target);
+  const transactions = new Transactions({ traits, clock: systemClock(), random });
+  const made = { checked: false };
   return {
     traits,
     engine: storeEngine,
+    within: (client) => transactions.on(new WithinTransaction(client, { schema, random }, made)),
     async open(services) {
       const own = typeof target === "string" ? await loadPool(target) : undefined;
       const pool = own ?? (target as PostgresPool);
@@ -117,7 +150,7 @@ export function postgres(target: string | PostgresPool, options: PostgresOptions
         watches: watch,
         name,
       });
-      return new PostgresConnection({ statements, notifier, schema, random, end }, services);
+      return new PostgresConnection({ statements, notifier, schema, watches: watch, random, end }, services);
     },
   };
 }
@@ -144,6 +177,7 @@ interface ConnectionParts {
   readonly statements: Statements;
   readonly notifier: PostgresNotifier;
   readonly schema: string;
+  readonly watches: "listen" | "poll";
   readonly random: Random;
   /** Closes what was opened for the connection. */
   end(): Promise<void>;
@@ -155,17 +189,18 @@ class PostgresConnection implements StoreConnection {
   readonly #expiry: PostgresExpiry;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #sql: Readonly<Record<"read" | "list" | "commit" | "expire", string>>;
+  readonly #posted: PostedWatch;
   #closed: Promise<void> | undefined;
 
   constructor(parts: ConnectionParts, services: StoreServices) {
     this.#parts = parts;
     this.#services = services;
     const { schema, statements } = parts;
+    this.#posted = new PostedWatch({ ...parts, clock: services.clock });
     this.#sql = {
       read: `SELECT * FROM "${schema}".read($1::text[])`,
       list: `SELECT * FROM "${schema}".list($1::text, $2::text, $3::boolean, $4::int)`,
-      commit: `SELECT "${schema}".commit($1::bigint, $2::text[], $3::smallint[], $4::int[], $5::bigint[], ` +
-        "$6::int[], $7::bigint[], $8::boolean, $9::int, $10::bytea)",
+      commit: `SELECT ${commitCall(schema)}`,
       expire: `SELECT "${schema}".expire($1::bigint, $2::int)::text`,
     };
     this.#expiry = new PostgresExpiry(services.clock, async (untilMs, count) => {
@@ -207,9 +242,9 @@ class PostgresConnection implements StoreConnection {
     });
   }
 
-  watch(onChange: () => void): Disposable {
+  watch(onChange: (posted?: boolean) => void): Disposable {
     if (this.#closed !== undefined) return { [Symbol.dispose]: () => {} };
-    return this.#parts.notifier.watch(onChange);
+    return this.#posted.watch(onChange);
   }
 
   close(): Promise<void> {
@@ -224,6 +259,7 @@ class PostgresConnection implements StoreConnection {
   async #end(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await this.#expiry.end();
+    await this.#posted.end();
     await this.#parts.notifier.end();
     await this.#parts.end();
   }
