@@ -8,6 +8,10 @@ import type { Statements } from "./statements.ts";
 /** The version of the schema that this code works with. */
 const current = 1;
 
+/** What cannot be done without the right schema. */
+const opening = "Cannot open PostgreSQL";
+const sending = "Cannot send within a transaction";
+
 /** Where {@linkcode postgresMigration} is. */
 const entry = "@posthorn/posthorn/postgres";
 
@@ -169,8 +173,8 @@ END $migration$`);
 /** Checks the schema for who does not create it. */
 export async function requireMade(rows: Rows, schema: string): Promise<void> {
   const found = await versionOf(rows, schema);
-  if (found === undefined) throw absent(schema, "no system has opened it yet");
-  if (found !== current) throw differs(schema, found);
+  if (found === undefined) throw absent(schema, "no system has opened it yet", sending);
+  if (found !== current) throw differs(schema, found, sending);
 }
 
 /** Runs a statement, and resolves with its rows as arrays. */
@@ -192,20 +196,20 @@ async function versionOf(rows: Rows, schema: string): Promise<number | undefined
   return versions.length === 1 ? Number(versions[0][0]) : NaN;
 }
 
-function absent(schema: string, why: string): StoreError {
+function absent(schema: string, why: string, what = opening): StoreError {
   return new StoreError(
     "store-unavailable",
-    `Cannot open PostgreSQL: schema "${schema}" is not there, and ${why}: run \`${commandFor(schema)}\` ` +
+    `${what}: schema "${schema}" is not there, and ${why}: run \`${commandFor(schema)}\` ` +
       "as a role with CREATE on the database, and grant the role of the program what its last lines say",
   );
 }
 
-function differs(schema: string, found: number | undefined): StoreError {
+function differs(schema: string, found: number | undefined, what = opening): StoreError {
   const why = found !== undefined && found > current
     ? "a newer version of Posthorn has made it: use that one"
     : "this version of Posthorn does not know how it was made";
   return new StoreError(
     "store-unavailable",
-    `Cannot open PostgreSQL: schema "${schema}" has version ${found} of ${current}: ${why}`,
+    `${what}: schema "${schema}" has version ${found} of ${current}: ${why}`,
   );
 }

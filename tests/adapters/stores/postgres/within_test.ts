@@ -1,101 +1,12 @@
 // Sending within a transaction of the user.
 
 import assert from "node:assert/strict";
-import {
-  type Actor,
-  actor,
-  ask,
-  event,
-  MailboxFullError,
-  protocol,
-  submit,
-  System,
-  tell,
-  unchecked,
-} from "@posthorn/posthorn";
-import { postgres, type PostgresOptions, type PostgresStore } from "@posthorn/posthorn/postgres";
-import * as z from "zod";
+import { System, systemClock } from "@posthorn/posthorn";
+import { memoryBroker, memoryTransport } from "@posthorn/posthorn/memory";
+import { postgres, type Transaction } from "@posthorn/posthorn/postgres";
 import { type Client, withDatabase } from "../../../postgres/database.ts";
-import { type GivenPostgres, postgresTest } from "../../../postgres/given.ts";
-
-const Order = protocol("order", {
-  paid: tell(z.object({ cents: z.number() })),
-  placed: tell(z.string()),
-  ring: tell(),
-  quote: submit(z.number(), z.number()),
-  told: ask(unchecked<readonly string[]>()),
-  shipped: event(z.object({ to: z.string() }), { subject: ({ to }) => to }),
-});
-
-const order = actor(Order, {
-  state: (): readonly string[] => [],
-  on: {
-    paid: (ctx, { cents }) => void (ctx.state = [...ctx.state, `paid ${cents}`]),
-    placed: (ctx, text) => void (ctx.state = [...ctx.state, text]),
-    ring: (ctx) => void (ctx.state = [...ctx.state, "ring"]),
-    quote: (_, cents) => cents * 2,
-    told: (ctx) => ctx.state,
-  },
-});
-
-/** A desk that hears of what is shipped. */
-const Desk = protocol("desk", {
-  heard: tell(z.object({ to: z.string() })),
-  told: ask(unchecked<readonly string[]>()),
-});
-const desk = actor(Desk, {
-  state: (): readonly string[] => [],
-  on: { heard: (ctx, { to }) => void (ctx.state = [...ctx.state, to]), told: (ctx) => ctx.state },
-});
-
-interface Shop {
-  readonly store: PostgresStore;
-  readonly system: System;
-  /** The client of the user. */
-  readonly client: Client;
-  /** Runs sends in a transaction of its own. */
-  commit(
-    send: (tx: ReturnType<PostgresStore["within"]>) => Promise<unknown>,
-    end?: "COMMIT" | "ROLLBACK",
-  ): Promise<void>;
-  told(key: string): Promise<readonly string[]>;
-  /** Waits until an actor was told that many. */
-  until(key: string, count: number): Promise<readonly string[]>;
-}
-
-/** A shop on a store, and a client in a database of which the shop knows nothing. */
-async function inShop(
-  { url, schema }: GivenPostgres,
-  use: (shop: Shop) => Promise<void>,
-  { actors = [order, desk], ...options }: PostgresOptions & {
-    actors?: Actor[];
-  } = {},
-): Promise<void> {
-  const store = postgres(url, { schema, ...options });
-  await using system = new System({ actors, store });
-  await system.ready();
-  await withDatabase(url, async (client) => {
-    const told = (key: string) => system.ref(Order, key).ask(Order.told);
-    await use({
-      store,
-      system,
-      client,
-      told,
-      async commit(send, end = "COMMIT") {
-        await client.query("BEGIN");
-        await send(store.within(client));
-        await client.query(end);
-      },
-      async until(key, count) {
-        for (;;) {
-          const all = await told(key);
-          if (all.length >= count) return all;
-          await new Promise((resolve) => setTimeout(resolve, 5));
-        }
-      },
-    });
-  });
-}
+import { postgresTest } from "../../../postgres/given.ts";
+import { Desk, desk, failureOf, inShop, Order, order } from "./shop.ts";
 
 postgresTest(
   "within: what is sent is handled after the commit, in order, and never after a rollback",
@@ -119,3 +30,222 @@ postgresTest(
     });
   },
 );
+
+postgresTest(
+  "within: a ticket is read after the commit, and a reply goes where it is said",
+  async (given) => {
+    await inShop(given, async ({ system, commit, client, store, until }) => {
+      let ids: string[] = [];
+      await commit(async (tx) => {
+        const replyTo = system.ref(Order, "eve").at(Order.priced);
+        const first = await tx.ref(Order, "ada").submit(Order.quote, 21, { id: "q-1" });
+        const again = await tx.ref(Order, "ada").submit(Order.quote, 21, { id: "q-1" });
+        const other = await tx.ref(Order, "ada").submit(Order.quote, 4);
+        await tx.ref(Order, "ada").submit(Order.quote, 5, { replyTo });
+        ids = [first.id, again.id, other.id];
+        assert.match(await failureOf(() => system.ticket(first.id).reply()), /unknown-reply/);
+      });
+      assert.equal(ids[0], ids[1]);
+      assert.equal(await system.ticket(ids[0], Order.quote).reply({ timeoutMs: 20_000 }), 42);
+      assert.equal(await system.ticket(ids[2], Order.quote).reply({ timeoutMs: 20_000 }), 8);
+      assert.deepEqual(await until("eve", 1), ["priced 10"]);
+      await client.query("BEGIN");
+      const { id } = await store.within(client).ref(Order, "ada").submit(Order.quote, 21, { id: "q-1" });
+      await client.query("COMMIT");
+      assert.equal(id, ids[0], "in another transaction too");
+      const repeat = await system.ref(Order, "ada").submit(Order.quote, 21, { id: "q-1" });
+      assert.equal(repeat.id, ids[0], "and outside of any");
+    });
+  },
+);
+
+postgresTest("within: a request is taken back by its ticket, before it is due", async (given) => {
+  await inShop(given, async ({ system, commit, told }) => {
+    let id = "";
+    await commit(async (tx) => {
+      ({ id } = await tx.ref(Order, "ada").submit(Order.quote, 1, { afterMs: 3_600_000 }));
+    });
+    assert.equal(await system.ticket(id, Order.quote).cancel(), "cancelled");
+    assert.deepEqual(await told("ada"), []);
+  });
+});
+
+postgresTest("within: an id is recognised in every transaction, and by handles", async (given) => {
+  await inShop(given, async ({ system, commit, until, client, store }) => {
+    const pay = (cents: number) => (tx: Transaction) =>
+      tx.ref(Order, "ada").tell(Order.paid, { cents }, { id: "bill-7" });
+    await commit(pay(9), "ROLLBACK");
+    await commit(async (tx) => {
+      await pay(1)(tx);
+      await pay(1)(tx);
+    });
+    await commit(pay(1));
+    await system.ref(Order, "ada").tell(Order.paid, { cents: 1 }, { id: "bill-7" });
+    await client.query("BEGIN");
+    const refusal = await failureOf(() => pay(2)(store.within(client)));
+    assert.equal(
+      refusal,
+      await failureOf(() => system.ref(Order, "ada").tell(Order.paid, { cents: 2 }, { id: "bill-7" })),
+    );
+    assert.match(refusal, /id-reused/);
+    await store.within(client).ref(Order, "ada").tell(Order.placed, "goes on");
+    await client.query("COMMIT");
+    assert.deepEqual(await until("ada", 2), ["paid 1", "goes on"]);
+  });
+});
+
+postgresTest(
+  "within: of two transactions with one id the second waits for what becomes of the first",
+  async (given) => {
+    await inShop(given, async ({ store, client, until }) => {
+      for (const end of ["COMMIT", "ROLLBACK"]) {
+        await withDatabase(given.url, async (other) => {
+          await Promise.all([client.query("BEGIN"), other.query("BEGIN")]);
+          const first = store.within(client).ref(Order, end);
+          await first.tell(Order.placed, "once", { id: "bill" });
+          const second = store.within(other).ref(Order, end).tell(Order.placed, "once", { id: "bill" });
+          const waits =
+            `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%"${given.schema}".commit%'`;
+          await withDatabase(given.url, async (third) => {
+            while ((await third.query(waits)).rows.length === 0);
+          });
+          await client.query(end);
+          await second;
+          await other.query("COMMIT");
+          assert.deepEqual(await until(end, 1), ["once"]);
+        });
+      }
+    });
+  },
+);
+
+postgresTest("within: a published event reaches subscribers, and other services", async (given) => {
+  const broker = memoryBroker();
+  const heard = Promise.withResolvers<string>();
+  await using carrier = new System({
+    actors: [],
+    name: "carrier",
+    transport: memoryTransport({ broker }),
+    remote: [Order.shipped],
+  });
+  using subscribed = carrier.subscribe(Order.shipped, ({ to }) => heard.resolve(to));
+  await subscribed.ready;
+  const store = postgres(given.url, { schema: given.schema });
+  const transport = memoryTransport({ broker, expose: [Order.shipped] });
+  await using system = new System({ actors: [order, desk], store, name: "shop", transport });
+  await system.subscribe(Order.shipped, system.ref(Desk, "d").at(Desk.heard), { subject: "rome" }).ready;
+  const local = Promise.withResolvers<string>();
+  using listening = system.subscribe(Order.shipped, ({ to }) => local.resolve(to));
+  await listening.ready;
+  await withDatabase(given.url, async (client) => {
+    await client.query("BEGIN");
+    await store.within(client).publish(Order.shipped, { to: "rome" }, { id: "s-1" });
+    await store.within(client).publish(Order.shipped, { to: "rome" }, { id: "s-1" });
+    await client.query("COMMIT");
+  });
+  assert.equal(await heard.promise, "rome");
+  assert.equal(await local.promise, "rome");
+  while ((await system.ref(Desk, "d").ask(Desk.told)).length === 0);
+  assert.deepEqual(await system.ref(Desk, "d").ask(Desk.told), ["rome"]);
+});
+
+postgresTest("within: a transaction that stays open makes nobody wait", async (given) => {
+  await inShop(given, async ({ system, store, client, told, until, commit }) => {
+    await client.query("BEGIN");
+    await store.within(client).ref(Order, "ada").tell(Order.placed, "open");
+    await store.within(client).publish(Order.shipped, { to: "rome" });
+    await system.ref(Order, "ada").tell(Order.placed, "beside");
+    assert.deepEqual(await told("ada"), ["beside"]);
+    await withDatabase(given.url, async (other) => {
+      await other.query("BEGIN");
+      await store.within(other).ref(Order, "ada").tell(Order.placed, "other");
+      await other.query("COMMIT");
+    });
+    assert.deepEqual(await until("ada", 2), ["beside", "other"]);
+    await client.query("COMMIT");
+    assert.deepEqual(await until("ada", 3), ["beside", "other", "open"]);
+    await commit(async (tx) => {
+      await tx.ref(Order, "ada").tell(Order.placed, "late", { afterMs: 30 });
+    });
+    await until("ada", 4);
+  });
+});
+
+postgresTest(
+  "within: of several systems on the store each message has one effect, and no entry is left",
+  async (given) => {
+    await inShop(given, async ({ commit, until, client, store }) => {
+      await using _second = new System({ actors: [order, desk], store });
+      await using front = new System({ actors: [], peers: [Order], store });
+      await Promise.all([_second, front].map((system) => system.ready()));
+      for (let round = 0; round < 10; round++) {
+        await commit(async (tx) => {
+          for (const key of ["a", "b", "c"]) {
+            for (let n = 0; n < 3; n++) await tx.ref(Order, key).tell(Order.placed, `${round}.${n}`);
+          }
+        });
+      }
+      const all = Array.from({ length: 30 }, (_, n) => `${Math.floor(n / 3)}.${n % 3}`);
+      for (const key of ["a", "b", "c"]) assert.deepEqual(await until(key, 30), all);
+      const left =
+        `SELECT key FROM "${given.schema}".entries WHERE key LIKE 'index_~posted%' OR key LIKE 'mail%'`;
+      while ((await client.query(left)).rows.length > 0);
+    });
+  },
+);
+
+postgresTest("within: what nobody hosts waits until a system does", async (given) => {
+  await inShop(given, async ({ system, commit, store }) => {
+    await commit((tx) => tx.ref(Order, "ada").tell(Order.placed, "early"));
+    while (system.health.unhosted?.order?.waiting !== 1) await system.sweep();
+    await using later = new System({ actors: [order], store });
+    await later.ready();
+    while ((await later.ref(Order, "ada").ask(Order.told)).length === 0);
+    assert.deepEqual(await later.ref(Order, "ada").ask(Order.told), ["early"]);
+  }, { actors: [desk] });
+});
+
+for (const watch of ["listen", "poll"] as const) {
+  postgresTest(
+    `within: only transactions of which nobody looks notify, with ${watch}`,
+    async ({ url, schema }) => {
+      const store = postgres(url, { schema, watch });
+      await withDatabase(url, async (listener) => {
+        let notified = 0;
+        hear(listener, ({ payload }) => notified += payload === "posted" ? 1 : 0);
+        await listener.query(`LISTEN "posthorn_${schema}"`);
+        await withDatabase(url, async (client) => {
+          const send = async () => {
+            await client.query("BEGIN");
+            await store.within(client).ref(Order, "ada").tell(Order.placed, "x");
+            await client.query("COMMIT");
+          };
+          await (await store.open({ clock: systemClock() })).close();
+          await send();
+          await send();
+          await listener.query("SELECT 1");
+          assert.equal(notified, 2, "nobody looks");
+          await using system = new System({ actors: [order], store });
+          const told = async (count: number) => {
+            while ((await system.ref(Order, "ada").ask(Order.told)).length < count);
+          };
+          await told(2);
+          await send();
+          await told(3);
+          notified = 0;
+          for (let count = 4; count < 8; count++) {
+            await send();
+            await told(count);
+          }
+          await listener.query("SELECT 1");
+          assert.equal(notified, 0, "it looks");
+        });
+      });
+    },
+  );
+}
+
+/** Calls a function with each notification that a client gets. */
+function hear(client: Client, heard: (notification: { readonly payload: string }) => void): void {
+  (client as Client & { on(event: "notification", hear: typeof heard): void }).on("notification", heard);
+}
