@@ -163,7 +163,7 @@ export class Cuttable implements Store {
           return refusal === undefined ? connection.commit(parts) : Promise.reject(refusal);
         });
       },
-      watch: (onChange) => connection.watch(() => this.#cut || onChange()),
+      watch: (onChange) => connection.watch((posted) => this.#cut || onChange(posted)),
       close: () => this.#cut ? Promise.resolve() : connection.close(),
       presence: connection.presence,
     };
