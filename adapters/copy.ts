@@ -76,9 +76,8 @@ function lineOf({ step, rows, bytes }: CopyProgress): string {
 }
 
 if (import.meta.main) {
-  const [{ default: machine }, files] = await Promise.all([
-    import("node:process") as Promise<{ readonly default: Machine }>,
-    import("node:fs") as Promise<Files>,
-  ]);
+  const [ofMachine, ofFiles] = ["node:process", "node:fs"]; // not every consumer has the types of Node
+  const { default: machine } = await import(ofMachine) as { readonly default: Machine };
+  const files = await import(ofFiles) as Files;
   machine.exitCode = await run(machine.argv.slice(2), machine, files);
 }

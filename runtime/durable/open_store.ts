@@ -203,12 +203,7 @@ async function begin(
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
-  const watching = watchCommits(connection, looks, {
-    surveyReplies,
-    peerAcceptor,
-    assignments,
-    scheduleRunner,
-  });
+  const watching = watchCommits(connection, looks, { surveyReplies, peerAcceptor, scheduleRunner, ...keeping });
   return {
     acceptor: new Acceptor(accepting),
     peerAcceptor,

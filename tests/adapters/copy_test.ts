@@ -66,7 +66,9 @@ Deno.test("copy moves a file of SQLite to another one, with the times at which r
     assert.match(copied.err, /copying … \d+ rows/);
     const [before, after] = [from, to].map((path) => {
       const database = new DatabaseSync(path);
-      const rows = database.prepare("SELECT key, expires FROM entries WHERE key LIKE ? OR key LIKE ?")
+      const rows = database.prepare(
+        "SELECT key, expires FROM posthorn WHERE key LIKE ? OR key LIKE ? ORDER BY key",
+      )
         .all("mark%", "reply%");
       database.close();
       return rows.map(({ key, expires }) => `${key} ${expires}`);

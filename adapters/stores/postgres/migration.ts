@@ -2,7 +2,7 @@ import { messageOf } from "../../../runtime/base/errors.ts";
 import { StoreError } from "../../../runtime/base/store_errors.ts";
 import { commitFunction } from "./commit_function.ts";
 import { requireSchema } from "./options.ts";
-import { lookedForMs, payloadOfPosted } from "./posted_watch.ts";
+import { postedFunctions } from "./posted_functions.ts";
 import type { Statements } from "./statements.ts";
 
 /** The version of the schema that this code works with. */
@@ -65,34 +65,7 @@ function objects(schema: string): string {
 ALTER TABLE "${schema}".entries ALTER value SET STORAGE EXTERNAL;
 CREATE INDEX entries_expires ON "${schema}".entries (expires) WHERE expires IS NOT NULL;
 CREATE SEQUENCE "${schema}".bell;
-CREATE SEQUENCE "${schema}".announced;
-CREATE SEQUENCE "${schema}".looked;
-CREATE FUNCTION "${schema}".announce(channel text) RETURNS void LANGUAGE plpgsql AS $function$
-DECLARE
-  at bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
-  seen bigint;
-BEGIN
-  PERFORM nextval('"${schema}".announced');
-  SELECT last_value INTO seen FROM "${schema}".looked;
-  IF at - seen BETWEEN 0 AND ${lookedForMs} THEN RETURN; END IF;
-  PERFORM nextval('"${schema}".bell'), pg_notify(channel, '${payloadOfPosted}');
-END $function$;
-CREATE FUNCTION "${schema}".look(prefix text, again boolean) RETURNS TABLE (messages bigint, sends bigint)
-LANGUAGE plpgsql AS $function$
-DECLARE at bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
-BEGIN
-  IF again AND at - (SELECT last_value FROM "${schema}".looked) NOT BETWEEN 0 AND ${lookedForMs / 4} THEN
-    PERFORM setval('"${schema}".looked', at);
-  END IF;
-  RETURN QUERY SELECT n, last_value FROM "${schema}".announced, "${schema}".held(prefix, 1);
-END $function$;
-CREATE FUNCTION "${schema}".held(prefix text, most int) RETURNS TABLE (n bigint, b bigint)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
-BEGIN
-  RETURN QUERY SELECT count(*), coalesce(sum(octet_length(x.value)), 0)::bigint FROM (
-    SELECT value FROM "${schema}".entries
-      WHERE key >= prefix COLLATE "C" AND key < (prefix || chr(1114111)) COLLATE "C" ORDER BY key LIMIT most) x;
-END $function$;
+${postedFunctions(schema).trim()}
 CREATE FUNCTION "${schema}".read(ks text[]) RETURNS TABLE (k text, v bytea, t bigint)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
 BEGIN
