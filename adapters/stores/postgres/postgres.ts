@@ -13,14 +13,17 @@ import type {
   StoreServices,
   StoreTraits,
 } from "../../../runtime/ports/store.ts";
+import { textArray } from "./binary_arrays.ts";
+import { requireKey } from "./changes.ts";
+import { CommitCall } from "./commit_call.ts";
 import { PostgresExpiry } from "./expiry.ts";
 import { failureOf, failureOfCommit, isInTheWay } from "./failures.ts";
 import { requireMigrated } from "./migration.ts";
 import { PostgresNotifier } from "./notifier.ts";
 import { complete, type PostgresOptions } from "./options.ts";
-import { checkedVersion, drawVersion, pack, requireKey, textArray } from "./packing.ts";
 import { type OwnPool, poolOf, type PostgresPool } from "./pool.ts";
 import { Statements } from "./statements.ts";
+import { checkedVersion, drawVersion } from "./versions.ts";
 
 /** How often a commit that another one is in the way of is tried, and the longest delay before a try. */
 const triesMax = 10;
@@ -154,7 +157,8 @@ class PostgresConnection implements StoreConnection {
   readonly #services: StoreServices;
   readonly #expiry: PostgresExpiry;
   readonly #underWay = new Set<Promise<unknown>>();
-  readonly #sql: Readonly<Record<"read" | "list" | "commit" | "expire", string>>;
+  readonly #sql: Readonly<Record<"read" | "list" | "expire", string>>;
+  readonly #commit: CommitCall;
   #closed: Promise<void> | undefined;
 
   constructor(parts: ConnectionParts, services: StoreServices) {
@@ -164,10 +168,9 @@ class PostgresConnection implements StoreConnection {
     this.#sql = {
       read: `SELECT * FROM "${schema}".read($1::text[])`,
       list: `SELECT * FROM "${schema}".list($1::text, $2::text, $3::boolean, $4::int)`,
-      commit: `SELECT "${schema}".commit($1::bigint, $2::text[], $3::smallint[], $4::int[], $5::bigint[], ` +
-        "$6::int[], $7::bigint[], $8::boolean, $9::int, $10::bytea)",
       expire: `SELECT "${schema}".expire($1::bigint, $2::int)::text`,
     };
+    this.#commit = new CommitCall(schema);
     this.#expiry = new PostgresExpiry(services.clock, async (untilMs, count) => {
       const [[gone]] = await statements.run("expire", this.#sql.expire, [Math.floor(untilMs), count]);
       return Number(gone);
@@ -230,7 +233,7 @@ class PostgresConnection implements StoreConnection {
 
   async #write(parts: readonly AtomicPart[]): Promise<(string | undefined)[]> {
     const version = drawVersion(this.#parts.random);
-    const applied = await this.#call(pack(parts, version));
+    const applied = await this.#call(parts, version);
     const isApplied = (index: number) => applied === null || applied[index] === "1";
     let expiring = 0;
     let rings = false;
@@ -244,12 +247,12 @@ class PostgresConnection implements StoreConnection {
     return parts.map((_, index) => isApplied(index) ? version : undefined);
   }
 
-  /** Calls the function, and again while other commits are in its way: it has done nothing then. */
-  async #call(values: unknown[]): Promise<string | null> {
+  /** Commits, and again while other commits are in the way: nothing has been done then. */
+  async #call(parts: readonly AtomicPart[], version: string): Promise<string | null> {
+    const { statements } = this.#parts;
     for (let tries = 1;; tries++) {
       try {
-        const [[applied]] = await this.#parts.statements.run("commit", this.#sql.commit, values);
-        return applied as string | null;
+        return await this.#commit.run(parts, version, (...statement) => statements.run(...statement));
       } catch (error) {
         if (!isInTheWay(error) || tries === triesMax) throw failureOfCommit(error);
       }
