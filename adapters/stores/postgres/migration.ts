@@ -1,6 +1,6 @@
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { StoreError } from "../../../runtime/base/store_errors.ts";
-import { commitFunction } from "./commit_function.ts";
+import { commitFunctions } from "./commit_function.ts";
 import { requireSchema } from "./options.ts";
 import { postedFunctions } from "./posted_functions.ts";
 import type { Statements } from "./statements.ts";
@@ -66,28 +66,28 @@ ALTER TABLE "${schema}".entries ALTER value SET STORAGE EXTERNAL;
 CREATE INDEX entries_expires ON "${schema}".entries (expires) WHERE expires IS NOT NULL;
 CREATE SEQUENCE "${schema}".bell;
 ${postedFunctions(schema).trim()}
-CREATE FUNCTION "${schema}".read(ks text[]) RETURNS TABLE (k text, v bytea, t bigint)
+CREATE FUNCTION "${schema}".read(ks text[]) RETURNS TABLE (k text, v bytea, t text)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
 BEGIN
-  RETURN QUERY SELECT key, value, version FROM "${schema}".entries WHERE key = ANY(ks);
+  RETURN QUERY SELECT key, value, version::text FROM "${schema}".entries WHERE key = ANY(ks);
 END $function$;
 CREATE FUNCTION "${schema}".list(low text, high text, backwards boolean, n int)
-RETURNS TABLE (k text, v bytea, t bigint)
+RETURNS TABLE (k text, v bytea, t text)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
 BEGIN
   IF backwards THEN
     IF high IS NULL THEN
-      RETURN QUERY SELECT key, value, version FROM "${schema}".entries
+      RETURN QUERY SELECT key, value, version::text FROM "${schema}".entries
         WHERE key >= low COLLATE "C" ORDER BY key DESC LIMIT n;
     ELSE
-      RETURN QUERY SELECT key, value, version FROM "${schema}".entries
+      RETURN QUERY SELECT key, value, version::text FROM "${schema}".entries
         WHERE key >= low COLLATE "C" AND key < high COLLATE "C" ORDER BY key DESC LIMIT n;
     END IF;
   ELSIF high IS NULL THEN
-    RETURN QUERY SELECT key, value, version FROM "${schema}".entries
+    RETURN QUERY SELECT key, value, version::text FROM "${schema}".entries
       WHERE key >= low COLLATE "C" ORDER BY key LIMIT n;
   ELSE
-    RETURN QUERY SELECT key, value, version FROM "${schema}".entries
+    RETURN QUERY SELECT key, value, version::text FROM "${schema}".entries
       WHERE key >= low COLLATE "C" AND key < high COLLATE "C" ORDER BY key LIMIT n;
   END IF;
 END $function$;
@@ -100,7 +100,7 @@ BEGIN
   GET DIAGNOSTICS gone = ROW_COUNT;
   RETURN gone;
 END $function$;
-${commitFunction(schema).trim()}
+${commitFunctions(schema)}
 CREATE TABLE "${schema}".migration (version int NOT NULL);
 INSERT INTO "${schema}".migration VALUES (${current});`;
 }

@@ -1,4 +1,5 @@
 import { systemClock } from "../../../runtime/base/clock.ts";
+import { messageOf, PosthornError } from "../../../runtime/base/errors.ts";
 import { endOf, isBefore } from "../../../runtime/base/key_order.ts";
 import type { Random } from "../../../runtime/base/random.ts";
 import { OutcomeUnknownError, StoreError } from "../../../runtime/base/store_errors.ts";
@@ -16,20 +17,26 @@ import type {
   StoreTraits,
 } from "../../../runtime/ports/store.ts";
 import type { Transaction } from "../../../runtime/ports/transaction.ts";
+import { textArray } from "./binary_arrays.ts";
+import { requireKey } from "./changes.ts";
+import { CommitCall } from "./commit_call.ts";
 import { PostgresExpiry } from "./expiry.ts";
-import { failureOf, failureOfCommit, isInTheWay } from "./failures.ts";
+import { failureOf, failureOfCommit, isInTheWay, stateOf } from "./failures.ts";
 import { requireMigrated } from "./migration.ts";
 import { PostgresNotifier } from "./notifier.ts";
 import { complete, type PostgresOptions } from "./options.ts";
-import { checkedVersion, commitCall, drawVersion, pack, requireKey, textArray } from "./packing.ts";
 import { type OwnPool, poolOf, type PostgresPool } from "./pool.ts";
 import { PostedWatch } from "./posted_watch.ts";
 import { Statements } from "./statements.ts";
+import { checkedVersion, drawVersion } from "./versions.ts";
 import { type PostgresTransactionClient, WithinTransaction } from "./within.ts";
 
 /** How often a commit that another one is in the way of is tried, and the longest delay before a try. */
 const triesMax = 10;
 const waitMsMax = 320;
+
+/** The state if somebody else has a row in hand for long. */
+const locked = "55P03";
 
 /**
  * How long closing waits for what is under way, in milliseconds: without it, a server that does not answer would delay
@@ -188,8 +195,9 @@ class PostgresConnection implements StoreConnection {
   readonly #services: StoreServices;
   readonly #expiry: PostgresExpiry;
   readonly #underWay = new Set<Promise<unknown>>();
-  readonly #sql: Readonly<Record<"read" | "list" | "commit" | "expire", string>>;
   readonly #posted: PostedWatch;
+  readonly #sql: Readonly<Record<"read" | "list" | "expire", string>>;
+  readonly #commit: CommitCall;
   #closed: Promise<void> | undefined;
 
   constructor(parts: ConnectionParts, services: StoreServices) {
@@ -200,9 +208,9 @@ class PostgresConnection implements StoreConnection {
     this.#sql = {
       read: `SELECT * FROM "${schema}".read($1::text[])`,
       list: `SELECT * FROM "${schema}".list($1::text, $2::text, $3::boolean, $4::int)`,
-      commit: `SELECT ${commitCall(schema)}`,
       expire: `SELECT "${schema}".expire($1::bigint, $2::int)::text`,
     };
+    this.#commit = new CommitCall(schema);
     this.#expiry = new PostgresExpiry(services.clock, async (untilMs, count) => {
       const [[gone]] = await statements.run("expire", this.#sql.expire, [Math.floor(untilMs), count]);
       return Number(gone);
@@ -266,7 +274,7 @@ class PostgresConnection implements StoreConnection {
 
   async #write(parts: readonly AtomicPart[]): Promise<(string | undefined)[]> {
     const version = drawVersion(this.#parts.random);
-    const applied = await this.#call(pack(parts, version));
+    const applied = await this.#call(parts, version);
     const isApplied = (index: number) => applied === null || applied[index] === "1";
     let expiring = 0;
     let rings = false;
@@ -280,13 +288,14 @@ class PostgresConnection implements StoreConnection {
     return parts.map((_, index) => isApplied(index) ? version : undefined);
   }
 
-  /** Calls the function, and again while other commits are in its way: it has done nothing then. */
-  async #call(values: unknown[]): Promise<string | null> {
+  /** Commits, and again while other commits are in the way: nothing has been done then. */
+  async #call(parts: readonly AtomicPart[], version: string): Promise<string | null> {
+    const { statements } = this.#parts;
     for (let tries = 1;; tries++) {
       try {
-        const [[applied]] = await this.#parts.statements.run("commit", this.#sql.commit, values);
-        return applied as string | null;
+        return await this.#commit.run(parts, version, (...statement) => statements.run(...statement));
       } catch (error) {
+        if (stateOf(error) === locked) throw lockedOut(error, parts.length);
         if (!isInTheWay(error) || tries === triesMax) throw failureOfCommit(error);
       }
       const waitMs = this.#parts.random.next() * Math.min(10 * 2 ** tries, waitMsMax);
@@ -328,6 +337,17 @@ class PostgresConnection implements StoreConnection {
       this.#underWay.delete(working);
     }
   }
+}
+
+/**
+ * A transaction of a user holds what one of some parts needs. They are committed one by one then, and that one is refused:
+ * nobody knows how long the transaction stays open.
+ */
+function lockedOut(cause: unknown, parts: number): PosthornError {
+  const message = `Cannot commit to PostgreSQL: an open transaction uses the same id: ${messageOf(cause)}`;
+  return parts > 1
+    ? new PosthornError("locked", message, { cause })
+    : new StoreError("store-unavailable", message, { cause });
 }
 
 /** The key that follows one: PostgreSQL has no texts with the character NUL, so it is the one with the next character. */

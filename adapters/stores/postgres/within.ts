@@ -1,9 +1,10 @@
 import type { Random } from "../../../runtime/base/random.ts";
 import type { AtomicPart, Entry } from "../../../runtime/ports/store.ts";
 import type { TransactionConnection } from "../../../runtime/ports/transaction.ts";
+import { requireKey } from "./changes.ts";
 import { requireMade } from "./migration.ts";
-import { commitCall, drawVersion, pack, requireKey, textArray } from "./packing.ts";
 import { channelOf } from "./posted_watch.ts";
+import { checkedVersion, drawVersion } from "./versions.ts";
 
 /**
  * A connection in a transaction of the user, as {@linkcode PostgresStore.within} takes it: `pg.Client` and `pg.PoolClient`
@@ -40,7 +41,7 @@ export class WithinTransaction implements TransactionConnection {
   async read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
     for (const key of keys) requireKey(key);
     const text = `SELECT k AS a, encode(v, 'hex') AS b, t::text AS c FROM "${this.#schema}".read($1::text[])`;
-    const rows = await this.#rows(text, [textArray(keys)]);
+    const rows = await this.#rows(text, [arrayOf(keys)]);
     const found = new Map(rows.map(([key, value, version]) => [key, { value: fromHex(value), version }]));
     return keys.map((key) => {
       const entry = found.get(key);
@@ -55,12 +56,21 @@ export class WithinTransaction implements TransactionConnection {
     return { messages: Number(messages), bytes: Number(bytes) };
   }
 
-  async commit(part: AtomicPart): Promise<boolean> {
-    const values = pack([part], drawVersion(this.#random));
-    const text = `SELECT coalesce(${commitCall(this.#schema)}, '1') AS a, ` +
-      `"${this.#schema}".announce($${values.length + 1}::text)::text AS b`;
-    const [[applied]] = await this.#rows(text, [...values, channelOf(this.#schema)]);
-    return applied === "1";
+  async commit({ checks, writes }: AtomicPart): Promise<boolean> {
+    for (const { key } of writes) requireKey(key);
+    const replaced = checks.find(({ version }) => version !== undefined);
+    const text = `SELECT "${this.#schema}".send($1::bigint, $2::text[], $3::text[], $4::bigint[], ` +
+      "$5::text, $6::bigint, $7::text)::text AS a";
+    const [[applied]] = await this.#rows(text, [
+      drawVersion(this.#random),
+      arrayOf(writes.map(({ key }) => key)),
+      arrayOf(writes.map(({ value }) => toHex(value))),
+      `{${writes.map(({ expiresAtMs }) => expiryOf(expiresAtMs)).join()}}`,
+      replaced?.key ?? null,
+      replaced === undefined ? null : checkedVersion(replaced.version!),
+      channelOf(this.#schema),
+    ]);
+    return applied === "true";
   }
 
   async #rows(text: string, values: unknown[]): Promise<string[][]> {
@@ -85,10 +95,28 @@ function requireClient(client: Partial<PostgresTransactionClient> | null | undef
   throw new TypeError(`Cannot use client of within: it must be a client in a transaction: ${why}`);
 }
 
+/** An array of texts as PostgreSQL spells it: any client sends it as a text. */
+function arrayOf(items: readonly string[]): string {
+  return `{${items.map((item) => `"${item.replace(/["\\]/g, "\\$&")}"`).join()}}`;
+}
+
+/** Later than any date is never. */
+function expiryOf(expiresAtMs: number | undefined): string {
+  return expiresAtMs === undefined || expiresAtMs > 8.64e15 ? "NULL" : String(Math.ceil(expiresAtMs));
+}
+
 function fromHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length / 2);
   for (let index = 0; index < bytes.length; index++) {
     bytes[index] = parseInt(text.slice(2 * index, 2 * index + 2), 16);
   }
   return bytes;
+}
+
+const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+function toHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += digits[byte];
+  return text;
 }

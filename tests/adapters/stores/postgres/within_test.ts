@@ -105,7 +105,7 @@ postgresTest(
           await first.tell(Order.placed, "once", { id: "bill" });
           const second = store.within(other).ref(Order, end).tell(Order.placed, "once", { id: "bill" });
           const waits =
-            `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%"${given.schema}".commit%'`;
+            `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%"${given.schema}".send%'`;
           await withDatabase(given.url, async (third) => {
             while ((await third.query(waits)).rows.length === 0);
           });
@@ -168,6 +168,24 @@ postgresTest("within: a transaction that stays open makes nobody wait", async (g
       await tx.ref(Order, "ada").tell(Order.placed, "late", { afterMs: 30 });
     });
     await until("ada", 4);
+  });
+});
+
+postgresTest("within: who uses the id of an open transaction is refused, and nobody else", async (given) => {
+  await inShop(given, async ({ system, store, client, until }) => {
+    await client.query("BEGIN");
+    await store.within(client).ref(Order, "ada").tell(Order.placed, "once", { id: "bill-7" });
+    const repeat = () => system.ref(Order, "ada").tell(Order.placed, "once", { id: "bill-7" });
+    const refused = failureOf(repeat);
+    const beside = Array.from(
+      { length: 20 },
+      (_, n) => system.ref(Order, `b${n}`).tell(Order.placed, "x", { id: "y" }),
+    );
+    await Promise.all(beside);
+    assert.match(await refused, /store-unavailable: .* an open transaction uses the same id/);
+    await client.query("COMMIT");
+    await repeat();
+    assert.deepEqual(await until("ada", 1), ["once"]);
   });
 });
 
