@@ -25,7 +25,7 @@ export function simulatedPresence(
         locks.set(instance, own);
         return true;
       }),
-    isGone: (instance) => ask(() => isGone(instance)),
+    gone: (instances) => ask(() => new Set(instances.filter(isGone))),
     release: (instance) =>
       ask(() => {
         if (isGone(instance) || locks.get(instance) === own) locks.delete(instance);

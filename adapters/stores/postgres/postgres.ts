@@ -17,9 +17,11 @@ import { PostgresExpiry } from "./expiry.ts";
 import { failureOf, failureOfCommit, isInTheWay } from "./failures.ts";
 import { requireMigrated } from "./migration.ts";
 import { PostgresNotifier } from "./notifier.ts";
+import { PostgresPresence } from "./presence.ts";
 import { complete, type PostgresOptions } from "./options.ts";
 import { checkedVersion, drawVersion, pack, requireKey, textArray } from "./packing.ts";
 import { type OwnPool, poolOf, type PostgresPool } from "./pool.ts";
+import { PostgresSession } from "./session.ts";
 import { Statements } from "./statements.ts";
 
 /** How often a commit that another one is in the way of is tried, and the longest delay before a try. */
@@ -110,14 +112,10 @@ export function postgres(target: string | PostgresPool, options: PostgresOptions
         throw failureOf("open", error);
       }
       const name = random.ulid(services.clock.now());
-      const notifier = new PostgresNotifier({
-        statements,
-        clock: services.clock,
-        schema,
-        watches: watch,
-        name,
-      });
-      return new PostgresConnection({ statements, notifier, schema, random, end }, services);
+      const { clock } = services;
+      const session = watch === "listen" ? new PostgresSession(statements, clock) : undefined;
+      const notifier = new PostgresNotifier({ statements, clock, schema, session, name });
+      return new PostgresConnection({ statements, notifier, session, schema, random, end }, services);
     },
   };
 }
@@ -143,6 +141,8 @@ async function loadPool(url: string): Promise<OwnPool> {
 interface ConnectionParts {
   readonly statements: Statements;
   readonly notifier: PostgresNotifier;
+  /** The session that the connection keeps, if it has one. */
+  readonly session: PostgresSession | undefined;
   readonly schema: string;
   readonly random: Random;
   /** Closes what was opened for the connection. */
@@ -150,6 +150,7 @@ interface ConnectionParts {
 }
 
 class PostgresConnection implements StoreConnection {
+  readonly presence: PostgresPresence | undefined;
   readonly #parts: ConnectionParts;
   readonly #services: StoreServices;
   readonly #expiry: PostgresExpiry;
@@ -160,7 +161,8 @@ class PostgresConnection implements StoreConnection {
   constructor(parts: ConnectionParts, services: StoreServices) {
     this.#parts = parts;
     this.#services = services;
-    const { schema, statements } = parts;
+    const { schema, session, statements } = parts;
+    this.presence = session && new PostgresPresence({ statements, session, clock: services.clock, schema });
     this.#sql = {
       read: `SELECT * FROM "${schema}".read($1::text[])`,
       list: `SELECT * FROM "${schema}".list($1::text, $2::text, $3::boolean, $4::int)`,
@@ -225,6 +227,7 @@ class PostgresConnection implements StoreConnection {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await this.#expiry.end();
     await this.#parts.notifier.end();
+    await this.#parts.session?.end();
     await this.#parts.end();
   }
 

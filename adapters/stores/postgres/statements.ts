@@ -58,16 +58,10 @@ export class Statements {
     await this.#query({ text, rowMode: "array" });
   }
 
-  /** Takes a connection that listens to a channel. Whoever takes it releases it. */
-  async listen(channel: string): Promise<PostgresClient> {
-    const client = await this.take();
-    try {
-      await this.#within(answerMs, client.query({ text: `LISTEN "${channel}"`, rowMode: "array" }));
-      return client;
-    } catch (error) {
-      client.release(true);
-      throw error;
-    }
+  /** Runs a statement on a connection that was taken. */
+  async on(client: PostgresClient, text: string, values: unknown[] = []): Promise<unknown[][]> {
+    const { rows } = await this.#within(answerMs, client.query({ text, values, rowMode: "array" }));
+    return rows;
   }
 
   /** Leaves the pool as it was. */
