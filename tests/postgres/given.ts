@@ -2,6 +2,7 @@
 
 import { Broker, type BrokerOptions } from "../brokers/broker.ts";
 import { withDatabase } from "./database.ts";
+import { pgbouncerOf, type PoolMode } from "./pgbouncer.ts";
 import { postgresServer } from "./server.ts";
 
 const variable = "POSTHORN_POSTGRES";
@@ -19,6 +20,8 @@ export interface GivenPostgres {
   readonly schema: string;
   /** A further server for this test alone, which it may kill and restart. The test's end removes it. */
   own(options?: BrokerOptions): Promise<Broker>;
+  /** The URL of a pooler before the server, in that mode, for this test alone. */
+  pooled(mode?: PoolMode): Promise<string>;
 }
 
 /** A name for a schema that nobody else uses. */
@@ -48,6 +51,7 @@ export function postgresTest(title: string, fn: (given: GivenPostgres) => void |
         url: givenUrl,
         schema,
         own: async (options) => servers.use(await Broker.temporary(postgresServer, options)),
+        pooled: async (mode) => servers.use(await Broker.temporary(pgbouncerOf(givenUrl, mode))).url,
       });
     },
   });

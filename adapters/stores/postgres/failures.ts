@@ -24,11 +24,43 @@ export function isInTheWay(error: unknown): boolean {
   return ["40001", "40P01", "55P03"].includes(stateOf(error));
 }
 
+/** Errors of connections that are there as soon as the server, the network or the name of the machine is. */
+const absences: ReadonlySet<string> = new Set([
+  ...[
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "EPIPE",
+    "ETIMEDOUT",
+    "EHOSTUNREACH",
+    "ENETUNREACH",
+    "ENOTFOUND",
+    "EAI_AGAIN",
+  ],
+]);
+
+/**
+ * Whether a server that could not be reached will probably be there soon: it starts, it restarts, all its connections
+ * are taken, or nothing answers. A wrong password, database or certificate stays wrong.
+ */
+function isTemporary(error: unknown): boolean {
+  if (isOfServer(error)) return /^(08|57P|53300)/.test(error.code);
+  const { code } = error as { readonly code?: string };
+  return (code !== undefined && absences.has(code)) ||
+    /Connection terminated|timeout|did not answer/.test(messageOf(error));
+}
+
+/** The error of a connection that could not be taken. */
+export function failureOfConnection(error: unknown): StoreError {
+  const message = `Cannot connect to PostgreSQL: ${messageOf(error)}`;
+  return new StoreError("store-unavailable", message, { cause: error, temporary: isTemporary(error) });
+}
+
 /** The error of a call that changes nothing, or of a commit that was not sent. */
 export function failureOf(what: string, error: unknown): Error {
   if (error instanceof StoreError) return error;
   const code = /^53100/.test(stateOf(error)) ? "store-full" : "store-unavailable";
-  return new StoreError(code, `Cannot ${what} PostgreSQL: ${messageOf(error)}`, { cause: error });
+  const message = `Cannot ${what} PostgreSQL: ${messageOf(error)}`;
+  return new StoreError(code, message, { cause: error, temporary: isTemporary(error) });
 }
 
 /**

@@ -1,7 +1,5 @@
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
-import { messageOf } from "../../../runtime/base/errors.ts";
-import { StoreError } from "../../../runtime/base/store_errors.ts";
-import { isOfConnection } from "./failures.ts";
+import { failureOfConnection, isOfConnection } from "./failures.ts";
 import type { PostgresClient, PostgresPool, PostgresQuery } from "./pool.ts";
 
 /**
@@ -79,9 +77,7 @@ export class Statements {
       return client;
     } catch (error) {
       connecting.then((client) => client.release(), () => {}); // later than anybody waits for it
-      throw new StoreError("store-unavailable", `Cannot connect to PostgreSQL: ${messageOf(error)}`, {
-        cause: error,
-      });
+      throw failureOfConnection(error);
     }
   }
 
