@@ -38,21 +38,25 @@ export async function dropSchema(url: string, schema: string): Promise<void> {
  * A test against a real PostgreSQL. Without the server it is ignored, with the command that brings it in its
  * name; if `POSTHORN_POSTGRES` is `required`, it fails.
  */
-export function postgresTest(title: string, fn: (given: GivenPostgres) => void | Promise<void>): void {
+export function postgresTest(
+  title: string,
+  fn: (given: GivenPostgres, test: Deno.TestContext) => void | Promise<void>,
+): void {
   Deno.test({
     name: givenUrl === undefined ? `${title} (needs \`${command}\`)` : title,
     ignore: givenUrl === undefined && !isRequired,
-    async fn() {
+    async fn(test) {
       if (givenUrl === undefined) throw new Error(`Cannot test with postgres: run \`${command}\``);
       await using servers = new AsyncDisposableStack();
       const schema = newSchema();
       servers.defer(() => dropSchema(givenUrl, schema));
-      await fn({
+      const given: GivenPostgres = {
         url: givenUrl,
         schema,
         own: async (options) => servers.use(await Broker.temporary(postgresServer, options)),
         pooled: async (mode) => servers.use(await Broker.temporary(pgbouncerOf(givenUrl, mode))).url,
-      });
+      };
+      await fn(given, test);
     },
   });
 }

@@ -1,5 +1,6 @@
 import { endOf, isBefore } from "../../../runtime/base/key_order.ts";
 import type { Random } from "../../../runtime/base/random.ts";
+import { messageOf } from "../../../runtime/base/errors.ts";
 import { OutcomeUnknownError, StoreError } from "../../../runtime/base/store_errors.ts";
 import { within } from "../../../runtime/base/within.ts";
 import { storeEngine } from "../../../runtime/durable/engine.ts";
@@ -134,7 +135,9 @@ async function loadPool(url: string): Promise<OwnPool> {
   try {
     return await poolOf(url);
   } catch (error) {
-    throw failureOf("open", error);
+    throw new StoreError("store-unavailable", `Cannot open PostgreSQL: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
