@@ -1,5 +1,6 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
 import type { StorePresence } from "../../../runtime/ports/store.ts";
+import { isOfConnection } from "./failures.ts";
 import type { PostgresClient } from "./pool.ts";
 import type { PostgresSession, SessionUse } from "./session.ts";
 import type { Statements } from "./statements.ts";
@@ -8,7 +9,7 @@ import type { Statements } from "./statements.ts";
  * For how long the lock of an instance must have been free before its process counts as ended, in milliseconds: a
  * process whose session was terminated or cut takes the lock again in that time.
  */
-const graceMs = 400;
+const graceMs = 350;
 /** How many instances whose lock is free are remembered. */
 const freeMax = 1_000;
 
@@ -46,13 +47,18 @@ export class PostgresPresence implements StorePresence {
   }
 
   async hold(instance: string): Promise<boolean> {
-    let direct = false;
+    let held = false;
     const use = async (client: PostgresClient) => {
-      direct = await this.#isDirect(client);
-      if (direct) await this.#take(client, instance);
+      try {
+        held = await this.#isDirect(client);
+        if (held) await this.#take(client, instance);
+      } catch (error) {
+        if (isOfConnection(error)) throw error;
+        held = false; // a right that is missing: the session is good for the rest
+      }
     };
     this.#held.set(instance, use);
-    return await this.#parts.session.keep(use) && direct;
+    return await this.#parts.session.keep(use) && held;
   }
 
   async gone(instances: readonly string[]): Promise<ReadonlySet<string>> {

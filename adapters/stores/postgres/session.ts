@@ -2,7 +2,10 @@ import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
 import type { PostgresClient } from "./pool.ts";
 import type { Statements } from "./statements.ts";
 
-/** How long to wait before a session is begun that could not be, in milliseconds. It doubles with each attempt. */
+/**
+ * How long to wait before a session is begun again that could not be, in milliseconds. It doubles with each attempt. After
+ * one that was there, the next begins at once.
+ */
 const againMsMin = 50;
 const againMsMax = 1_000;
 
@@ -21,7 +24,7 @@ export class PostgresSession {
   /** Beginning a session, while that is under way. */
   #beginning: Promise<void> | undefined;
   #cancelWait: Cancel = () => {};
-  #againMs = againMsMin;
+  #againMs = 0;
   #ended = false;
 
   constructor(statements: Statements, clock: Clock) {
@@ -63,7 +66,7 @@ export class PostgresSession {
     }
     this.#beginning = undefined;
     if (this.#client === undefined) this.#beginLater();
-    else this.#againMs = againMsMin;
+    else this.#againMs = 0;
   }
 
   async #do(client: PostgresClient, use: SessionUse): Promise<void> {
@@ -85,7 +88,7 @@ export class PostgresSession {
     if (this.#ended) return;
     this.#cancelWait();
     const delayMs = this.#againMs;
-    this.#againMs = Math.min(delayMs * 2, againMsMax);
+    this.#againMs = Math.min(Math.max(delayMs * 2, againMsMin), againMsMax);
     this.#cancelWait = this.#clock.setTimer(delayMs, () => this.#beginning = this.#begin());
   }
 }

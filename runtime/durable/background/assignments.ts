@@ -38,7 +38,7 @@ export interface AssignmentsServices {
 
 const pageMax = 100;
 /** The interval in milliseconds at which it asks the presence whether a process is gone. */
-const presenceMs = 500;
+const presenceMs = 400;
 const ownPageMax = 1_000;
 /** How many ended instances one heartbeat examines; the next continues behind them. */
 const instancesMax = 100;
