@@ -34,17 +34,26 @@ export async function dropSchema(url: string, schema: string): Promise<void> {
   await withDatabase(url, (client) => client.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`));
 }
 
+/** What a test does with the server. */
+export type PostgresTest = (given: GivenPostgres, test: Deno.TestContext) => void | Promise<void>;
+
 /**
  * A test against a real PostgreSQL. Without the server it is ignored, with the command that brings it in its
  * name; if `POSTHORN_POSTGRES` is `required`, it fails.
  */
-export function postgresTest(
-  title: string,
-  fn: (given: GivenPostgres, test: Deno.TestContext) => void | Promise<void>,
-): void {
+export function postgresTest(title: string, fn: PostgresTest): void {
+  define(title, givenUrl === undefined, fn);
+}
+
+/** The same through a pooler, which `deno task postgres` installs beside the server. */
+export function pooledTest(title: string, fn: PostgresTest): void {
+  define(title, givenUrl === undefined || !pgbouncerOf(givenUrl).isInstalled(), fn);
+}
+
+function define(title: string, isMissing: boolean, fn: PostgresTest): void {
   Deno.test({
-    name: givenUrl === undefined ? `${title} (needs \`${command}\`)` : title,
-    ignore: givenUrl === undefined && !isRequired,
+    name: isMissing ? `${title} (needs \`${command}\`)` : title,
+    ignore: isMissing && !isRequired,
     async fn(test) {
       if (givenUrl === undefined) throw new Error(`Cannot test with postgres: run \`${command}\``);
       await using servers = new AsyncDisposableStack();

@@ -7,7 +7,7 @@ import type { StoreConnection } from "@posthorn/posthorn/store";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import type { Broker } from "../../../brokers/broker.ts";
 import { withDatabase } from "../../../postgres/database.ts";
-import { postgresTest } from "../../../postgres/given.ts";
+import { pooledTest, postgresTest } from "../../../postgres/given.ts";
 import { startAgain, stopImmediately } from "../../../postgres/server.ts";
 
 const clock = systemClock();
@@ -156,7 +156,7 @@ for (const [how, end] of Object.entries(ends)) {
   );
 }
 
-postgresTest("postgres: through a pooler no lock counts, and none is left behind", async (given) => {
+pooledTest("postgres: through a pooler no lock counts, and none is left behind", async (given) => {
   const { url, schema } = given;
   for (const mode of ["transaction", "session"] as const) {
     const pooled = await given.pooled(mode);
