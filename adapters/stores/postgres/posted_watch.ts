@@ -22,7 +22,6 @@ export interface PostedWatchParts {
   readonly notifier: PostgresNotifier;
   readonly clock: Clock;
   readonly schema: string;
-  readonly watches: "listen" | "poll";
 }
 
 /**
@@ -50,11 +49,10 @@ export class PostedWatch {
   /** Calls `onChange` for what other connections commit, and with `true` when a transaction may have sent something. */
   watch(onChange: (posted?: boolean) => void): Disposable {
     this.#watchers.add(onChange);
-    if (this.#parts.watches === "poll") this.#look(); // from here on it knows whether something was sent
     const watching = this.#parts.notifier.watch((payload) => {
       if (payload === payloadOfPosted) return this.#begin();
       onChange();
-      if (this.#parts.watches === "poll") this.#look();
+      if (payload === undefined) this.#look(); // who polls hears no words, and a session that begins has missed some
     });
     return {
       [Symbol.dispose]: () => {

@@ -24,9 +24,11 @@ import { PostgresExpiry } from "./expiry.ts";
 import { failureOf, failureOfCommit, isInTheWay, stateOf } from "./failures.ts";
 import { requireMigrated } from "./migration.ts";
 import { PostgresNotifier } from "./notifier.ts";
+import { PostgresPresence } from "./presence.ts";
 import { complete, type PostgresOptions } from "./options.ts";
 import { type OwnPool, poolOf, type PostgresPool } from "./pool.ts";
 import { PostedWatch } from "./posted_watch.ts";
+import { PostgresSession } from "./session.ts";
 import { Statements } from "./statements.ts";
 import { checkedVersion, drawVersion } from "./versions.ts";
 import { type PostgresTransactionClient, WithinTransaction } from "./within.ts";
@@ -150,14 +152,10 @@ export function postgres(target: string | PostgresPool, options: PostgresOptions
         throw failureOf("open", error);
       }
       const name = random.ulid(services.clock.now());
-      const notifier = new PostgresNotifier({
-        statements,
-        clock: services.clock,
-        schema,
-        watches: watch,
-        name,
-      });
-      return new PostgresConnection({ statements, notifier, schema, watches: watch, random, end }, services);
+      const { clock } = services;
+      const session = watch === "listen" ? new PostgresSession(statements, clock) : undefined;
+      const notifier = new PostgresNotifier({ statements, clock, schema, session, name });
+      return new PostgresConnection({ statements, notifier, session, schema, random, end }, services);
     },
   };
 }
@@ -176,21 +174,25 @@ async function loadPool(url: string): Promise<OwnPool> {
   try {
     return await poolOf(url);
   } catch (error) {
-    throw failureOf("open", error);
+    throw new StoreError("store-unavailable", `Cannot open PostgreSQL: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
 interface ConnectionParts {
   readonly statements: Statements;
   readonly notifier: PostgresNotifier;
+  /** The session that the connection keeps, if it has one. */
+  readonly session: PostgresSession | undefined;
   readonly schema: string;
-  readonly watches: "listen" | "poll";
   readonly random: Random;
   /** Closes what was opened for the connection. */
   end(): Promise<void>;
 }
 
 class PostgresConnection implements StoreConnection {
+  readonly presence: PostgresPresence | undefined;
   readonly #parts: ConnectionParts;
   readonly #services: StoreServices;
   readonly #expiry: PostgresExpiry;
@@ -203,7 +205,8 @@ class PostgresConnection implements StoreConnection {
   constructor(parts: ConnectionParts, services: StoreServices) {
     this.#parts = parts;
     this.#services = services;
-    const { schema, statements } = parts;
+    const { schema, session, statements } = parts;
+    this.presence = session && new PostgresPresence({ statements, session, clock: services.clock, schema });
     this.#posted = new PostedWatch({ ...parts, clock: services.clock });
     this.#sql = {
       read: `SELECT * FROM "${schema}".read($1::text[])`,
@@ -269,6 +272,7 @@ class PostgresConnection implements StoreConnection {
     await this.#expiry.end();
     await this.#posted.end();
     await this.#parts.notifier.end();
+    await this.#parts.session?.end();
     await this.#parts.end();
   }
 
