@@ -203,7 +203,12 @@ async function begin(
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
-  const watching = watchCommits(connection, looks, { surveyReplies, peerAcceptor, scheduleRunner, ...keeping });
+  const watching = watchCommits(connection, looks, {
+    surveyReplies,
+    peerAcceptor,
+    scheduleRunner,
+    ...keeping,
+  });
   return {
     acceptor: new Acceptor(accepting),
     peerAcceptor,

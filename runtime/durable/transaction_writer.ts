@@ -1,4 +1,4 @@
-import { LimitExceededError, MailboxFullError } from "../base/errors.ts";
+import { LimitExceededError, MailboxFullError, PosthornError } from "../base/errors.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { endAt } from "../base/times.ts";
@@ -26,8 +26,10 @@ import { DelayedRows } from "./delivery/delayed_rows.ts";
 import { storable } from "./delivery/message_writer.ts";
 import { peerBytesMax, peerCapacity } from "./delivery/peer_mailboxes.ts";
 import { ReplyRows, type RequestPlace } from "./delivery/reply_rows.ts";
-import { delayedOwner, mailPrefix, postedKey, timerPrefix } from "./rows/keys.ts";
+import { delayedOwner, mailPrefix, postedKey, proofKey, timerPrefix } from "./rows/keys.ts";
 import { headOf, NewMessage, positionToken } from "./rows/queued_message.ts";
+import { readableHead } from "./rows/readable_head.ts";
+import { type DurabilityRow, faultOfFormat } from "./rows/store_format.ts";
 import { toText } from "./rows/value_codec.ts";
 import type { TransactionServices } from "./transactions.ts";
 
@@ -35,6 +37,14 @@ import type { TransactionServices } from "./transactions.ts";
 export interface Written {
   /** The id by which its reply is collected, if it has one. */
   readonly ticket: string | undefined;
+}
+
+/** What all transactions of a store share in a process. */
+export interface SharedByTransactions {
+  /** The time of the last position. */
+  timestampMicros: number;
+  /** Whether the format of the rows is known to be that of this program. */
+  formatKnown: boolean;
 }
 
 type Options = SubmitOptions<unknown> & DelayOptions;
@@ -79,18 +89,18 @@ export class TransactionWriter {
   readonly #laters: Laters;
   readonly #replies: ReplyRows;
   readonly #delayed: DelayedRows;
-  /** Shared by all transactions of a store: the time of the last position. */
-  readonly #last: { timestampMicros: number };
+  /** What all transactions of a store share. */
+  readonly #shared: SharedByTransactions;
   /** How many more messages, and bytes, each mailbox takes before it is counted again. */
   readonly #room = new Map<string, { messages: number; bytes: number }>();
 
   constructor(
     connection: TransactionConnection,
     { traits, clock, random }: TransactionServices,
-    last: { timestampMicros: number },
+    shared: SharedByTransactions,
   ) {
     this.#connection = connection;
-    this.#last = last;
+    this.#shared = shared;
     this.#options = resolveOptions({ actors: [], clock, random });
     const { replyRetentionMs, laterMs } = this.#options;
     this.#ids = new Ids(clock, random);
@@ -171,6 +181,7 @@ export class TransactionWriter {
       name: shownName(operation, to.key),
       id,
     };
+    if (!this.#shared.formatKnown) await this.#requireFormat();
     const draft = this.#draft({ to: receiver, route, payload: sent, id, reply }, mark);
     for (let tries = 1;; tries++) {
       const stored = await storedMark(named);
@@ -194,6 +205,17 @@ export class TransactionWriter {
         );
       }
     }
+  }
+
+  /** Throws if a program of another format wrote to the store, or another store is being copied into it. */
+  async #requireFormat(): Promise<void> {
+    const [proof] = await this.#connection.read([proofKey]);
+    if (proof === undefined) return; // nobody has opened it yet
+    const why = faultOfFormat(readableHead<DurabilityRow>(proof.value)?.format);
+    if (why !== undefined) {
+      throw new PosthornError("unknown-format", `Cannot send within a transaction: ${why}`);
+    }
+    this.#shared.formatKnown = true;
   }
 
   #draft(sending: Sending, mark: string | undefined): Draft {
@@ -251,9 +273,9 @@ export class TransactionWriter {
 
   /** A position behind those of all transactions of this store in this process. */
   #nextPosition(): string {
-    this.#session.heard(this.#last.timestampMicros);
+    this.#session.heard(this.#shared.timestampMicros);
     const place = this.#session.nextPosition();
-    this.#last.timestampMicros = this.#session.timestampMicros;
+    this.#shared.timestampMicros = this.#session.timestampMicros;
     return place;
   }
 

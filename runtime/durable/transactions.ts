@@ -38,7 +38,7 @@ export interface TransactionServices {
  */
 export class Transactions {
   readonly #services: TransactionServices;
-  readonly #clockOfPositions = { timestampMicros: 0 };
+  readonly #shared = { timestampMicros: 0, formatKnown: false };
 
   constructor(services: TransactionServices) {
     this.#services = services;
@@ -49,7 +49,7 @@ export class Transactions {
     let writing: Promise<TransactionWriter> | undefined;
     const writer = async () => {
       const { TransactionWriter } = await import("./transaction_writer.ts");
-      return new TransactionWriter(connection, this.#services, this.#clockOfPositions);
+      return new TransactionWriter(connection, this.#services, this.#shared);
     };
     return new Sends(() => writing ??= writer());
   }

@@ -50,10 +50,16 @@ CREATE SCHEMA IF NOT EXISTS "${schema}";
 ${objects(schema)}
 COMMIT;
 -- For a program with a role of its own:
--- GRANT USAGE ON SCHEMA "${schema}" TO role;
--- GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "${schema}" TO role;
--- GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA "${schema}" TO role;
-`;
+${grantsOf(schema).map((grant) => `-- ${grant};\n`).join("")}`;
+}
+
+/** What the role of a program needs that creates nothing. */
+function grantsOf(schema: string): string[] {
+  return [
+    `GRANT USAGE ON SCHEMA "${schema}" TO role`,
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "${schema}" TO role`,
+    `GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA "${schema}" TO role`,
+  ];
 }
 
 // The values of most rows are small, and those that are not are bytes that do not compress. A row is replaced and
@@ -148,7 +154,7 @@ END $migration$`);
 
 /** Checks the schema for who does not create it. */
 export async function requireMade(rows: Rows, schema: string): Promise<void> {
-  const found = await versionOf(rows, schema);
+  const found = await versionOf(rows, schema, sending);
   if (found === undefined) throw absent(schema, "no system has opened it yet", sending);
   if (found !== current) throw differs(schema, found, sending);
 }
@@ -156,10 +162,11 @@ export async function requireMade(rows: Rows, schema: string): Promise<void> {
 /** Runs a statement, and resolves with its rows as arrays. */
 export type Rows = (text: string, values: unknown[]) => Promise<unknown[][]>;
 
-async function versionOf(rows: Rows, schema: string): Promise<number | undefined> {
-  const [[encoding, table]] = await rows(
-    "SELECT current_setting('server_encoding') AS a, to_regclass($1)::text AS b",
-    [`"${schema}".migration`],
+async function versionOf(rows: Rows, schema: string, what = opening): Promise<number | undefined> {
+  const [[encoding, exists]] = await rows(
+    "SELECT current_setting('server_encoding') AS a, (EXISTS (SELECT FROM pg_tables " +
+      "WHERE schemaname = $1 AND tablename = 'migration'))::text AS b",
+    [schema],
   );
   if (encoding !== "UTF8") {
     throw new StoreError(
@@ -167,9 +174,37 @@ async function versionOf(rows: Rows, schema: string): Promise<number | undefined
       `Cannot open PostgreSQL: its database must have the encoding UTF8: it has ${encoding}`,
     );
   }
-  if (table === null) return undefined;
-  const versions = await rows(`SELECT version::text FROM "${schema}".migration`, []);
-  return versions.length === 1 ? Number(versions[0][0]) : NaN;
+  if (exists !== "true") return undefined;
+  let found: unknown[][];
+  try {
+    found = await rows(
+      `SELECT version::text AS a, (${rightsOf(schema)})::text AS b FROM "${schema}".migration`,
+      [],
+    );
+  } catch (error) {
+    throw (error as { readonly code?: string }).code === "42501" ? powerless(schema, what, error) : error;
+  }
+  const [[version, may]] = found.length === 1 ? found : [[NaN, "true"]];
+  if (may !== "true") throw powerless(schema, what);
+  return Number(version);
+}
+
+/** Whether the role has what {@linkcode grantsOf} grants. */
+function rightsOf(schema: string): string {
+  const onTable = ["SELECT", "INSERT", "UPDATE", "DELETE"].map((right) =>
+    `has_table_privilege('"${schema}".entries', '${right}')`
+  );
+  const onSequence = ["USAGE", "SELECT", "UPDATE"].map((right) =>
+    `has_sequence_privilege('"${schema}".looked', '${right}')`
+  );
+  return [...onTable, ...onSequence].join(" AND ");
+}
+
+function powerless(schema: string, what: string, cause?: unknown): StoreError {
+  const needs = `the role needs what this grants: ${grantsOf(schema).join("; ")}`;
+  return new StoreError("store-unavailable", `${what}: no right to use schema "${schema}": ${needs}`, {
+    cause,
+  });
 }
 
 function absent(schema: string, why: string, what = opening): StoreError {

@@ -8,6 +8,7 @@ import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { CountedPool } from "../../../postgres/counted_pool.ts";
 import { withDatabase } from "../../../postgres/database.ts";
 import { postgresTest } from "../../../postgres/given.ts";
+import { Order } from "./shop.ts";
 
 const clock = systemClock();
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -104,10 +105,24 @@ postgresTest(
         );
         await client.query(postgresMigration({ schema }));
         const grants = [...postgresMigration({ schema }).matchAll(/^-- (GRANT .*) TO role;$/gm)];
-        for (const [, grant] of grants) await client.query(`${grant} TO ${role}`);
+        for (const [, grant] of grants) {
+          const refused = await refusalOf(asRole, { schema, migrate: false });
+          assert.match(
+            refused,
+            /no right to use schema .*: GRANT USAGE ON SCHEMA .*; GRANT .* TABLES .*; GRANT .* SEQUENCES/,
+          );
+          await client.query(`${grant} TO ${role}`);
+        }
         const connection = await postgres(asRole, { schema }).open({ clock });
         await connection.commit([{ ...put("k"), rings: true }]);
         assert.deepEqual(await contents(connection), ["k: k"]);
+        await withDatabase(asRole, async (own) => {
+          await own.query("BEGIN");
+          await postgres(asRole, { schema }).within(own).ref(Order, "ada").tell(Order.placed, "x", {
+            id: "y",
+          });
+          await own.query("COMMIT");
+        });
         await connection.close();
       } finally {
         await client.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);

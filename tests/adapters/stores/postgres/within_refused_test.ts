@@ -109,7 +109,14 @@ postgresTest(
         /store-unavailable: Cannot send within a transaction: schema .* is not there.*no system has opened it/,
       );
       assert.match(absent, /postgresMigration/);
-      await (await postgres(url, { schema }).open({ clock: systemClock() })).close();
+      const connection = await postgres(url, { schema }).open({ clock: systemClock() });
+      const value = new TextEncoder().encode('{"instance":"i","atMs":0,"format":"copying"}\n');
+      await connection.commit([{ checks: [], writes: [{ key: "proof", value }], removals: [] }]);
+      await connection.close();
+      assert.match(
+        await failureOf(send),
+        /unknown-format: Cannot send .*: another store is being copied into it/,
+      );
       await client.query(`UPDATE "${schema}".migration SET version = 2`);
       assert.match(await failureOf(send), /has version 2 of 1: a newer version/);
       await client.query("COMMIT");
