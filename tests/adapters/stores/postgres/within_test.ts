@@ -5,7 +5,7 @@ import { System, systemClock } from "@posthorn/posthorn";
 import { memoryBroker, memoryTransport } from "@posthorn/posthorn/memory";
 import { postgres, type Transaction } from "@posthorn/posthorn/postgres";
 import { type Client, withDatabase } from "../../../postgres/database.ts";
-import { postgresTest } from "../../../postgres/given.ts";
+import { pooledTest, postgresTest } from "../../../postgres/given.ts";
 import { Desk, desk, failureOf, inShop, Order, order } from "./shop.ts";
 
 postgresTest(
@@ -221,6 +221,22 @@ postgresTest("within: what nobody hosts waits until a system does", async (given
     while ((await later.ref(Order, "ada").ask(Order.told)).length === 0);
     assert.deepEqual(await later.ref(Order, "ada").ask(Order.told), ["early"]);
   }, { actors: [desk] });
+});
+
+pooledTest("within: through a pooler in transaction mode", async (given) => {
+  const url = await given.pooled("transaction");
+  const pooled = { ...given, url };
+  await inShop(pooled, async ({ commit, until, told }) => {
+    await commit((tx) => tx.ref(Order, "ada").tell(Order.placed, "never"), "ROLLBACK");
+    for (const text of ["a", "b", "c"]) {
+      await commit(async (tx) => {
+        await tx.ref(Order, "ada").tell(Order.placed, text, { id: text });
+        await tx.ref(Order, "ada").tell(Order.placed, text, { id: text });
+      });
+    }
+    assert.deepEqual(await until("ada", 3), ["a", "b", "c"]);
+    assert.deepEqual(await told("bob"), []);
+  }, { watch: "poll" });
 });
 
 for (const watch of ["listen", "poll"] as const) {
