@@ -203,12 +203,8 @@ async function begin(
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
-  const watching = watchCommits(connection, looks, {
-    surveyReplies,
-    peerAcceptor,
-    scheduleRunner,
-    ...keeping,
-  });
+  const watched = { surveyReplies, peerAcceptor, scheduleRunner, assignments };
+  const watching = watchCommits(connection, looks, watched);
   return {
     acceptor: new Acceptor(accepting),
     peerAcceptor,

@@ -1,5 +1,5 @@
 import { systemClock } from "../../../runtime/base/clock.ts";
-import { messageOf, PosthornError } from "../../../runtime/base/errors.ts";
+import { messageOf } from "../../../runtime/base/errors.ts";
 import { endOf, isBefore } from "../../../runtime/base/key_order.ts";
 import type { Random } from "../../../runtime/base/random.ts";
 import { OutcomeUnknownError, StoreError } from "../../../runtime/base/store_errors.ts";
@@ -299,7 +299,7 @@ class PostgresConnection implements StoreConnection {
       try {
         return await this.#commit.run(parts, version, (...statement) => statements.run(...statement));
       } catch (error) {
-        if (stateOf(error) === locked) throw lockedOut(error, parts.length);
+        if (stateOf(error) === locked) throw parts.length > 1 ? error : lockedOut(error);
         if (!isInTheWay(error) || tries === triesMax) throw failureOfCommit(error);
       }
       const waitMs = this.#parts.random.next() * Math.min(10 * 2 ** tries, waitMsMax);
@@ -344,14 +344,12 @@ class PostgresConnection implements StoreConnection {
 }
 
 /**
- * A transaction of a user holds what one of some parts needs. They are committed one by one then, and that one is refused:
- * nobody knows how long the transaction stays open.
+ * A transaction of a user holds what a part needs. It is refused, because nobody knows how long the transaction stays
+ * open. Several parts are refused with another error, and then come one by one.
  */
-function lockedOut(cause: unknown, parts: number): PosthornError {
-  const message = `Cannot commit to PostgreSQL: an open transaction uses the same id: ${messageOf(cause)}`;
-  return parts > 1
-    ? new PosthornError("locked", message, { cause })
-    : new StoreError("store-unavailable", message, { cause });
+function lockedOut(cause: unknown): StoreError {
+  const why = `an open transaction uses the same id: ${messageOf(cause)}`;
+  return new StoreError("store-unavailable", `Cannot commit to PostgreSQL: ${why}`, { cause });
 }
 
 /** The key that follows one: PostgreSQL has no texts with the character NUL, so it is the one with the next character. */
