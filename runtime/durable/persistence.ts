@@ -82,10 +82,7 @@ export class Persistence {
     });
   }
 
-  /**
-   * Resolves when the store is open. Rejects with a `StoreError` if an attempt fails, unless that will probably pass soon;
-   * another attempt follows.
-   */
+  /** Resolves when the store is open. Rejects with a `StoreError` if it is not to be expected soon; attempts follow. */
   get opened(): Promise<void> {
     return this.#opening.ready;
   }

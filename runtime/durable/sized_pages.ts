@@ -10,7 +10,8 @@ export async function* sizedPages(
   prefix: string,
 ): AsyncGenerator<readonly Entry[], void, undefined> {
   let limit = 4;
-  for (let after: string | undefined;;) {
+  let after: string | undefined;
+  for (;;) {
     const rows = await connection.list({ prefix, limit, ...after !== undefined && { after } });
     if (rows.length > 0) yield rows;
     if (rows.length < limit) return;

@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { submit, System, systemClock, tell, unchecked } from "@posthorn/posthorn";
-import { actor, protocol, type Store } from "@posthorn/posthorn";
+import { actor, protocol, type Store, submit, System, tell, unchecked } from "@posthorn/posthorn";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import { storeOf } from "../../adapters/store_of.ts";
 import { postgresTest } from "../postgres/given.ts";

@@ -2,6 +2,7 @@
 
 import { Broker, type BrokerOptions } from "../brokers/broker.ts";
 import { withDatabase } from "./database.ts";
+import { bundler } from "./edge/bundler.ts";
 import { pgbouncerOf, type PoolMode } from "./pgbouncer.ts";
 import { postgresServer } from "./server.ts";
 
@@ -50,8 +51,23 @@ export function pooledTest(title: string, fn: PostgresTest): void {
   define(title, givenUrl === undefined || !pgbouncerOf(givenUrl).isInstalled(), fn);
 }
 
-function define(title: string, isMissing: boolean, fn: PostgresTest): void {
+/** The same on workerd: its bundle needs what `deno task postgres` installs beside the server, and a newer Deno. */
+export function bundledTest(title: string, fn: PostgresTest): void {
+  const [major, minor] = Deno.version.deno.split(".").map(Number);
+  const canBundle = major > 2 || (major === 2 && minor >= 9);
+  const isMissing = givenUrl === undefined || !bundler.isInstalled();
+  if (canBundle) define(title, isMissing, fn, { sanitizeResources: false }); // miniflare leaves a message port behind
+  else Deno.test.ignore(`${title} (bundled by Deno 2.9 and later, this is ${Deno.version.deno})`, () => {});
+}
+
+function define(
+  title: string,
+  isMissing: boolean,
+  fn: PostgresTest,
+  options: Pick<Deno.TestDefinition, "sanitizeResources"> = {},
+): void {
   Deno.test({
+    ...options,
     name: isMissing ? `${title} (needs \`${command}\`)` : title,
     ignore: isMissing && !isRequired,
     async fn(test) {

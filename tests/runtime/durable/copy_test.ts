@@ -1,16 +1,12 @@
 // Moving a store to another one.
 
 import assert from "node:assert/strict";
-import { PosthornError, type Store, System, TerminalError } from "@posthorn/posthorn";
+import { type Store, TerminalError } from "@posthorn/posthorn";
 import { copyStore } from "@posthorn/posthorn/copy";
-import { memoryStore } from "@posthorn/posthorn/memory";
-import type { StoreConnection } from "@posthorn/posthorn/store";
-import { VirtualClock } from "@posthorn/posthorn/testing";
 import {
   deadOf,
   type Kind,
   kinds,
-  note,
   notesOf,
   ref,
   type Scripts,
@@ -67,7 +63,8 @@ async function goOn(stage: Stage, { done, open }: { done: string; open: string }
 async function contents(store: Store, stage: Stage): Promise<Map<string, string>> {
   const connection = await store.open({ clock: stage.clock });
   const found = new Map<string, string>();
-  for (let after: string | undefined;;) {
+  let after: string | undefined;
+  for (;;) {
     const rows = await connection.list({ prefix: "", limit: 1_000, ...after !== undefined && { after } });
     for (const { key, value } of rows) found.set(key, new TextDecoder().decode(value));
     after = rows.at(-1)?.key;

@@ -1,13 +1,12 @@
-import assert from "node:assert/strict";
 import type { PostgresOptions } from "@posthorn/posthorn/postgres";
 import { postgres } from "@posthorn/posthorn/postgres";
 import { storeConformance } from "@posthorn/posthorn/testing/conformance";
-import { dropSchema, givenUrl, newSchema, pooledTest, postgresTest } from "../../../postgres/given.ts";
+import { dropSchema, givenUrl, newSchema, postgresTest } from "../../../postgres/given.ts";
 
-function open(options: PostgresOptions, url = givenUrl!) {
+function open(options: PostgresOptions) {
   const schema = newSchema();
   return {
-    store: postgres(url, { ...options, schema }),
+    store: postgres(givenUrl!, { ...options, schema }),
     dispose: () => dropSchema(givenUrl!, schema),
   };
 }
@@ -17,10 +16,3 @@ for (const watch of ["listen", "poll"] as const) {
     postgresTest(`postgres, ${watch}: ${name}`, run);
   }
 }
-
-pooledTest("postgres, through a pooler in transaction mode", async (given, test) => {
-  const pooled = await given.pooled("transaction");
-  for (const { name, run } of storeConformance({ open: () => open({ watch: "poll" }, pooled) })) {
-    assert(await test.step(name, run), name);
-  }
-});
