@@ -8,6 +8,7 @@ import { codeRules } from "./code_rules.ts";
 import { frontRules } from "./front_rules.ts";
 import { delayRules } from "./delay_rules.ts";
 import { sceneRules } from "./scene_rules.ts";
+import { transactionRules } from "./transactions.ts";
 import {
   deployed,
   isDropped,
@@ -311,5 +312,6 @@ export const rules: readonly Rule[] = [
   ...codeRules,
   ...sceneRules,
   ...frontRules,
+  ...transactionRules,
   ...delayRules,
 ];

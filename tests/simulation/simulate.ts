@@ -306,6 +306,7 @@ class Run {
   /** The parts of the run. */
   #begin(): void {
     const workloads = workloadsOf(this.#faultPlan, {
+      simulation: this.#simulation,
       history: this.#history,
       listeners: this.#listeners,
       laterCheck: this.#laters,

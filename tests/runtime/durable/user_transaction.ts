@@ -39,8 +39,7 @@ export class UserTransaction implements TransactionConnection {
     if (this.#parts.length === 0) return true;
     const checks = this.#parts.flatMap(({ checks }) => checks);
     const writes = this.#parts.flatMap(({ writes }) => writes);
-    const checked = new Set(checks.map(({ key }) => key));
-    for (const { key } of writes) if (!checked.has(key)) checks.push({ key, version: undefined }); // all are new
+    if (checks.length === 0) checks.push({ key: writes[0].key, version: undefined }); // it is applied once
     const [version] = await this.#connection.commit([{ checks, writes, removals: [] }]);
     return version !== undefined;
   }
