@@ -15,7 +15,7 @@
 import { messageOf } from "../runtime/base/errors.ts";
 import { type CopyOptions, type CopyReport, copyStore } from "../runtime/durable/copy.ts";
 import type { CopyProgress } from "../runtime/durable/copy_store.ts";
-import { storeOf } from "./store_of.ts";
+import { pathOf, storeOf } from "./store_of.ts";
 
 export { type CopyOptions, type CopyProgress, type CopyReport, copyStore };
 
@@ -51,7 +51,7 @@ async function run(args: readonly string[], { stdout, stderr }: Machine, files: 
     if (wrong !== undefined) throw new RangeError(`Cannot copy: there is no option ${wrong}`);
     if (args.length !== 2) throw new RangeError("Cannot copy: it takes a store to copy and an empty one");
     const [from, to] = await Promise.all(args.map(storeOf));
-    if (from.traits.name === "sqlite" && !files.existsSync(args[0])) {
+    if (from.traits.name === "sqlite" && !files.existsSync(pathOf(args[0]))) {
       throw new RangeError(`Cannot copy: there is no file ${args[0]}`);
     }
     let last: Pick<CopyProgress, "step" | "rows"> = { step: "waiting", rows: -Infinity };

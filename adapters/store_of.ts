@@ -2,7 +2,7 @@ import type { Store } from "../runtime/ports/store.ts";
 
 /**
  * The store of a name: `postgres://…` (with `?schema=NAME` for a schema), `https://…` or `deno-kv:…` for Deno KV, or the
- * path of a file of SQLite; a path that ends with `.kv` is one of Deno KV. Throws a `RangeError` for another kind of URL.
+ * path of a file of SQLite (`sqlite:` may stand before it); a path that ends with `.kv` is one of Deno KV. Throws a `RangeError` for another kind of URL.
  */
 export async function storeOf(name: string): Promise<Store> {
   if (/^postgres(ql)?:/.test(name)) return await postgresOf(name);
@@ -11,12 +11,18 @@ export async function storeOf(name: string): Promise<Store> {
     const { denoKv } = await import("./stores/deno_kv/mod.ts");
     return kv === "" ? denoKv() : denoKv(kv);
   }
-  if (/^[a-z][a-z0-9+.-]+:/.test(name)) {
+  const path = pathOf(name);
+  if (path === name && /^[a-z][a-z0-9+.-]+:/.test(name)) {
     const known = "postgres://…, https://…, deno-kv:PATH, or the path of a file";
     throw new RangeError(`Cannot use the store ${name.split(":")[0]}:…: a store is ${known}`);
   }
   const { sqlite } = await import("./stores/sqlite/sqlite.ts");
-  return sqlite(name);
+  return sqlite(path);
+}
+
+/** The path in the name of a file of SQLite. */
+export function pathOf(name: string): string {
+  return name.replace(/^sqlite:/, "");
 }
 
 async function postgresOf(name: string): Promise<Store> {

@@ -101,6 +101,7 @@ Deno.test("a store has a name", async () => {
   const names: [string, RegExp][] = [
     ["./a.db", /sqlite/],
     ["/tmp/posthorn", /sqlite/],
+    ["sqlite:./a.db", /sqlite/],
     ["./a.kv", /Deno KV, file/],
     ["deno-kv:./a", /Deno KV, file/],
     ["https://kv.example/x", /Deno KV, remote/],
