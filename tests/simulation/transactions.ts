@@ -83,7 +83,10 @@ export const transactionRules: readonly Rule[] = [
     says: "heartbeats look for what transactions have written, whatever watches tell",
     faultPlan: (faultPlan) => withScene(faultPlan, "transactions"),
     connect: (connection) => ({
-      list: (range) => range.prefix.startsWith(postedPrefix) ? Promise.resolve([]) : connection.list(range),
+      list: async (range) => {
+        const rows = await connection.list(range);
+        return rows.filter((row) => !isPosted(row));
+      },
     }),
   },
 ];

@@ -176,7 +176,6 @@ export class Assignments {
     await this.#membership.judge(() => this.#ended);
     await this.#reassignFromEnded();
     await this.#reassign(unassigned);
-    await this.#taking.run();
     if (this.#ended) return;
     await this.#lookAtOwn();
     await this.#tidy();
@@ -198,6 +197,7 @@ export class Assignments {
       }
       const { instance } = indexed(first.key);
       this.#scannedTo = indexPrefix(instance) + behindAll;
+      if (instance === posted) await this.#taking.run();
       if ([self, unassigned, posted].includes(instance) || this.#membership.lives(instance)) continue;
       const fate = await this.#membership.fateOf(instance);
       if (fate !== "lives") await this.#reassign(instance, fate === "ended");
