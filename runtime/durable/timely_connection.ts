@@ -83,7 +83,7 @@ function timelyPresence(presence: StorePresence, calls: CallDeadlines): StorePre
     });
   return {
     hold: (instance) => known(() => presence.hold(instance), false),
-    isGone: (instance) => known(() => presence.isGone(instance), false),
+    gone: (instances) => known(() => presence.gone(instances), new Set()),
     release: (instance) => known(() => presence.release(instance), undefined),
     retain: (instances) => known(() => presence.retain(instances), undefined),
   };

@@ -2,8 +2,8 @@ import { isFile } from "./cache.ts";
 import { eventually, killProgram, type Program, remember, runningOf, startProgram } from "./process.ts";
 
 export type BrokerName = "rabbitmq" | "kafka" | "nats";
-/** Every program that the tests start as a node in a folder: brokers, and the database. */
-export type NodeName = BrokerName | "postgres";
+/** Every program that the tests start as a node in a folder: brokers, the database and its pooler. */
+export type NodeName = BrokerName | "postgres" | "pgbouncer";
 
 /** How a node differs from the plain one: without TLS, with the usual plugins. */
 export interface BrokerOptions {

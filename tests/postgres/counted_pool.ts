@@ -24,6 +24,7 @@ export class CountedPool implements PostgresPool {
       const known = this.#clients.get(client);
       if (known !== undefined) return known;
       const counted: PostgresClient = {
+        processID: client.processID,
         query: (query) => this.#counted(() => client.query(query)),
         release: (destroy) => client.release(destroy),
         on: (event, listener) => client.on(event, listener),

@@ -65,17 +65,20 @@ export const postgresServer: BrokerKind = {
   },
 
   /** It lets a client in, which it does not before it has recovered from a crash. */
-  async serves(node: BrokerNode): Promise<boolean> {
-    const parameters = new TextEncoder().encode("user\0postgres\0database\0postgres\0\0");
-    const request = new Uint8Array(8 + parameters.length);
-    const view = new DataView(request.buffer);
-    view.setInt32(0, request.length);
-    view.setInt32(4, 3 << 16); // version 3.0 of the protocol
-    request.set(parameters, 8);
-    const answer = await answerOf(node.ports[0], request, ({ length }) => length > 0);
-    return answer[0] === "R".charCodeAt(0);
-  },
+  serves: letsIn,
 };
+
+/** Whether a client is let in, by the protocol of PostgreSQL. */
+export async function letsIn({ ports: [port] }: BrokerNode): Promise<boolean> {
+  const parameters = new TextEncoder().encode("user\0postgres\0database\0postgres\0\0");
+  const request = new Uint8Array(8 + parameters.length);
+  const view = new DataView(request.buffer);
+  view.setInt32(0, request.length);
+  view.setInt32(4, 3 << 16); // version 3.0 of the protocol
+  request.set(parameters, 8);
+  const answer = await answerOf(port, request, ({ length }) => length > 0);
+  return answer[0] === "R".charCodeAt(0);
+}
 
 /** The folder of the newest server's programs. */
 function programs(): string | undefined {
@@ -92,11 +95,12 @@ function programs(): string | undefined {
 }
 
 /** Gives a folder to the user of the server. Every folder above it must let that user pass. */
-async function own(folder: string): Promise<void> {
+export async function own(folder: string): Promise<void> {
   if (isRoot()) await run("chown", ["-R", runsAs, folder]);
 }
 
-function asUser(...command: string[]): string[] {
+/** A command as the user of the server. */
+export function asUser(...command: string[]): string[] {
   if (!isRoot()) return command;
   return ["setpriv", `--reuid=${runsAs}`, `--regid=${runsAs}`, "--clear-groups", ...command];
 }

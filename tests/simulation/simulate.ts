@@ -387,7 +387,8 @@ class Run {
     await new Promise<void>((resolve) => void host.clock.setTimer(afterMs, resolve));
     if (host.random.next() < closedShare) {
       this.#marks.add("a store cannot be opened");
-      throw new StoreError("store-unavailable", "Cannot open the simulated store: it is away");
+      const temporary = afterMs < openingMsMax / 2;
+      throw new StoreError("store-unavailable", "Cannot open the simulated store: it is away", { temporary });
     }
   }
 

@@ -24,11 +24,42 @@ export function isInTheWay(error: unknown): boolean {
   return ["40001", "40P01", "55P03"].includes(stateOf(error));
 }
 
+/** Errors of connections that are there as soon as the server, the network or the name of the machine is. */
+const absences: ReadonlySet<string> = new Set(
+  "ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN".split(" "),
+);
+
+/** What `pg` says of a connection that ends while it is made. */
+const endings = /connection terminated|connection error|timeout|did not answer/i;
+
+/**
+ * The error of a connection that could not be taken. A server will probably be there soon if it starts, restarts, has no
+ * connection left, or is not answered for. A wrong password, database or certificate stays wrong.
+ */
+export function failureOfConnection(error: unknown): StoreError {
+  const message = `Cannot connect to PostgreSQL: ${messageOf(error)}`;
+  const { code = "" } = error as { readonly code?: string };
+  const temporary = isOfServer(error)
+    ? isBusy(error.code)
+    : absences.has(code) || endings.test(messageOf(error));
+  return new StoreError("store-unavailable", message, { cause: error, temporary });
+}
+
+/** Whether the server is about to end or to begin, or has no connection left. */
+function isBusy(state: string): boolean {
+  return /^(08|57P|53300)/.test(state);
+}
+
 /** The error of a call that changes nothing, or of a commit that was not sent. */
 export function failureOf(what: string, error: unknown): Error {
   if (error instanceof StoreError) return error;
   const code = /^53100/.test(stateOf(error)) ? "store-full" : "store-unavailable";
-  return new StoreError(code, `Cannot ${what} PostgreSQL: ${messageOf(error)}`, { cause: error });
+  const message = `Cannot ${what} PostgreSQL: ${messageOf(error)}`;
+  // a connection that was there, and is lost, was a good one
+  return new StoreError(code, message, {
+    cause: error,
+    temporary: !isOfServer(error) || isBusy(error.code),
+  });
 }
 
 /**

@@ -60,6 +60,9 @@ function objects(schema: string): string {
 ALTER TABLE "${schema}".entries ALTER value SET STORAGE EXTERNAL;
 CREATE INDEX entries_expires ON "${schema}".entries (expires) WHERE expires IS NOT NULL;
 CREATE SEQUENCE "${schema}".bell;
+CREATE UNLOGGED TABLE "${schema}".presence (
+  instance text COLLATE "C" PRIMARY KEY, server timestamptz NOT NULL, taken timestamptz NOT NULL
+);
 CREATE FUNCTION "${schema}".read(ks text[]) RETURNS TABLE (k text, v bytea, t text)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
 BEGIN

@@ -1,11 +1,9 @@
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
-import type { PostgresClient } from "./pool.ts";
+import type { PostgresSession } from "./session.ts";
 import type { Statements } from "./statements.ts";
 
 /** The shortest time between two notifications, in milliseconds: what is committed meanwhile shares the next one. */
 const betweenMs = 2;
-/** How long to wait before listening again, in milliseconds. */
-const againMs = 1_000;
 /** The intervals of polls in milliseconds: the shortest after a change, and with each poll in vain it grows. */
 const pollMsMin = 10;
 const pollMsMax = 50;
@@ -16,7 +14,8 @@ export interface NotifierParts {
   readonly statements: Statements;
   readonly clock: Clock;
   readonly schema: string;
-  readonly watches: "listen" | "poll";
+  /** The session that listens; without one it polls. */
+  readonly session: PostgresSession | undefined;
   /** A name that no other connection has. */
   readonly name: string;
 }
@@ -50,7 +49,8 @@ export class PostgresNotifier {
   watch(onChange: () => void): Disposable {
     const watcher = { onChange };
     this.#watchers.add(watcher);
-    this.#watching ??= this.#parts.watches === "listen" ? this.#listen() : this.#poll();
+    const { session } = this.#parts;
+    this.#watching ??= session === undefined ? this.#poll() : this.#listen(session);
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
   }
 
@@ -107,48 +107,17 @@ export class PostgresNotifier {
     for (const watcher of [...this.#watchers]) if (this.#watchers.has(watcher)) watcher.onChange();
   }
 
-  /** Listens, and again whenever that ends. What was missed meanwhile nobody knows, so the watchers are called. */
-  #listen(): { end(): Promise<void> } {
-    const { statements, clock, name } = this.#parts;
-    let ended = false;
-    let cancelWait: Cancel = () => {};
-    let client: PostgresClient | undefined;
-    const lost = () => {
-      if (client === undefined) return;
-      client.release(true);
-      client = undefined;
-      again();
-    };
-    const again = () => {
-      if (!ended) cancelWait = clock.setTimer(againMs, () => underWay = begin());
-    };
-    const begin = async () => {
-      let taken: PostgresClient;
-      try {
-        taken = await statements.listen(this.#channel);
-      } catch {
-        return again();
-      }
-      if (ended) return taken.release(true);
-      client = taken;
-      client.on("error", lost);
-      client.on("end", lost);
+  /** Listens on the session. What was missed before a session began nobody knows, so the watchers are called. */
+  #listen(session: PostgresSession): { end(): Promise<void> } {
+    const { statements, name } = this.#parts;
+    void session.keep(async (client) => {
       client.on("notification", ({ payload }: { readonly payload?: string }) => {
         if (payload !== name) this.#heard();
       });
+      await statements.on(client, `LISTEN "${this.#channel}"`);
       this.#heard();
-    };
-    let underWay = begin();
-    return {
-      end: async () => {
-        ended = true;
-        cancelWait();
-        await underWay;
-        const last = client;
-        client = undefined;
-        last?.release(true);
-      },
-    };
+    });
+    return { end: () => Promise.resolve() }; // it ends with the session
   }
 
   /** Polls until it is stopped, as long as there are watchers. */

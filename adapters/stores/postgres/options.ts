@@ -19,7 +19,8 @@ export interface PostgresOptions {
    */
   readonly migrate?: boolean;
   /**
-   * How to notice what other processes commit. `listen`: by `LISTEN`, which takes one connection for itself.
+   * How to notice what other processes commit. `listen`: by `LISTEN`, which takes one connection for itself. Unless
+   * there is a pooler between, that connection also tells the others within a second when this process has ended.
    * `poll`: by a small query, 20 to 100 times a second, for a pooler in transaction mode (pgbouncer, Hyperdrive),
    * which has neither `LISTEN` nor prepared statements. Processes that listen and processes that poll can share
    * a database.

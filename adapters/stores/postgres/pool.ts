@@ -25,6 +25,8 @@ export interface PostgresQuery {
 
 /** A connection to the server: every `pg.PoolClient` satisfies it. */
 export interface PostgresClient {
+  /** The process of the server, as the server said when it was connected; that of a pooler is of the pooler. */
+  readonly processID?: number | null | undefined;
   /** Runs a statement. */
   query(query: PostgresQuery): Promise<PostgresResult>;
   /** Gives the connection back to its pool; with `true` the pool closes it. */

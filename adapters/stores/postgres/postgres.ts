@@ -1,5 +1,6 @@
 import { endOf, isBefore } from "../../../runtime/base/key_order.ts";
 import type { Random } from "../../../runtime/base/random.ts";
+import { messageOf } from "../../../runtime/base/errors.ts";
 import { OutcomeUnknownError, StoreError } from "../../../runtime/base/store_errors.ts";
 import { within } from "../../../runtime/base/within.ts";
 import { storeEngine } from "../../../runtime/durable/engine.ts";
@@ -20,8 +21,10 @@ import { PostgresExpiry } from "./expiry.ts";
 import { failureOf, failureOfCommit, isInTheWay } from "./failures.ts";
 import { requireMigrated } from "./migration.ts";
 import { PostgresNotifier } from "./notifier.ts";
+import { PostgresPresence } from "./presence.ts";
 import { complete, type PostgresOptions } from "./options.ts";
 import { type OwnPool, poolOf, type PostgresPool } from "./pool.ts";
+import { PostgresSession } from "./session.ts";
 import { Statements } from "./statements.ts";
 import { checkedVersion, drawVersion } from "./versions.ts";
 
@@ -115,14 +118,10 @@ export function postgres(target: string | PostgresPool, options: PostgresOptions
         throw failureOf("open", error);
       }
       const name = random.ulid(services.clock.now());
-      const notifier = new PostgresNotifier({
-        statements,
-        clock: services.clock,
-        schema,
-        watches: watch,
-        name,
-      });
-      return new PostgresConnection({ statements, notifier, schema, random, end }, services);
+      const { clock } = services;
+      const session = watch === "listen" ? new PostgresSession(statements, clock) : undefined;
+      const notifier = new PostgresNotifier({ statements, clock, schema, session, name });
+      return new PostgresConnection({ statements, notifier, session, schema, random, end }, services);
     },
   };
 }
@@ -141,13 +140,17 @@ async function loadPool(url: string): Promise<OwnPool> {
   try {
     return await poolOf(url);
   } catch (error) {
-    throw failureOf("open", error);
+    throw new StoreError("store-unavailable", `Cannot open PostgreSQL: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
 interface ConnectionParts {
   readonly statements: Statements;
   readonly notifier: PostgresNotifier;
+  /** The session that the connection keeps, if it has one. */
+  readonly session: PostgresSession | undefined;
   readonly schema: string;
   readonly random: Random;
   /** Closes what was opened for the connection. */
@@ -155,6 +158,7 @@ interface ConnectionParts {
 }
 
 class PostgresConnection implements StoreConnection {
+  readonly presence: PostgresPresence | undefined;
   readonly #parts: ConnectionParts;
   readonly #services: StoreServices;
   readonly #expiry: PostgresExpiry;
@@ -166,7 +170,8 @@ class PostgresConnection implements StoreConnection {
   constructor(parts: ConnectionParts, services: StoreServices) {
     this.#parts = parts;
     this.#services = services;
-    const { schema, statements } = parts;
+    const { schema, session, statements } = parts;
+    this.presence = session && new PostgresPresence({ statements, session, clock: services.clock, schema });
     this.#sql = {
       read: `SELECT * FROM "${schema}".read($1::text[])`,
       list: `SELECT * FROM "${schema}".list($1::text, $2::text, $3::boolean, $4::int)`,
@@ -230,6 +235,7 @@ class PostgresConnection implements StoreConnection {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await this.#expiry.end();
     await this.#parts.notifier.end();
+    await this.#parts.session?.end();
     await this.#parts.end();
   }
 

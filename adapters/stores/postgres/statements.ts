@@ -1,7 +1,5 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
-import { messageOf } from "../../../runtime/base/errors.ts";
-import { StoreError } from "../../../runtime/base/store_errors.ts";
-import { isOfConnection } from "./failures.ts";
+import { failureOfConnection, isOfConnection } from "./failures.ts";
 import type { PostgresClient, PostgresPool, PostgresQuery } from "./pool.ts";
 import { TimeLimits } from "./time_limits.ts";
 
@@ -59,16 +57,10 @@ export class Statements {
     await this.#query({ text, rowMode: "array" });
   }
 
-  /** Takes a connection that listens to a channel. Whoever takes it releases it. */
-  async listen(channel: string): Promise<PostgresClient> {
-    const client = await this.take();
-    try {
-      await this.#limits.within(answerMs, client.query({ text: `LISTEN "${channel}"`, rowMode: "array" }));
-      return client;
-    } catch (error) {
-      client.release(true);
-      throw error;
-    }
+  /** Runs a statement on a connection that was taken. */
+  async on(client: PostgresClient, text: string, values: unknown[] = []): Promise<unknown[][]> {
+    const { rows } = await this.#limits.within(answerMs, client.query({ text, values, rowMode: "array" }));
+    return rows;
   }
 
   /** Ends its timer. Leaves the pool as it was if others use it. */
@@ -88,9 +80,7 @@ export class Statements {
       return client;
     } catch (error) {
       connecting.then((client) => client.release(), () => {}); // later than anybody waits for it
-      throw new StoreError("store-unavailable", `Cannot connect to PostgreSQL: ${messageOf(error)}`, {
-        cause: error,
-      });
+      throw failureOfConnection(error);
     }
   }
 

@@ -37,8 +37,8 @@ export interface AssignmentsServices {
 }
 
 const pageMax = 100;
-/** How many times per heartbeat it asks the presence whether a process is gone. */
-const presenceChecksPerHeartbeat = 4;
+/** The interval in milliseconds at which it asks the presence whether a process is gone. */
+const presenceMs = 400;
 const ownPageMax = 1_000;
 /** How many ended instances one heartbeat examines; the next continues behind them. */
 const instancesMax = 100;
@@ -151,8 +151,7 @@ export class Assignments {
 
   #checkPresenceLater(): void {
     if (this.#ended) return;
-    const afterMs = this.#session.traits.heartbeatMs / presenceChecksPerHeartbeat;
-    this.#presenceTimer = this.#services.timers.set(afterMs, () => void this.#checkNextPresence());
+    this.#presenceTimer = this.#services.timers.set(presenceMs, () => void this.#checkNextPresence());
   }
 
   async #checkNextPresence(): Promise<void> {

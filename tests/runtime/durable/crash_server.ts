@@ -4,6 +4,7 @@
 import { actor, ask, event, protocol, submit, System, tell } from "@posthorn/posthorn";
 import { denoKv } from "@posthorn/posthorn/deno-kv";
 import { ingress } from "@posthorn/posthorn/http";
+import { postgres } from "@posthorn/posthorn/postgres";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import * as z from "zod";
 
@@ -70,7 +71,8 @@ const actors = role === "remote" ? [tally, remote] : role === "relay" ? [tally, 
 const exposed = role === "remote" ? [Tally, Remote] : role === "relay" ? [Tally, Relay] : [Tally];
 console.log("ready");
 await Deno.stdin.read(new Uint8Array(1)); // until it is told to start
-const store = kind === "sqlite" ? sqlite(path) : denoKv(path);
+const stores = { sqlite, denoKv, postgres: (url: string) => postgres(url) } as const;
+const store = stores[kind as keyof typeof stores](path);
 const system = new System(role === "front" ? { actors: [], peers: [Tally], store } : { actors, store });
 await system.ready();
 for (const key of ["left", "right"]) {

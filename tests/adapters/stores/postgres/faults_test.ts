@@ -1,24 +1,16 @@
 // A server that goes away while it is used: connections that are cut, terminated or refused, and a restart.
 
 import assert from "node:assert/strict";
-import {
-  actor,
-  ask,
-  OutcomeUnknownError,
-  protocol,
-  StoreError,
-  System,
-  systemClock,
-  tell,
-  unchecked,
-} from "@posthorn/posthorn";
+import { OutcomeUnknownError, StoreError, System, systemClock } from "@posthorn/posthorn";
 import { postgres } from "@posthorn/posthorn/postgres";
 import type { AtomicPart, StoreConnection } from "@posthorn/posthorn/store";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { TcpProxy } from "../../../brokers/tcp_proxy.ts";
+import { terminate } from "../../../postgres/crash/run.ts";
 import { withDatabase } from "../../../postgres/database.ts";
 import { postgresTest } from "../../../postgres/given.ts";
 import { startAgain, stopImmediately } from "../../../postgres/server.ts";
+import { Book, book, write } from "./book.ts";
 
 const clock = systemClock();
 const sleep = (ms: number) => new Promise<void>((resolve) => void clock.setTimer(ms, resolve));
@@ -38,16 +30,6 @@ async function eventually(connection: StoreConnection, part: AtomicPart): Promis
       await sleep(50);
     }
   }
-}
-
-/** Terminates the sessions of Posthorn, and returns how many there were. */
-async function terminate(url: string): Promise<number> {
-  return await withDatabase(url, async (client) => {
-    const { rows } = await client.query(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'posthorn'",
-    );
-    return rows.length;
-  });
 }
 
 postgresTest(
@@ -120,51 +102,14 @@ postgresTest("postgres: one whose listening session is terminated listens again"
     }
   };
   await hears(); // it listens
+  const again = hears(); // and may have missed something
   assert(await terminate(server.url) > 0);
-  await hears(); // again, and may have missed something
+  await again;
+  const rung = hears();
   await eventually(connections[1], { ...put("k"), rings: true });
-  await hears();
+  await rung;
   await Promise.all(connections.map((connection) => connection.close()));
 });
-
-const Book = protocol("book", {
-  write: tell(unchecked<string>()),
-  copy: tell(unchecked<string>()),
-  read: ask(unchecked<readonly string[]>()),
-});
-const book = actor(Book, {
-  state: (): readonly string[] => [],
-  on: {
-    write(ctx, line) {
-      ctx.state = [...ctx.state, line];
-      ctx.ref(Book, "copies").tell(Book.copy, line);
-    },
-    copy: (ctx, line) => void (ctx.state = [...ctx.state, line]),
-    read: (ctx) => ctx.state,
-  },
-  mailbox: { capacity: 100_000 },
-  retry: { attempts: 30 },
-});
-
-/** Sends lines to a book one after the other, each until it is accepted, and returns those that were. */
-async function write(system: System, key: string, name: string, isOver: () => boolean): Promise<string[]> {
-  const lines: string[] = [];
-  while (!isOver()) {
-    const line = `${name}-${lines.length}`;
-    for (;;) {
-      try {
-        await system.ref(Book, key).tell(Book.write, line, { id: line });
-        break;
-      } catch (error) {
-        const { code = "" } = error as { readonly code?: string };
-        if (!["store-unavailable", "outcome-unknown"].includes(code)) throw error;
-        await sleep(50);
-      }
-    }
-    lines.push(line);
-  }
-  return lines;
-}
 
 postgresTest(
   "postgres: nothing is lost, doubled or out of order when the server and its sessions are killed",
