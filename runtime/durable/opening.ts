@@ -42,7 +42,8 @@ export interface OpeningParts<Connected, Opened> {
 
 /**
  * Opens a store, and tries again until it is open, so a process may start while its store is unavailable. If that will
- * probably pass (the server starts), calls wait for a while; if not, they reject at once. If an attempt takes too long, it continues and the next one begins beside it. The first connection is used, and later ones are closed.
+ * probably pass (the server starts), calls wait for a while; if not, they reject at once. If an attempt takes too long,
+ * it continues and the next one begins beside it. The first connection is used, and later ones are closed.
  */
 export class Opening<Connected, Opened> {
   /** Resolves when the store is open; rejects with the error of the last attempt as long as calls do not wait for it. */

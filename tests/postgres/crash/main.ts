@@ -18,7 +18,9 @@ const began = performance.now();
 const onStep = (step: string) =>
   console.log(`${((performance.now() - began) / 1_000).toFixed(1)} s: ${step}`);
 const result = await run({ server, seed, durationMs: seconds * 1_000, onStep });
-console.log(`${result.kills} kills, ${result.terminated} sessions terminated; ${summaryOf(result)}`);
+const { kills, terminated, ended } = result;
+console.log(`${kills} kills, ${terminated} sessions terminated, ${ended} instances counted as ended`);
+console.log(summaryOf(result));
 console.log("failed:", result.codes);
 for (const letters of result.dead) console.log(`dead letters of ${letters}`);
 const faults = [...faultsOf(result), ...result.failures.map(({ message }) => message)];

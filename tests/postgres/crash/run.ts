@@ -14,6 +14,8 @@ export interface CrashOptions {
 export interface PostgresCrashResult extends CrashResult {
   /** How many sessions were terminated while the server ran. */
   readonly terminated: number;
+  /** How many instances counted as ended: those that were killed, and those that ran and were not seen. */
+  readonly ended: number;
 }
 
 /** One process is killed in each such time, and the server so many times in all. */
@@ -51,7 +53,14 @@ export async function run({ server, seed, durationMs, onStep }: CrashOptions): P
   const brokerKills = Math.floor(durationMs / serverKillEachMs);
   const options = { workers, broker: killable, seed, durationMs, killEachMs, brokerKills, repeatsMs: 2_000 };
   const result = await runWorkers({ ...options, beside, ...(onStep && { onStep }) });
-  return { ...result, terminated };
+  const ended = await withDatabase(server.url, async (client) => {
+    const { rows } = await client.query(
+      "SELECT count(*)::int AS count FROM posthorn.entries WHERE key ^@ $1",
+      ["ended\u001f"],
+    );
+    return Number(rows[0].count);
+  });
+  return { ...result, terminated, ended };
 }
 
 /** Terminates the sessions of all processes, and returns how many there were. */

@@ -154,6 +154,26 @@ postgresTest(
   },
 );
 
+postgresTest(
+  "postgres: a system waits for a server that starts, and not for a database that is not there",
+  async (given) => {
+    const server = await given.own();
+    const start = (url: string) => new System({ actors: [book], store: postgres(url), log: false });
+    const missing = start(server.url.replace(/postgres$/, "missing"));
+    await assert.rejects(missing.ready(), { code: "store-unavailable", message: /"missing" does not exist/ });
+    await missing.stop();
+    await server.stop();
+    const system = start(server.url);
+    const told = system.ref(Book, "ada").tell(Book.write, "early");
+    while (system.health.store?.status === "opening") await sleep(20);
+    assert.match(system.health.store?.reason ?? "", /Cannot connect to PostgreSQL: .*ECONNREFUSED/);
+    await server.start();
+    await told;
+    assert.deepEqual(await system.ref(Book, "ada").ask(Book.read), ["early"]);
+    await system.stop();
+  },
+);
+
 postgresTest("postgres: it speaks TLS, and refuses a certificate that it does not know", async (given) => {
   const { url, node } = await given.own({ tls: true });
   const known = `${url.replace("127.0.0.1", "localhost")}?sslmode=verify-full&sslrootcert=${node.authority}`;
