@@ -45,8 +45,7 @@ export async function another(url: string, server: number, count: number): Promi
     latenciesMs.push(await taken.promise - passedMs);
     done++;
   };
-  const warming = Math.ceil(count / 5);
-  for (let index = 0; index < warming; index++) await one(index);
+  for (let index = 0; index < count; index++) await one(index); // as many warm up
   latenciesMs.length = 0;
   done = 0;
   const end = processorOf(server);

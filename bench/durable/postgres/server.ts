@@ -23,6 +23,9 @@ export function postgresIsMissing(): string | undefined {
 /** Starts a server for the measurement alone, or takes one that runs on this machine. */
 export async function serverFor(url: string | undefined): Promise<MeasuredServer> {
   const own = url === undefined ? await Broker.temporary(postgresServer, { configuration }) : undefined;
+  const stop = async () => await own?.[Symbol.asyncDispose]();
+  const interrupted = () => void stop().finally(() => Deno.exit(130)); // else it would run on
+  if (own !== undefined) Deno.addSignalListener("SIGINT", interrupted);
   const found = url ?? own!.url;
   const { rows: [{ pid, version }] } = await withDatabase(
     found,
@@ -36,7 +39,10 @@ export async function serverFor(url: string | undefined): Promise<MeasuredServer
     url: found,
     pid: pid as number,
     version: version as string,
-    [Symbol.asyncDispose]: async () => await own?.[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      if (own !== undefined) Deno.removeSignalListener("SIGINT", interrupted);
+      await stop();
+    },
   };
 }
 

@@ -29,12 +29,11 @@ export async function turnsOf(url: string, server: number, actors: number, count
   return { elapsedMs, check: await carts.totals() - warming, also };
 }
 
-/** One message at a time to one actor: the time until its turn is committed, and what it costs both sides. */
+/** One message at a time to one actor: the time until its turn is committed, and what it costs both sides. As many warm up. */
 export async function alone(url: string, server: number, count: number): Promise<Outcome> {
   const following = new Following();
   await using carts = new Carts(store(url), following, 1);
-  const warming = Math.ceil(count / 5);
-  for (let index = 0; index < warming; index++) await carts.alone(0);
+  for (let index = 0; index < count; index++) await carts.alone(0);
   following.begin();
   const toDone: number[] = [];
   const end = processorOf(server);
@@ -45,5 +44,5 @@ export async function alone(url: string, server: number, count: number): Promise
   }
   const elapsedMs = performance.now() - startMs;
   const also = { ...end(count), ...percentilesOf(toDone), commits: following.commits / count };
-  return { elapsedMs, check: await carts.total(0) - warming, also };
+  return { elapsedMs, check: await carts.total(0) - count, also };
 }
