@@ -54,9 +54,9 @@ const settings = "SET enable_seqscan = off SET enable_hashjoin = off SET enable_
  * The functions that are a group commit. One call is one statement, so it is one transaction and one round trip.
  *
  * `commit` assumes that every check holds, and compares how many rows each statement has found. If that is not the number
- * of its keys, or a key is there that must not be, somebody was faster: it takes back what it did and returns false. Its arguments are arrays for what
- * happens to keys, which are null if that happens to none. Each has its keys in order, so that two commits wait for each
- * other and not in a circle.
+ * of its keys, or a key is there that must not be, somebody was faster: it takes back what it did and returns false. Its
+ * arguments are arrays for what happens to keys, which are null if that happens to none. Each has its keys in order, so
+ * that two commits wait for each other and not in a circle.
  *
  * `commit_some` is for that case. It locks what is checked, finds the parts whose checks hold, and applies those. It has
  * one element for each key of each part, and returns a `1` for each part that was applied and a `0` for each other one.
