@@ -55,9 +55,9 @@ const settings = "SET enable_seqscan = off SET enable_hashjoin = off SET enable_
  * The functions that are a group commit. One call is one statement, so it is one transaction and one round trip.
  *
  * `commit` assumes that every check holds, and compares how many rows each statement has found. If that is not the number
- * of its keys, somebody was faster: it takes back what it did and returns false. Its arguments are arrays for what
- * happens to keys, which are null if that happens to none. Each has its keys in order, so that two commits wait for each
- * other and not in a circle.
+ * of its keys, or a key is there that must not be, somebody was faster: it takes back what it did and returns false. Its
+ * arguments are arrays for what happens to keys, which are null if that happens to none. Each has its keys in order, so
+ * that two commits wait for each other and not in a circle.
  *
  * `commit_some` is for that case. It locks what is checked, finds the parts whose checks hold, and applies those. It has
  * one element for each key of each part, and returns a `1` for each part that was applied and a `0` for each other one.
@@ -76,10 +76,9 @@ DECLARE found_rows int;
 BEGIN
 ${
     [
-      counted(
+      when(
         "add",
-        `INSERT INTO ${entries} SELECT k, b, token, e FROM unnest(add_keys, add_bytes, add_expires) u(k, b, e)
-      ON CONFLICT (key) DO NOTHING`,
+        `INSERT INTO ${entries} SELECT k, b, token, e FROM unnest(add_keys, add_bytes, add_expires) u(k, b, e);`,
       ),
       counted(
         "replace",
@@ -106,7 +105,7 @@ ${
     ].join("\n")
   }
   RETURN true;
-EXCEPTION WHEN SQLSTATE 'PH001' THEN
+EXCEPTION WHEN SQLSTATE 'PH001' OR unique_violation THEN
   RETURN false;
 END $function$;`;
 }

@@ -68,6 +68,8 @@ export interface OwnPool extends PostgresPool {
  * the expiry. A server has a hundred for everybody by default.
  */
 const connectionsMax = 6;
+/** The listener and two commits stay connected, so that no timer is set whenever one of them has been used. */
+const connectionsMin = 3;
 /** How long to wait for a connection, in milliseconds. */
 const connectMs = 5_000;
 
@@ -78,6 +80,7 @@ export async function poolOf(connectionString: string): Promise<OwnPool> {
   return new Pool({
     connectionString,
     max: connectionsMax,
+    min: connectionsMin,
     connectionTimeoutMillis: connectMs,
     keepAlive: true, // whoever listens hears nothing for long
     keepAliveInitialDelayMillis: 10_000,

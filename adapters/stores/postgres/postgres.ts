@@ -143,8 +143,10 @@ export function postgres(target: string | PostgresPool, options: PostgresOptions
         services.clock,
         watch === "listen" ? `posthorn ${schema}` : undefined,
       );
-      // The last connections of a pool of its own may say that they are lost when it has ended.
-      const end = async () => own === undefined ? statements.end() : await own.end();
+      const end = async () => {
+        statements.end(own === undefined);
+        await own?.end();
+      };
       try {
         await requireMigrated(statements, schema, migrate);
       } catch (error) {

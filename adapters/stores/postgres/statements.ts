@@ -1,6 +1,7 @@
-import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
+import type { Clock } from "../../../runtime/base/clock.ts";
 import { failureOfConnection, isOfConnection } from "./failures.ts";
 import type { PostgresClient, PostgresPool, PostgresQuery } from "./pool.ts";
+import { TimeLimits } from "./time_limits.ts";
 
 /**
  * How long to wait for a connection, and for an answer, in milliseconds. A server that is gone without a word would
@@ -12,7 +13,7 @@ const answerMs = 30_000;
 /** Runs statements on connections of a pool. */
 export class Statements {
   readonly #pool: PostgresPool;
-  readonly #clock: Clock;
+  readonly #limits: TimeLimits;
   readonly #prefix: string | undefined;
   readonly #guarded = new WeakSet<PostgresClient>();
   /**
@@ -32,7 +33,7 @@ export class Statements {
    */
   constructor(pool: PostgresPool, clock: Clock, prefix?: string) {
     this.#pool = pool;
-    this.#clock = clock;
+    this.#limits = new TimeLimits(clock);
     this.#prefix = prefix;
     pool.on("error", ignore); // from a connection that was idle, which the pool removes
     pool.on("connect", this.#guard);
@@ -58,12 +59,14 @@ export class Statements {
 
   /** Runs a statement on a connection that was taken. */
   async on(client: PostgresClient, text: string, values: unknown[] = []): Promise<unknown[][]> {
-    const { rows } = await this.#within(answerMs, client.query({ text, values, rowMode: "array" }));
+    const { rows } = await this.#limits.within(answerMs, client.query({ text, values, rowMode: "array" }));
     return rows;
   }
 
-  /** Leaves the pool as it was. */
-  end(): void {
+  /** Ends its timer. Leaves the pool as it was if others use it. */
+  end(isShared: boolean): void {
+    this.#limits.end();
+    if (!isShared) return; // its last connections may say that they are lost when it has ended
     this.#pool.off("error", ignore);
     this.#pool.off("connect", this.#guard);
   }
@@ -72,7 +75,7 @@ export class Statements {
   async take(): Promise<PostgresClient> {
     const connecting = this.#pool.connect();
     try {
-      const client = await this.#within(connectMs, connecting);
+      const client = await this.#limits.within(connectMs, connecting);
       this.#guard(client);
       return client;
     } catch (error) {
@@ -84,25 +87,12 @@ export class Statements {
   async #query(query: PostgresQuery): Promise<unknown[][]> {
     const client = await this.take();
     try {
-      const { rows } = await this.#within(answerMs, client.query(query));
+      const { rows } = await this.#limits.within(answerMs, client.query(query));
       client.release();
       return rows;
     } catch (error) {
       client.release(isOfConnection(error));
       throw error;
-    }
-  }
-
-  async #within<Result>(ms: number, promise: Promise<Result>): Promise<Result> {
-    let cancel: Cancel = () => {};
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#clock.setTimer(ms, () => reject(new Error(`it did not answer within ${ms / 1_000} s`)));
-    });
-    promise.catch(ignore); // if nobody waits for it any more
-    try {
-      return await Promise.race([promise, late]);
-    } finally {
-      cancel();
     }
   }
 }

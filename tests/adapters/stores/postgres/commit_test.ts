@@ -96,10 +96,12 @@ postgresTest(
     assert.equal(await ref.ask(Cart.total), 0); // it is loaded
     statements.length = 0;
     for (let count = 0; count < 10; count++) await ref.tell(Cart.add, 1);
-    // what the instance itself says from time to time may be among them
-    const commits = statements.filter((text) => text === "SELECT commit").length;
-    assert(commits >= 10 && commits <= 11, `${commits} commits`);
-    assert(statements.length - commits <= 1, statements.join());
+    // the instance looks for mail and says that it lives in the meantime, at most once
+    const others = statements.filter((text) =>
+      text !== "SELECT * FROM list" && text !== "SELECT * FROM read"
+    );
+    assert.deepEqual([...new Set(others)], ["SELECT commit"]);
+    assert(others.length <= 11, `${others.length} commits`);
     assert.equal(await ref.ask(Cart.total), 10);
     await system.stop();
     await pool.end();
