@@ -45,11 +45,11 @@ const arrays = groups.flatMap(({ name, kinds, has }) =>
 
 /**
  * The settings of the planner are needed: a plan that was made while the table was empty would read all of it, and would
- * stay. Who waits for a lock gives up soon: only a transaction of a user holds one for long, which sends with an id that is
+ * stay. Who waits for a lock gives up, later than the server notices that two wait for each other: only a transaction of a user holds one for long, which sends with an id that is
  * used here at the same time, and the other parts of the commit need not wait for it.
  */
 const settings = "SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off " +
-  "SET plan_cache_mode = force_generic_plan SET lock_timeout = 500";
+  "SET plan_cache_mode = force_generic_plan SET lock_timeout = 1500";
 
 /**
  * The functions that are a group commit. One call is one statement, so it is one transaction and one round trip.

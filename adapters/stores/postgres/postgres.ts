@@ -37,8 +37,9 @@ import { type PostgresTransactionClient, WithinTransaction } from "./within.ts";
 const triesMax = 10;
 const waitMsMax = 320;
 
-/** The state if somebody else has a row in hand for long. */
+/** The state if somebody else has a row in hand for long, and how often a part alone is tried then. */
 const locked = "55P03";
+const lockedTriesMax = 2;
 
 /**
  * How long closing waits for what is under way, in milliseconds: without it, a server that does not answer would delay
@@ -301,7 +302,8 @@ class PostgresConnection implements StoreConnection {
       try {
         return await this.#commit.run(parts, version, (...statement) => statements.run(...statement));
       } catch (error) {
-        if (stateOf(error) === locked) throw parts.length > 1 ? error : lockedOut(error);
+        if (stateOf(error) === locked && parts.length > 1) throw error;
+        if (stateOf(error) === locked && tries === lockedTriesMax) throw lockedOut(error);
         if (!isInTheWay(error) || tries === triesMax) throw failureOfCommit(error);
       }
       const waitMs = this.#parts.random.next() * Math.min(10 * 2 ** tries, waitMsMax);
