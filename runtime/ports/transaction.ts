@@ -31,8 +31,8 @@ export interface TransactionRef<in out Name extends string> extends ActorId {
 
   /**
    * Sends a request with the transaction. Its reply is kept for collection, or sent to `replyTo`: an address, or a later of
-   * this service. Before the commit nobody
-   * knows the ticket; if it is rolled back nobody ever will. Rejects as {@linkcode TransactionRef.tell} does.
+   * this service. Before the commit nobody knows the ticket; if it is rolled back nobody ever will. Rejects as
+   * {@linkcode TransactionRef.tell} does.
    */
   submit<Op extends Operation<"submit", Name>>(
     operation: Op,

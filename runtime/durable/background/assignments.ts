@@ -243,32 +243,38 @@ export class Assignments {
     }
   }
 
-  /** Takes what transactions of users have written. One read per protocol of which other instances take it. */
+  /** Takes what transactions of users have written: one read if it is little, else one per protocol of others. */
   async #takePosted(): Promise<void> {
     const prefix = indexPrefix(posted);
+    const { connection } = this.#session;
+    const some = await connection.list({ prefix, limit: pageMax });
+    if (some.length < pageMax) return await this.#takePage(some);
     for (let after = prefix; !this.#ended;) {
-      const [first] = await this.#session.connection.list({ prefix, after, limit: 1 });
+      const [first] = await connection.list({ prefix, after, limit: 1 });
       if (first === undefined) return;
       const { protocol } = indexed(first.key);
-      if (this.hosts(protocol) || !this.#membership.hostedElsewhere(protocol)) {
-        await this.#takePostedOf(protocol);
+      const range = { prefix: protocolPrefix(posted, protocol), limit: pageMax };
+      if (this.#takesPosted(protocol)) {
+        for await (const rows of pages(connection, range)) await this.#takePage(rows);
       }
-      after = protocolPrefix(posted, protocol) + behindAll;
+      after = range.prefix + behindAll;
     }
   }
 
-  async #takePostedOf(protocol: string): Promise<void> {
-    const range = { prefix: protocolPrefix(posted, protocol), limit: pageMax };
-    for await (const rows of pages(this.#session.connection, range)) {
-      const byActor = Map.groupBy(rows, ({ key }) => indexed(key).key);
-      await Promise.all(Array.from(byActor, ([key, some]) => this.#takePostedFor({ protocol, key }, some)));
-      if (this.#ended) return;
-    }
+  /** Whether its actors are hosted here, or by nobody. */
+  #takesPosted(protocol: string): boolean {
+    return this.hosts(protocol) || !this.#membership.hostedElsewhere(protocol);
+  }
+
+  async #takePage(rows: readonly Check[]): Promise<void> {
+    const byActor = Map.groupBy(rows, ({ key }) => nameOfActor(indexed(key)));
+    await Promise.all(byActor.values().map((some) => this.#takePostedFor(indexed(some[0].key), some)));
   }
 
   /** Puts an actor into the index of this instance, or of unassigned actors, in place of the entries of its messages. */
   async #takePostedFor(actor: ActorId, rows: readonly Check[]): Promise<void> {
     const { clock, instance, traits: { limits } } = this.#session;
+    if (this.#ended || !this.#takesPosted(actor.protocol)) return;
     for (const some of slicesOf(rows, Math.min(limits.checks, pageMax))) {
       const writeSet = new WriteSet();
       for (const row of some) writeSet.removeIfUnchanged(row);
