@@ -51,7 +51,7 @@ const shares: Readonly<Record<Scene, number>> = {
   saturated: 0.05,
   spoiled: 0.15,
   surveys: 0.2,
-  transactions: 0.15,
+  transactions: 0.1,
 };
 
 const hourMs = 3_600_000;
