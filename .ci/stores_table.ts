@@ -2,12 +2,14 @@
 
 import { denoKv } from "@posthorn/posthorn/deno-kv";
 import { memoryStore } from "@posthorn/posthorn/memory";
+import { postgres } from "@posthorn/posthorn/postgres";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import type { Store, StoreTraits } from "@posthorn/posthorn/store";
 
 const stores: Readonly<Record<string, Store>> = {
   'sqlite("./posthorn.db")': sqlite("./posthorn.db"),
   'sqlite("./posthorn.db", { synchronous: "normal" })': sqlite("./posthorn.db", { synchronous: "normal" }),
+  "postgres(url)": postgres("postgres://db.example/app"),
   "denoKv() on Deno Deploy": denoKv("https://api.deno.com/v2/databases/1/connect"),
   "denoKv(url) of a server of your own": denoKv("https://kv.example"),
   'denoKv("./posthorn.kv")': denoKv("./posthorn.kv", { remote: false }),
@@ -17,6 +19,7 @@ const stores: Readonly<Record<string, Store>> = {
 /** The runtimes on which a store is tested, by the function that makes it. */
 const runtimes: Readonly<Record<string, string>> = {
   sqlite: "Deno, Node, Bun",
+  postgres: "Deno, workerd",
   denoKv: "Deno",
   memoryStore: "Deno, Node, Bun",
 };
@@ -44,7 +47,7 @@ export function storesTable(): string {
     "a crash is noticed after",
   ];
   const rows = Object.entries(stores).map(([code, { traits }]) => [
-    code.replace(/(sqlite|denoKv|memoryStore)\([^)]*\)/g, "`$&`"),
+    code.replace(/(sqlite|postgres|denoKv|memoryStore)\([^)]*\)/g, "`$&`"),
     runtimesOf(code),
     durability[traits.durability],
     processes(traits),

@@ -347,8 +347,9 @@ export class System implements AsyncDisposable {
 
   /**
    * Resolves when the store is open, and at once without a store. Rejects with a {@linkcode StoreError} if the store
-   * cannot be used, or does not answer within 15 s. Until it can be used, every send rejects with the same error. The
-   * system tries to open it again after 1 s, then after longer delays of up to 30 s.
+   * cannot be used, does not answer within 15 s, or, if that will probably pass (a server that starts), cannot be used
+   * for 20 s. Until it can be used, every send rejects with the same error. The system tries to open it again after
+   * 0.25 s, then after longer delays of up to `traits.heartbeatMs`.
    *
    * With a transport it also waits until the broker has what this service reads, so that others can send to it; but it
    * does not wait for a broker that is away. Rejects if the transport can never be used.

@@ -1,5 +1,5 @@
 /** The titles of the sections that have a program of their own, in their order in the report. */
-export const ownSections = ["Durable turns", "Over brokers"] as const;
+export const ownSections = ["Durable turns", "Durable turns on PostgreSQL", "Over brokers"] as const;
 export type OwnSection = (typeof ownSections)[number];
 
 /** The heading before which the sections are, or else they are at the end. */

@@ -6,14 +6,14 @@ import { Deadlines } from "./scheduling/deadlines.ts";
 import { Delivery } from "./delivery.ts";
 import { type Asker, deadlineAt, Route } from "./messages/envelope.ts";
 import { delayOf } from "./messages/delay.ts";
-import { messageOf, PosthornError } from "./base/errors.ts";
+import { messageOf } from "./base/errors.ts";
 import { requireDuration } from "./base/require.ts";
 import { whyUnhandled } from "./require_handled.ts";
 import { givenHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
 import { ActorQuota } from "./activations/actor_registry.ts";
 import { MemoryHost } from "./activations/memory_host.ts";
-import { Ids, isGivenId } from "./messages/ids.ts";
+import { Ids, requireGivenId } from "./messages/ids.ts";
 import { Laters } from "./messages/later.ts";
 import { InMemoryReplies } from "./in_memory_replies.ts";
 import { Reply, Topic } from "./messages/builtin_protocols.ts";
@@ -132,11 +132,7 @@ export class Runtime implements RuntimeServices {
   route(operation: Operation, parts: RouteParts): Route {
     const { options, cause, input } = parts;
     const id = parts.id ?? options?.id;
-    if (id !== undefined && !isGivenId(id)) {
-      const value = JSON.stringify(String(id).slice(0, 80));
-      const why = `an id is 1 to 255 visible ASCII characters: current value is ${value}`;
-      throw new PosthornError("invalid-id", `Cannot name a message so: ${why}`);
-    }
+    if (id !== undefined) requireGivenId(id);
     if (options?.caller !== undefined) requireCaller(options.caller);
     const timeoutMs = options?.timeoutMs;
     if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);

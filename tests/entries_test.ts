@@ -86,6 +86,15 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   ],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
   "./deno-kv": ["adapters/stores/deno_kv/", ...stores],
+  "./postgres": ["adapters/stores/postgres/", "runtime/durable/transactions.ts", ...stores],
+  "./copy": [
+    "adapters/copy.ts",
+    "adapters/store_of.ts",
+    "runtime/base/",
+    "runtime/ports/",
+    "runtime/durable/copy.ts",
+    "@std/ulid",
+  ],
   "./testing/conformance": [
     "testing/",
     "testing/conformance/",
@@ -140,11 +149,13 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
   assert.deepEqual(
     leading.toSorted(),
     [
+      "./copy",
       "./deno-kv",
       "./http-transport",
       "./kafka",
       "./memory",
       "./nats",
+      "./postgres",
       "./rabbitmq",
       "./sqlite",
       "./store",

@@ -47,6 +47,7 @@ Deno.test("the package's deno.json has the imports that its modules use, and no 
       "croner",
       "hono",
       "kafkajs",
+      "pg",
       "rabbitmq-client",
       "superjson",
     ],

@@ -1,23 +1,27 @@
 /**
- * Measures durable turns, and writes the section into bench/RESULTS.md: `main.ts [--runs N] [--steady N] …`.
+ * Measures durable turns, and writes the sections into bench/RESULTS.md: `main.ts [--runs N] [--steady N] …`.
  */
 import { parseArgs } from "node:util";
 import { tableOf } from "../format.ts";
 import { thisMachine } from "../machine.ts";
 import { parseCount } from "../options.ts";
 import type { Section } from "../section.ts";
-import { withSection } from "../splice.ts";
+import { type OwnSection, withSection } from "../splice.ts";
+import { installPeers } from "./postgres/install.ts";
+import { postgresSection } from "./postgres/section.ts";
+import { postgresIsMissing } from "./postgres/server.ts";
 import { durableSection } from "./section.ts";
 
 const usage = `deno task bench:durable [options]
 
+  --part stores|postgres  only the stores in this process, or only PostgreSQL and queues on it (both)
   --runs N              how many times each case is measured (3)
   --turns N             turns of one measurement (20,000)
   --steady N            turns of the measurement of memory (2,000,000)
   --backlog N           messages that wait in the longer backlog (1,000,000)
   --size full|smoke     smoke: so small that the figures say nothing
-  --date YYYY-MM-DD     the date that the section gives (today)
-  --print               prints the section, and keeps nothing`;
+  --date YYYY-MM-DD     the date that the sections give (today)
+  --print               prints the sections, and keeps nothing`;
 
 const results = new URL("../RESULTS.md", import.meta.url);
 
@@ -41,6 +45,7 @@ ${markdown}
 
 const { values } = parseArgs({
   options: {
+    part: { type: "string" },
     runs: { type: "string", default: "3" },
     turns: { type: "string" },
     steady: { type: "string" },
@@ -55,31 +60,53 @@ if (values.help) {
   console.log(usage);
   Deno.exit(0);
 }
-const { runs, turns, steady, backlog, size, date } = values;
+const { part, runs, turns, steady, backlog, size, date } = values;
+if (part !== undefined && part !== "stores" && part !== "postgres") {
+  throw new RangeError(`Cannot measure the part ${part}: there are stores and postgres`);
+}
 const count = (text: string) => Number(text.replaceAll(/[,_]/g, ""));
-const section = await durableSection({
+const options = {
   runs: parseCount("--runs", runs),
   size: size === "smoke" ? "smoke" : "full",
-  sizes: {
-    ...turns === undefined ? {} : { turns: count(turns) },
-    ...steady === undefined ? {} : { steady: count(steady) },
-    ...backlog === undefined ? {} : { longBacklog: count(backlog) },
-  },
-  progress: (line) => console.error(line.slice(0, 300)),
-});
+  progress: (line: string) => console.error(line.slice(0, 300)),
+} as const;
+const sections: Section[] = [];
+if (part !== "postgres") {
+  sections.push(
+    await durableSection({
+      ...options,
+      sizes: {
+        ...turns === undefined ? {} : { turns: count(turns) },
+        ...steady === undefined ? {} : { steady: count(steady) },
+        ...backlog === undefined ? {} : { longBacklog: count(backlog) },
+      },
+    }),
+  );
+}
+if (part !== "stores") {
+  const missing = postgresIsMissing();
+  if (missing === undefined) {
+    const sizes = turns === undefined ? {} : { turns: count(turns) };
+    sections.push(await postgresSection({ ...options, sizes, folder: await installPeers() }));
+  } else if (part === undefined) console.error(`PostgreSQL is left out: ${missing}`);
+  else throw new Error(`Cannot measure PostgreSQL: ${missing}`);
+}
 const { processor, cores, deno } = await thisMachine();
-const options = [["runs", runs], ["turns", turns], ["steady", steady], ["backlog", backlog]]
+const given = [["part", part], ["runs", runs], ["turns", turns], ["steady", steady], ["backlog", backlog]]
   .flatMap(([name, value]) =>
     value === undefined || (name === "runs" && value === "3") ? [] : [` --${name} ${value}`]
   );
-const markdown = markdownOf(section, {
-  command: `deno task bench:durable${options.join("")}`,
+const about = {
+  command: `deno task bench:durable${given.join("")}`,
   date,
   machine:
     `${cores} cores of ${processor}, Deno ${deno}; ${runs} runs, each in a fresh process, every other round backwards.`,
-});
-if (values.print || size === "smoke") console.log(markdown);
-else {await Deno.writeTextFile(
-    results,
-    withSection(await Deno.readTextFile(results), "Durable turns", markdown),
-  );}
+};
+for (const section of sections) {
+  const markdown = markdownOf(section, about);
+  if (values.print || size === "smoke") console.log(markdown);
+  else {
+    const report = await Deno.readTextFile(results);
+    await Deno.writeTextFile(results, withSection(report, section.title as OwnSection, markdown));
+  }
+}

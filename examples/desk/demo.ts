@@ -16,6 +16,7 @@ import { report } from "./report.ts";
 import { exampleSecret } from "./secrets.ts";
 import { ServedDesk } from "./served_desk.ts";
 import { services } from "./services.ts";
+import { dropSchema, inSchema, isPostgres } from "./store.ts";
 import { addStats, type SystemStats } from "./stats.ts";
 import { waitUntil } from "./wait_until.ts";
 import { readWebhook } from "./webhook.ts";
@@ -224,13 +225,16 @@ function pathOf(key: string): string {
 const usage = `deno task demo [options]
 
   --memory       without a store: nothing is killed, for nothing would be left
+  --store URL    in this PostgreSQL, postgres://…, in schemas of its own, which it removes at the end
   --broker URL   as three services over the broker at amqp://…, kafka://… or nats://…
   --help         this`;
 
 if (import.meta.main) {
-  const { values: { memory, broker } } = readArguments(usage, {
-    options: { memory: { type: "boolean" }, broker: { type: "string" } },
+  const { values: { memory, broker, store } } = readArguments(usage, {
+    options: { memory: { type: "boolean" }, broker: { type: "string" }, store: { type: "string" } },
   });
+  if (memory && store !== undefined) refuse("Either --memory or --store, not both", usage);
+  if (store !== undefined && !isPostgres(store)) refuse("--store is a URL: postgres://…", usage);
   if (memory && broker !== undefined) refuse("Either --memory or --broker, not both", usage);
   if (broker !== undefined && transportAt(broker, "demo") === undefined) {
     refuse("--broker is a URL: amqp://…, kafka://… or nats://…", usage);
@@ -242,9 +246,13 @@ if (import.meta.main) {
   const folder = await Deno.makeTempDir({ prefix: "posthorn-desk-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   // Each run begins with empty stores, so it must not meet what another has left in the broker.
-  const namespace = `demo-${crypto.randomUUID().slice(0, 8)}`;
+  const run = `demo_${crypto.randomUUID().slice(0, 8)}`;
+  const namespace = run.replace("_", "-");
   const [served, ...others] = (broker === undefined ? [undefined] : Object.keys(services)).map((service) => {
-    const options = memory ? ["--memory"] : ["--store", `${folder}/${service ?? "desk"}.db`];
+    const name = service ?? "desk";
+    const place = store === undefined ? `${folder}/${name}.db` : inSchema(store, `${run}_${name}`);
+    if (store !== undefined) stack.defer(() => dropSchema(place));
+    const options = memory ? ["--memory"] : ["--store", place];
     if (broker !== undefined && service !== undefined) {
       options.push("--broker", broker, "--service", service, "--namespace", namespace);
     }

@@ -1,17 +1,17 @@
 import { sign } from "@octokit/webhooks-methods";
 import type { System } from "@posthorn/posthorn";
-import { sqlite } from "@posthorn/posthorn/sqlite";
 import { tokenOf } from "./access.ts";
 import { readArguments, refuse } from "./arguments.ts";
 import { transportAt } from "./broker.ts";
 import { backOffice, desk } from "./desk.ts";
 import { openSystem } from "./open_system.ts";
 import { exampleSecret, secretsFault } from "./secrets.ts";
+import { storeAt, withoutPassword } from "./store.ts";
 import { isServiceName, openService, services } from "./services.ts";
 
 const usage = `deno task start [options]
 
-  --store FILE   keeps the actors in this SQLite file (./posthorn-desk.db)
+  --store STORE  keeps the actors in this SQLite file (./posthorn-desk.db), or in postgres://… (?schema=NAME)
   --memory       keeps nothing: the actors end with the process
   --broker URL   as one of three services, over the broker at amqp://…, kafka://… or nats://…
   --service NAME which one: intake (serves HTTP), repositories or audit
@@ -30,7 +30,7 @@ const { values: { store, memory, broker, service, namespace = "desk" } } = readA
   },
 });
 if (memory && store !== undefined) refuse("Either --store or --memory, not both", usage);
-if (store === "") refuse("--store needs the name of a file", usage);
+if (store === "") refuse("--store needs the name of a file, or postgres://…", usage);
 if ((broker === undefined) !== (service === undefined)) refuse("--broker and --service go together", usage);
 if (memory && broker !== undefined) refuse("A service on a broker keeps its actors: no --memory", usage);
 const path = store ?? (service === undefined ? "./posthorn-desk.db" : `./posthorn-desk-${service}.db`);
@@ -63,12 +63,12 @@ for (const signal of signals) Deno.addSignalListener(signal, stop);
 /** Starts all actors of the desk, or those of one service. */
 async function open(): Promise<System> {
   if (broker === undefined || service === undefined) {
-    return await openSystem(memory ? {} : { store: sqlite(path) });
+    return await openSystem(memory ? {} : { store: storeAt(path) });
   }
   if (!isServiceName(service)) refuse(`--service is one of ${Object.keys(services).join(", ")}`, usage);
   const transport = await transportAt(broker, namespace);
   if (transport === undefined) refuse("--broker is a URL: amqp://…, kafka://… or nats://…", usage);
-  return await openService(service, { store: sqlite(path), transport });
+  return await openService(service, { store: storeAt(path), transport });
 }
 
 /**
@@ -83,7 +83,7 @@ async function stop(): Promise<void> {
   // connection.
   const late = new Promise((resolve) => setTimeout(resolve, 300, "late"));
   const closed = await Promise.race([server.shutdown(), late]);
-  const kept = memory ? "" : ` What waits is in ${path}.`;
+  const kept = memory ? "" : ` What waits is in ${withoutPassword(path)}.`;
   console.log(`Stopped; ${left === 0 ? "nothing was" : `${left} messages were`} left.${kept}`);
   if (closed === "late") Deno.exit();
 }
@@ -104,7 +104,11 @@ async function printHints(origin: string): Promise<void> {
     language: "Ruby",
   };
   console.log(`The webhook desk is open: ${origin}
-${memory ? "It is in memory, and lost with the process." : `It is kept in ${path}; --memory keeps nothing.`}
+${
+    memory
+      ? "It is in memory, and lost with the process."
+      : `It is kept in ${withoutPassword(path)}; --memory keeps nothing.`
+  }
 
 Deliver a signed webhook (notification: tell), and watch it arrive on the page:
   curl --json '${body}' \\

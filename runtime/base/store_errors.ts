@@ -17,14 +17,20 @@ import { PosthornError } from "./errors.ts";
 export class StoreError extends PosthornError {
   /** The name of this class. */
   override readonly name = "StoreError";
+  /**
+   * Whether a store that could not be opened will probably be there soon, without anybody doing anything about it: a
+   * server that starts. A system then tries for 20 s before it says so.
+   */
+  readonly temporary: boolean;
 
   /** Creates the error. Credentials in URLs are removed from the message. */
   constructor(
     code: "store-unavailable" | "store-full" | "store-closed",
     message: string,
-    options?: ErrorOptions,
+    options?: ErrorOptions & { readonly temporary?: boolean },
   ) {
     super(code, withoutCredentials(message), options);
+    this.temporary = options?.temporary ?? false;
   }
 }
 

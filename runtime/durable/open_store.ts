@@ -203,7 +203,8 @@ async function begin(
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
-  const watching = watchCommits(connection, looks, { surveyReplies, peerAcceptor, assignments });
+  const watched = { surveyReplies, peerAcceptor, scheduleRunner, assignments };
+  const watching = watchCommits(connection, looks, watched);
   return {
     acceptor: new Acceptor(accepting),
     peerAcceptor,
@@ -260,12 +261,17 @@ function besideTurns(
 function watchCommits(
   connection: StoreConnection,
   looks: readonly (() => Promise<void>)[],
-  { surveyReplies, peerAcceptor, assignments }: Pick<
+  { surveyReplies, peerAcceptor, assignments, scheduleRunner }: Pick<
     OpenStore,
-    "surveyReplies" | "peerAcceptor" | "assignments"
+    "surveyReplies" | "peerAcceptor" | "assignments" | "scheduleRunner"
   >,
 ): Disposable {
-  return connection.watch(() => {
+  return connection.watch((posted) => {
+    if (posted === true) {
+      assignments.claimPosted().catch(() => {}); // the next heartbeat does
+      scheduleRunner.run().catch(() => {}); // it may be a delayed message
+      return;
+    }
     for (const look of looks) look().catch(() => {}); // the next heartbeat does
     surveyReplies.wake();
     peerAcceptor.replies.wake();

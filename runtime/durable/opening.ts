@@ -1,15 +1,20 @@
 import type { Cancel, Clock } from "../base/clock.ts";
 import { messageOf, PosthornError, StoppedError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
-import { StoreError } from "../base/store_errors.ts";
+import { isOfStore, StoreError } from "../base/store_errors.ts";
 import { isSound } from "../base/thrown.ts";
 import { within } from "../base/within.ts";
+import type { StoreTraits } from "../ports/store.ts";
 
 /** How long an attempt may take before waiting calls reject and another attempt begins beside it. */
 const waitMs = 15_000;
-/** How long after an attempt fails or takes too long the next one begins. It doubles with each attempt. */
-const backoffMsMin = 1_000;
-const backoffMsMax = 30_000;
+/** For how long attempts may fail for a reason that will probably pass before waiting calls reject. */
+const patienceMs = 20_000;
+/**
+ * How long after an attempt fails or takes too long the next one begins. It doubles with each attempt, up to the interval
+ * of heartbeats.
+ */
+const backoffMsMin = 250;
 /** How many attempts may be under way. An attempt that never settles cannot be ended. */
 const attemptsMax = 10;
 
@@ -27,7 +32,7 @@ export interface OpeningParts<Connected, Opened> {
   begin(connected: Connected): Promise<Opened>;
   /** The store is open. */
   opened(opened: Opened): void;
-  /** An attempt failed, or takes too long: waiting calls reject. */
+  /** The store is not to be expected soon: waiting calls reject. */
   failed(error: unknown): void;
   /** Closes a connection that is not needed any more. */
   close(connected: Connected): Promise<void>;
@@ -36,15 +41,16 @@ export interface OpeningParts<Connected, Opened> {
 }
 
 /**
- * Opens a store, and tries again until it is open, so a process may start while its store is unavailable. If an attempt
- * takes too long, it continues and the next one begins beside it. The first connection is used, and later ones are closed.
+ * Opens a store, and tries again until it is open, so a process may start while its store is unavailable. If that will
+ * probably pass (the server starts), calls wait for a while; if not, they reject at once. If an attempt takes too long,
+ * it continues and the next one begins beside it. The first connection is used, and later ones are closed.
  */
 export class Opening<Connected, Opened> {
-  /** Resolves when the store is open; until then rejects with the error of the last attempt. */
+  /** Resolves when the store is open; rejects with the error of the last attempt as long as calls do not wait for it. */
   ready: Promise<void>;
   /** The error of the last attempt, or that the attempt takes too long. */
   failure: unknown;
-  readonly #name: string;
+  readonly #traits: Pick<StoreTraits, "name" | "heartbeatMs">;
   readonly #services: OpeningServices;
   readonly #parts: OpeningParts<Connected, Opened>;
   readonly #first = Promise.withResolvers<void>();
@@ -59,15 +65,25 @@ export class Opening<Connected, Opened> {
   /** Cancels the next attempt; cancels the time limit of the last one. */
   #cancel: Cancel = () => {};
   #cancelWait: Cancel = () => {};
+  /** Rejects what waits when the patience is over. */
+  readonly #cancelPatience: Cancel;
+  #isPatient = true;
   #ended = false;
 
-  /** `name` is the store's name in errors. */
-  constructor(name: string, services: OpeningServices, parts: OpeningParts<Connected, Opened>) {
-    this.#name = name;
+  constructor(
+    traits: Pick<StoreTraits, "name" | "heartbeatMs">,
+    services: OpeningServices,
+    parts: OpeningParts<Connected, Opened>,
+  ) {
+    this.#traits = traits;
     this.#services = services;
     this.#parts = parts;
     this.ready = this.#first.promise;
     this.ready.catch(() => {}); // each send rejects with it
+    this.#cancelPatience = services.clock.setTimer(patienceMs, () => {
+      if (this.failure === undefined) this.#isPatient = false;
+      else this.#reject(this.failure);
+    });
     this.#firstAttempt = this.#try();
   }
 
@@ -88,18 +104,21 @@ export class Opening<Connected, Opened> {
     let late = false;
     const cancelWait = this.#cancelWait = this.#services.clock.setTimer(waitMs, () => {
       late = true;
-      this.#failed(new Error(this.#lateness()));
+      this.#failed(new Error(this.#lateness()), false);
       this.#tryLater();
     });
+    let connected = false;
     try {
-      await this.#use(await this.#parts.connect());
+      const connection = await this.#parts.connect();
+      connected = true;
+      await this.#use(connection);
       this.#underWay--;
       cancelWait();
     } catch (error) {
       this.#underWay--;
       cancelWait();
       if (this.#isOver) return;
-      this.#failed(error);
+      this.#failed(error, mayPass(error, connected));
       if (!late || this.#held) this.#tryLater(); // else the next is on its way
     }
   }
@@ -129,13 +148,14 @@ export class Opening<Connected, Opened> {
     this.#held = this.#underWay >= attemptsMax;
     if (this.#held) return;
     const { clock, random } = this.#services;
-    const backoffMs = Math.min(backoffMsMin * 2 ** (this.#attempts - 1), backoffMsMax);
+    const backoffMs = Math.min(backoffMsMin * 2 ** (this.#attempts - 1), this.#traits.heartbeatMs);
     this.#cancel = clock.setTimer(backoffMs * (0.5 + random.next() / 2), () => void this.#try());
   }
 
   #stopTrying(): void {
     this.#cancel();
     this.#cancelWait();
+    this.#cancelPatience();
   }
 
   get #isOver(): boolean {
@@ -148,16 +168,29 @@ export class Opening<Connected, Opened> {
     return `${late}, and ${this.#underWay} of ${attemptsMax} attempts are under way`;
   }
 
-  #failed(cause: unknown): void {
-    const error = isSound(cause, PosthornError)
+  /** An attempt failed, or takes too long. If it may pass, calls wait for the next one. */
+  #failed(cause: unknown, mayPass: boolean): void {
+    this.failure = isSound(cause, PosthornError)
       ? cause
-      : new StoreError("store-unavailable", `Cannot open ${this.#name}: ${messageOf(cause)}`, {
+      : new StoreError("store-unavailable", `Cannot open ${this.#traits.name}: ${messageOf(cause)}`, {
         cause,
       });
-    this.failure = error;
+    if (!mayPass || !this.#isPatient) this.#reject(this.failure);
+  }
+
+  #reject(error: unknown): void {
+    this.#isPatient = false;
+    this.#cancelPatience();
     this.#first.reject(error);
     this.ready = Promise.reject(error);
     this.ready.catch(() => {}); // each send rejects with it
     this.#parts.failed(error);
   }
+}
+
+/** Whether an error of an attempt will probably pass. Once a connection is there, all that fails is what the store fails. */
+function mayPass(error: unknown, connected: boolean): boolean {
+  if (!isSound(error, PosthornError)) return false;
+  if (error instanceof StoreError && error.temporary) return true;
+  return connected && isOfStore(error) && error.code !== "store-full";
 }

@@ -65,7 +65,7 @@ export class Persistence {
     this.#actors = new Map([topic, later, ...parts.actors].map((actor) => [actor.name, actor]));
     this.#receivers = new Map([...this.#actors, ...parts.peers.map((peer) => [peer.name, peer] as const)]);
     this.#instance = parts.services.ids.ulid();
-    this.#opening = new Opening(parts.store.traits.name, parts.options, {
+    this.#opening = new Opening(parts.store.traits, parts.options, {
       connect: () => this.#connect(),
       begin: (connected) => connected.open(this.#instance, this.#localActors),
       opened: (open) => {
@@ -82,7 +82,7 @@ export class Persistence {
     });
   }
 
-  /** Resolves when the store is open. Rejects with a `StoreError` if an attempt fails; then another attempt follows. */
+  /** Resolves when the store is open. Rejects with a `StoreError` if it is not to be expected soon; attempts follow. */
   get opened(): Promise<void> {
     return this.#opening.ready;
   }

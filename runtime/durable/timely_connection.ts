@@ -61,7 +61,7 @@ export class TimelyConnection implements StoreConnection {
     });
   }
 
-  watch(onChange: () => void): Disposable {
+  watch(onChange: (posted?: boolean) => void): Disposable {
     return this.#connection.watch(onChange);
   }
 
@@ -83,7 +83,7 @@ function timelyPresence(presence: StorePresence, calls: CallDeadlines): StorePre
     });
   return {
     hold: (instance) => known(() => presence.hold(instance), false),
-    isGone: (instance) => known(() => presence.isGone(instance), false),
+    gone: (instances) => known(() => presence.gone(instances), new Set()),
     release: (instance) => known(() => presence.release(instance), undefined),
     retain: (instances) => known(() => presence.retain(instances), undefined),
   };

@@ -10,6 +10,7 @@ import { readableHead } from "./rows/readable_head.ts";
 import { decodeValue, encodeValue, toText } from "./rows/value_codec.ts";
 import { TerminalError } from "../base/errors.ts";
 import {
+  Publication,
   subscribersMax,
   type SubscriptionRequest,
   type SubscriptionsPage,
@@ -17,6 +18,7 @@ import {
   type Unsubscription,
 } from "../messages/builtin_protocols.ts";
 import type { StoreLimits } from "../ports/store.ts";
+import { unchecked } from "../language/schema.ts";
 import { matchesSubject, parseSubjectPattern } from "../language/subject.ts";
 
 /** The state of a topic; its subscribers and its events are rows of their own. */
@@ -105,11 +107,12 @@ function publish(turn: TopicTurn, publication: StoredPublication, limits: TopicL
 /** Sends to the first of some subscribers, as many as one commit takes; `whole` says that there are no others. */
 function send(
   turn: TopicTurn,
-  { mode, subject, payload, asked: besides = 0 }: StoredPublication,
+  publication: StoredPublication,
   subscribers: readonly KnownSubscriber[],
   whole: boolean,
   limits: TopicLimits,
 ): void {
+  const { mode, subject, payload, asked: besides = 0 } = publication;
   const { events, subscribers: count, cursors = {}, asked: counts = {} } = turn.state;
   const { [turn.place]: from, ...others } = cursors;
   const begins = from === undefined;
@@ -121,6 +124,7 @@ function send(
     writeEvent(turn.rows, turn.key, logged, limits.events);
     turn.rows.after(() => turn.actor.durable.published(turn.key));
   }
+  if (begins && publication.unsent) sendAway(turn, publication);
   const fitting = fittingOf(subscribers, payload, headers, limits.commit);
   const tokens = subject.split(".");
   const { replyTo: target, deadline } = turn.route;
@@ -140,6 +144,21 @@ function send(
   const all = mode === "survey" && turn.again ? { ...counts, [turn.place]: asked } : counts;
   const kept = left.flatMap(([place]) => place in all ? [[place, all[place]] as const] : []);
   turn.state = { events: number, subscribers: count, cursors: recordOf(left), asked: recordOf(kept) };
+}
+
+/** Sends to other services what a transaction of a user has published: it does not know them. */
+function sendAway(turn: TopicTurn, { protocol, name, subject, payload }: StoredPublication): void {
+  const { writer } = turn.actor.durable;
+  const event = {
+    ...namedOperation({ protocol, key: "", operation: name }),
+    mode: "event",
+    payload: unchecked(),
+  } as const;
+  const publication = new Publication(
+    { ...event, subject: subject === "" ? undefined : () => subject },
+    payload,
+  );
+  if (writer.remote?.publishes(publication)) writer.publishAway(turn.rows, turn.route, publication, turn.id);
 }
 
 /** A record of these entries; nothing if there is none. */

@@ -1,11 +1,20 @@
 import { decodeTime } from "@std/ulid";
 import type { Clock } from "../base/clock.ts";
+import { PosthornError } from "../base/errors.ts";
 import type { MessageId } from "./envelope.ts";
 import type { Random } from "../base/random.ts";
 
 /** Whether a sender may give a message this id: 1 to 255 visible ASCII characters. */
 export function isGivenId(text: string): boolean {
   return /^[\x21-\x7e]{1,255}$/.test(text);
+}
+
+/** Throws a `PosthornError` (`invalid-id`) unless a sender may give a message this id. */
+export function requireGivenId(id: string): void {
+  if (isGivenId(id)) return;
+  const value = JSON.stringify(String(id).slice(0, 80));
+  const why = `an id is 1 to 255 visible ASCII characters: current value is ${value}`;
+  throw new PosthornError("invalid-id", `Cannot name a message so: ${why}`);
 }
 
 /** The time in a ULID, in milliseconds since 1970; `undefined` if the text is no ULID. */

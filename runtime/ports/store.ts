@@ -201,9 +201,10 @@ export interface StoreConnection {
   commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]>;
   /**
    * Calls `onChange` soon after another connection has committed a part with `rings`. A call may be spurious,
-   * and one call may stand for several commits.
+   * and one call may stand for several commits. `posted` is true if instead a transaction of a user may have committed
+   * messages, if the store has those.
    */
-  watch(onChange: () => void): Disposable;
+  watch(onChange: (posted?: boolean) => void): Disposable;
   /** Closes the connection after the calls in progress have ended. */
   close(): Promise<void>;
   /** Detects at once that a process has ended; absent if only missed heartbeats can tell. */
@@ -211,25 +212,26 @@ export interface StoreConnection {
 }
 
 /**
- * Detects at once that the process of an instance has ended, for any reason, by a resource that only its
- * operating system takes from it, such as a file lock. A connection provides it only if the detection is
- * certain; otherwise an instance is considered dead after three missed heartbeats.
+ * Detects soon that the process of an instance has ended, for any reason, by a resource that it loses with its
+ * end, such as the lock of a file or of a session of a database. Without it an instance is considered dead after
+ * three missed heartbeats, and so is each one that is not found gone.
  *
- * A false positive would cause duplicate work, and count attempts of messages that did not fail. So if the
- * state of an instance is uncertain (another machine, a network file system, no permission), the answer must
- * be that it is not gone.
+ * A false positive causes duplicate work, never the loss of a message, and counts attempts of messages that did not
+ * fail. So if the state of an instance is uncertain (another machine, a network file system, no permission, a
+ * server that has restarted), it is not gone.
  */
 export interface StorePresence {
   /**
    * Registers an instance of this process, until it is released, the connection is closed, or the process
-   * ends. Resolves with whether {@linkcode isGone} works for other instances; never rejects.
+   * ends. Resolves with whether others can find it {@linkcode gone}; never rejects.
    */
   hold(instance: string): Promise<boolean>;
   /**
-   * Whether the process of a registered instance has ended or has closed its connection. Resolves with
-   * `false` if that is uncertain; never rejects.
+   * Finds those of some registered instances whose process has ended or has closed its connection. An instance
+   * about which that is uncertain is not among them. It may have to be asked again within a second to be sure;
+   * never rejects.
    */
-  isGone(instance: string): Promise<boolean>;
+  gone(instances: readonly string[]): Promise<ReadonlySet<string>>;
   /**
    * Deletes the registration of an instance: of this one, or of one that is gone. Its state cannot be
    * determined any more.

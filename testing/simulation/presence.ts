@@ -19,13 +19,21 @@ export function simulatedPresence(
   ask: <Result>(look: () => Result) => Promise<Result>,
 ): StorePresence {
   const isGone = (instance: string) => locks.get(instance)?.gone === true;
+  const suspected = new Set<string>();
+  // As with a store that is not sure at once: it is, when it is asked again.
+  const isSurelyGone = (instance: string) => {
+    if (!isGone(instance)) return false;
+    if (suspected.has(instance)) return true;
+    suspected.add(instance);
+    return false;
+  };
   return {
     hold: (instance) =>
       ask(() => {
         locks.set(instance, own);
         return true;
       }),
-    isGone: (instance) => ask(() => isGone(instance)),
+    gone: (instances) => ask(() => new Set(instances.filter(isSurelyGone))),
     release: (instance) =>
       ask(() => {
         if (isGone(instance) || locks.get(instance) === own) locks.delete(instance);

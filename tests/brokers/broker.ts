@@ -2,6 +2,8 @@ import { isFile } from "./cache.ts";
 import { eventually, killProgram, type Program, remember, runningOf, startProgram } from "./process.ts";
 
 export type BrokerName = "rabbitmq" | "kafka" | "nats";
+/** Every program that the tests start as a node in a folder: brokers, the database and its pooler. */
+export type NodeName = BrokerName | "postgres" | "pgbouncer";
 
 /** How a node differs from the plain one: without TLS, with the usual plugins. */
 export interface BrokerOptions {
@@ -17,7 +19,7 @@ export interface BrokerOptions {
 
 /** What is known of a node: written to its folder, so that another process can restart it. */
 export interface BrokerNode {
-  readonly name: BrokerName;
+  readonly name: NodeName;
   /** Where clients connect, with user and password if they need them. */
   readonly url: string;
   /** Where other protocols of it are: `internal`, `management`, `websocket`. */
@@ -40,7 +42,9 @@ export interface Installable {
 
 /** One kind of broker: how it is installed and how it runs. */
 export interface BrokerKind extends Installable {
-  readonly name: BrokerName;
+  readonly name: NodeName;
+  /** The signal that asks it to end; by default SIGTERM. */
+  readonly stopSignal?: Deno.Signal;
   /** Writes the configuration and whatever the first start needs into the folder. */
   configure(folder: string, options: BrokerOptions): Promise<BrokerNode>;
   program(folder: string, node: BrokerNode): Program;
@@ -134,7 +138,7 @@ export class Broker implements AsyncDisposable {
 
   /** Asks it to end; kills it if it does not. */
   async stop(): Promise<void> {
-    await this.#end("SIGTERM");
+    await this.#end(this.kind.stopSignal ?? "SIGTERM");
     await this.kind.cleanUp?.(this.folder, this.node);
   }
 
@@ -165,7 +169,7 @@ export class Broker implements AsyncDisposable {
     if (this.#temporary) await Deno.remove(this.folder, { recursive: true });
   }
 
-  async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  async #end(signal: Deno.Signal): Promise<void> {
     this.#signal("SIGCONT");
     this.#signal(signal);
     if (!await eventually(() => !this.isRunning, stopTimeoutMs)) {

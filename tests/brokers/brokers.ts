@@ -13,5 +13,6 @@ export function isBrokerName(name: string): name is BrokerName {
 /** The node that somebody has started in a folder. */
 export async function brokerIn(folder: string): Promise<Broker> {
   const node: BrokerNode = JSON.parse(await Deno.readTextFile(`${folder}/node.json`));
+  if (!isBrokerName(node.name)) throw new Error(`Cannot use ${folder}: it has a node of ${node.name}`);
   return await Broker.in(brokerKinds[node.name], folder);
 }

@@ -7,6 +7,10 @@ export class TcpProxy implements AsyncDisposable {
   /** How many bytes each direction still carries before it is cut in their midst. */
   #bytesLeft = Infinity;
   #held = false;
+  /** What passes waits for it. */
+  #stalled: PromiseWithResolvers<void> | undefined;
+  /** How long each part waits before it passes on, in milliseconds. */
+  #delayMs = () => 0;
   #isolated = false;
 
   constructor(target: Deno.ConnectOptions) {
@@ -40,6 +44,21 @@ export class TcpProxy implements AsyncDisposable {
     this.#held = true;
   }
 
+  /** Lets nothing pass until it is released: then all of it does. */
+  stall(): void {
+    this.#stalled ??= Promise.withResolvers();
+  }
+
+  release(): void {
+    this.#stalled?.resolve();
+    this.#stalled = undefined;
+  }
+
+  /** Delays each part that passes, by what this returns. */
+  delay(delayMs: () => number): void {
+    this.#delayMs = delayMs;
+  }
+
   /** Cuts all connections, and lets no new one through. */
   async isolate(): Promise<void> {
     if (this.#isolated) return;
@@ -59,6 +78,7 @@ export class TcpProxy implements AsyncDisposable {
   restore = (): void => {};
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
     await this.isolate();
   }
 
@@ -87,6 +107,9 @@ export class TcpProxy implements AsyncDisposable {
         const count = await from.read(buffer);
         if (count === null) break;
         if (this.#held) continue;
+        const delayMs = this.#delayMs();
+        if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+        await this.#stalled?.promise;
         const passed = Math.min(count, this.#bytesLeft);
         this.#bytesLeft -= passed;
         for (let at = 0; at < passed;) at += await to.write(buffer.subarray(at, passed));

@@ -79,6 +79,11 @@ export interface CommitHistoryOptions {
 const unknownKeepMs = 279_000;
 const separator = "\u001f";
 
+/** The instance in an index entry, and the position of the message if a transaction has written it. */
+function entryName(instance: string, [, place = ""]: readonly string[]): string {
+  return `${instance} ${place}`;
+}
+
 /** The history of all messages, derived only from the commits that the store applied. */
 export class CommitHistory {
   readonly actors: Map<string, KnownActor> = new Map();
@@ -169,7 +174,7 @@ export class CommitHistory {
       } else if (space === "index") {
         const actor = `${name}/${rest[0]}`;
         touched.add(actor);
-        this.#actor(actor).index.add(protocol);
+        this.#actor(actor).index.add(entryName(protocol, rest));
       } else if (space === "dead") {
         const row = this.#death(key, value);
         if (row !== undefined) dead.push(row);
@@ -188,7 +193,7 @@ export class CommitHistory {
       else if (space === "mail") removed.push(...this.#taken(key, `${protocol}/${name}`, record?.name, dead));
       else if (space === "index") {
         touched.add(`${name}/${rest[0]}`);
-        this.#actor(`${name}/${rest[0]}`).index.delete(protocol);
+        this.#actor(`${name}/${rest[0]}`).index.delete(entryName(protocol, rest));
       } else if (space === "schedule") this.#schedules.delete(key);
       else if (space === "timer" && part.writes.some(isCancelled)) this.#takenBackEarly(key);
       else if (space === "dead") this.#gone(key, written);

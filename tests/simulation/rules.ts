@@ -9,6 +9,7 @@ import { frontRules } from "./front_rules.ts";
 import { delayRules } from "./delay_rules.ts";
 import { erasingRules } from "./erasing_rules.ts";
 import { sceneRules } from "./scene_rules.ts";
+import { transactionRules } from "./transactions.ts";
 import {
   deployed,
   isDropped,
@@ -312,6 +313,7 @@ export const rules: readonly Rule[] = [
   ...codeRules,
   ...sceneRules,
   ...frontRules,
+  ...transactionRules,
   ...delayRules,
   ...erasingRules,
 ];

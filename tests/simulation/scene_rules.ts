@@ -205,7 +205,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "never-fits",
-    foundBy: 65,
+    foundBy: 172,
     says: "a part that no commit can take is refused, and blocks nothing",
     faultPlan: within("bulky"),
     code: (patches) =>
@@ -265,7 +265,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "ended-stay-ended",
-    foundBy: 20,
+    foundBy: 94,
     says: "an instance that has ended is not written as living by a commit that succeeds late",
     faultPlan: (plan) => ({ ...plan, scenes: [] }),
     part: (part) => ({

@@ -26,6 +26,7 @@ export const sceneNames = [
   "saturated",
   "spoiled",
   "surveys",
+  "transactions",
 ] as const;
 
 export type Scene = typeof sceneNames[number];
@@ -54,6 +55,7 @@ const shares: Readonly<Record<Scene, number>> = {
   saturated: 0.05,
   spoiled: 0.15,
   surveys: 0.2,
+  transactions: 0.1,
 };
 
 const hourMs = 3_600_000;
@@ -70,6 +72,7 @@ const drawnLast: readonly Scene[] = [
   "cancelling",
   "erasing",
   "headers",
+  "transactions",
 ];
 const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
 
@@ -81,7 +84,10 @@ export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
   const first = drawnFirst.filter((name) => random.next() < shares[name]);
   const served = random.next();
   const alone = faultPlan.shared !== undefined; // then no other process could host what a front speaks to
-  const last = drawnLast.filter((name) => random.next() < shares[name] && !(alone && name === "fronts"));
+  const ofSeveral: readonly Scene[] = ["fronts", "transactions"];
+  const last = drawnLast.filter((name) =>
+    random.next() < shares[name] && !(alone && ofSeveral.includes(name))
+  );
   const scenes = first.includes("saturated") ? ["saturated" as const] : [...first, ...last];
   const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
@@ -100,6 +106,7 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
   switch (scene) {
     case "bulky":
       return { ...added, limits: { ...smallLimits, ...faultPlan.limits } };
+    case "transactions": // the user's process has no actors
     case "fronts": // another process hosts the actors
       return { ...added, ...faultPlan.shared, shared: undefined };
     case "hours": // the wait of an unknown operation is measured by clocks that are nearly the same

@@ -321,6 +321,7 @@ class Run {
   /** The parts of the run. */
   #begin(): void {
     const workloads = workloadsOf(this.#faultPlan, {
+      simulation: this.#simulation,
       history: this.#history,
       listeners: this.#listeners,
       laterCheck: this.#laters,
@@ -404,7 +405,8 @@ class Run {
     await new Promise<void>((resolve) => void host.clock.setTimer(afterMs, resolve));
     if (host.random.next() < closedShare) {
       this.#marks.add("a store cannot be opened");
-      throw new StoreError("store-unavailable", "Cannot open the simulated store: it is away");
+      const temporary = afterMs < openingMsMax / 2;
+      throw new StoreError("store-unavailable", "Cannot open the simulated store: it is away", { temporary });
     }
   }
 

@@ -21,8 +21,11 @@ import { poisons } from "./poisons.ts";
 import { reminders } from "./reminders.ts";
 import { saturated } from "./saturated.ts";
 import type { Scene } from "./scenes.ts";
+import type { System } from "@posthorn/posthorn";
+import type { Simulation } from "@posthorn/posthorn/testing/simulation";
 import { spoiled } from "./spoiled.ts";
 import { surveys } from "./surveys.ts";
+import { transactions } from "./transactions.ts";
 
 /** The number of actions in every run; fewer if each takes long. */
 const usual = 120;
@@ -31,7 +34,8 @@ const few = 30;
 /** All workloads of a run. */
 export function workloadsOf(
   faultPlan: FaultPlan,
-  { history, listeners, laterCheck, erasures, fail }: {
+  { simulation, history, listeners, laterCheck, erasures, fail }: {
+    readonly simulation: Simulation<System>;
     readonly history: CommitHistory;
     readonly listeners: Listeners;
     readonly laterCheck: LaterCheck;
@@ -63,6 +67,7 @@ export function workloadsOf(
     saturated,
     spoiled,
     surveys: surveys(history, fail),
+    ...scenes.includes("transactions") && { transactions: transactions(simulation) },
   };
   for (const scene of scenes) if (own[scene] !== undefined) workloads.push(own[scene]);
   return workloads;

@@ -212,7 +212,8 @@ async function openKv(path: string | undefined): Promise<KvHandle> {
     return await Deno.openKv(path);
   } catch (error) {
     const message = `Cannot open Deno KV${path === undefined ? "" : ` ${path}`}: ${messageOf(error)}`;
-    throw new StoreError("store-unavailable", message, { cause: error });
+    const isServer = path !== undefined && /^https?:/.test(path);
+    throw new StoreError("store-unavailable", message, { cause: error, temporary: isServer });
   }
 }
 

@@ -97,18 +97,8 @@ export class SqlitePresence implements StorePresence {
     }
   }
 
-  isGone(instance: string): Promise<boolean> {
-    try {
-      const database = this.#open(this.#fileOf(instance), true); // fails if the file does not exist
-      try {
-        database.exec("PRAGMA busy_timeout = 0; SELECT count(*) FROM sqlite_master");
-        return Promise.resolve(true);
-      } finally {
-        database.close();
-      }
-    } catch {
-      return Promise.resolve(false); // the lock is held, or the state is unknown
-    }
+  gone(instances: readonly string[]): Promise<ReadonlySet<string>> {
+    return Promise.resolve(new Set(instances.filter((instance) => this.#isGone(instance))));
   }
 
   release(instance: string): Promise<void> {
@@ -122,7 +112,7 @@ export class SqlitePresence implements StorePresence {
     return Promise.resolve();
   }
 
-  async retain(instances: ReadonlySet<string>): Promise<void> {
+  retain(instances: ReadonlySet<string>): Promise<void> {
     const prefix = this.#path.slice(this.#path.lastIndexOf("/") + 1) + middle;
     let names: string[] = [];
     try {
@@ -132,14 +122,29 @@ export class SqlitePresence implements StorePresence {
     }
     for (const name of names) {
       const instance = name.slice(prefix.length);
-      if (!instances.has(instance) && await this.isGone(instance)) await this.release(instance);
+      if (!instances.has(instance) && this.#isGone(instance)) void this.release(instance);
     }
+    return Promise.resolve();
   }
 
   /** Releases its locks, as the end of the process does. */
   close(): void {
     for (const database of this.#held.values()) database.close();
     this.#held.clear();
+  }
+
+  #isGone(instance: string): boolean {
+    try {
+      const database = this.#open(this.#fileOf(instance), true); // fails if the file does not exist
+      try {
+        database.exec("PRAGMA busy_timeout = 0; SELECT count(*) FROM sqlite_master");
+        return true;
+      } finally {
+        database.close();
+      }
+    } catch {
+      return false; // the lock is held, or the state is unknown
+    }
   }
 
   #fileOf(instance: string): string {

@@ -49,7 +49,9 @@ export class DurableActivation extends DurableMember {
   constructor(host: DurableHost, key: string) {
     super(host, key);
     this.#runner = new TurnRunner(this);
-    this.picker = new MessagePicker(this, () => void (this.status === "idle" && this.proceed()));
+    this.picker = new MessagePicker(this, () => {
+      if (this.status === "idle" || (this.status === "held" && this.#held === undefined)) this.proceed();
+    });
     void this.load();
   }
 
@@ -353,12 +355,12 @@ export class DurableActivation extends DurableMember {
     });
   }
 
-  /** Waits for a while, and then loads the actor again, or goes on. */
-  hold(afterMs: number, goOn: () => void = () => void this.load()): void {
+  /** Waits for a while, and then loads the actor again, or goes on; without a time, until the picker says so. */
+  hold(afterMs: number | undefined, goOn: () => void = () => void this.load()): void {
     this.status = "held";
     this.admissions.store();
     this.services.rest();
-    this.#held = this.services.timers.set(afterMs, () => {
+    this.#held = afterMs === undefined ? undefined : this.services.timers.set(afterMs, () => {
       if (this.status === "held") goOn();
     });
   }

@@ -5,8 +5,11 @@ import type { RetryHead } from "../rows/actor_record.ts";
 import type { Trial } from "./crash_suspects.ts";
 import { RemainingDelays } from "./remaining_delays.ts";
 
-/** Why the next message cannot be handled yet: it waits for a time, or it may have crashed a process and needs a trial. */
-export type Obstacle = { readonly kind: "wait"; readonly forMs: number } | TrialDue;
+/**
+ * Why the next message cannot be handled yet: it waits for a time, or, without one, until its eviction is over; or it may
+ * have crashed a process and needs a trial.
+ */
+export type Obstacle = { readonly kind: "wait"; readonly forMs: number | undefined } | TrialDue;
 
 /** A trial that is due: the record must have it first, and `counted` tells whether it does. */
 export interface TrialDue {
@@ -14,9 +17,6 @@ export interface TrialDue {
   readonly trial: RetryHead;
   readonly counted: boolean;
 }
-
-/** How long to wait for the eviction of the message at the head: about as long as a commit takes. */
-const leavingMs = 10;
 
 /**
  * Finds the next message of one actor. Some wait aside for a retry, some hold the mailbox for theirs, some are suspected
@@ -30,7 +30,7 @@ export class MessagePicker {
   /** Created for the first message that waits; kept when the mailbox is listed again. */
   #remainingDelays: RemainingDelays | undefined = undefined;
 
-  /** Calls `onIdle` when a message comes back from aside, or is evicted. */
+  /** Calls `onIdle` when a message comes back from aside, or its eviction is over. */
   constructor(actor: DurableActivation, onIdle: () => void) {
     this.#actor = actor;
     this.#onIdle = onIdle;
@@ -52,7 +52,7 @@ export class MessagePicker {
     const { nowMs } = services.scheduler;
     const mail: QueuedMessage | undefined = mailbox.mails[taken];
     if (mail === undefined || mail.key === undefined || this.onTrial) return mail;
-    if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { kind: "wait", forMs: leavingMs };
+    if (mailbox.leaving.has(mail.place)) return taken > 0 ? undefined : { kind: "wait", forMs: undefined };
     const retry = record.head.retry?.place === mail.place ? record.head.retry : undefined;
     const known = this.#actor.host.operation(mail.head.operation) !== undefined; // without a handler there is no trial
     const suspected = known && (retry?.by !== undefined || this.#actor.suspicion?.has(mail) === true);

@@ -2,7 +2,8 @@ import type { ActorId } from "../../language/address.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
-import { removalOf } from "../commits/write_set.ts";
+import type { Check } from "../../ports/store.ts";
+import { removalOf, WriteSet } from "../commits/write_set.ts";
 import type { Membership } from "./membership.ts";
 import {
   behindAll,
@@ -12,6 +13,7 @@ import {
   leftKey,
   mailPrefix,
   nameOfActor,
+  posted,
   protocolPrefix,
   unassigned,
   wholeIndexPrefix,
@@ -37,8 +39,8 @@ export interface AssignmentsServices {
 }
 
 const pageMax = 100;
-/** How many times per heartbeat it asks the presence whether a process is gone. */
-const presenceChecksPerHeartbeat = 4;
+/** The interval in milliseconds at which it asks the presence whether a process is gone. */
+const presenceMs = 400;
 const ownPageMax = 1_000;
 /** How many ended instances one heartbeat examines; the next continues behind them. */
 const instancesMax = 100;
@@ -62,6 +64,7 @@ export class Assignments {
   readonly #heard = new Map<string, string>();
   readonly #round = new SingleFlight(() => this.#goRound());
   readonly #claiming = new SingleFlight(() => this.#hear());
+  readonly #taking = new SingleFlight(() => this.#takePosted());
   readonly #others: readonly SingleFlight[];
   readonly #saying: SingleFlight;
   /** The entry of its own index that it examined last. */
@@ -126,11 +129,16 @@ export class Assignments {
     await this.#claiming.wake();
   }
 
+  /** A transaction of a user may have written messages. */
+  async claimPosted(): Promise<void> {
+    if (!this.#ended) await this.#taking.wake();
+  }
+
   /** Leaves orderly: other instances need not suspect its messages of a crash. */
   async end(): Promise<void> {
     this.#ended = true;
     this.#presenceTimer?.cancel();
-    await Promise.all([this.#saying, this.#round].map((chore) => chore.idle()));
+    await Promise.all([this.#saying, this.#round, this.#taking].map((chore) => chore.idle()));
     this.#timer?.cancel();
     await this.#tidy().catch(() => {}); // other instances do it later
     await this.#membership.end();
@@ -151,8 +159,7 @@ export class Assignments {
 
   #checkPresenceLater(): void {
     if (this.#ended) return;
-    const afterMs = this.#session.traits.heartbeatMs / presenceChecksPerHeartbeat;
-    this.#presenceTimer = this.#services.timers.set(afterMs, () => void this.#checkNextPresence());
+    this.#presenceTimer = this.#services.timers.set(presenceMs, () => void this.#checkNextPresence());
   }
 
   async #checkNextPresence(): Promise<void> {
@@ -190,7 +197,8 @@ export class Assignments {
       }
       const { instance } = indexed(first.key);
       this.#scannedTo = indexPrefix(instance) + behindAll;
-      if (instance === self || instance === unassigned || this.#membership.lives(instance)) continue;
+      if (instance === posted) await this.#taking.run();
+      if ([self, unassigned, posted].includes(instance) || this.#membership.lives(instance)) continue;
       const fate = await this.#membership.fateOf(instance);
       if (fate !== "lives") await this.#reassign(instance, fate === "ended");
     }
@@ -232,6 +240,52 @@ export class Assignments {
         else this.left(actor);
       }));
       if (this.#ended) return;
+    }
+  }
+
+  /** Takes what transactions of users have written: one read if it is little, else one per protocol of others. */
+  async #takePosted(): Promise<void> {
+    const prefix = indexPrefix(posted);
+    const { connection } = this.#session;
+    const some = await connection.list({ prefix, limit: pageMax });
+    if (some.length < pageMax) return await this.#takePage(some);
+    for (let after = prefix; !this.#ended;) {
+      const [first] = await connection.list({ prefix, after, limit: 1 });
+      if (first === undefined) return;
+      const { protocol } = indexed(first.key);
+      const range = { prefix: protocolPrefix(posted, protocol), limit: pageMax };
+      if (this.#takesPosted(protocol)) {
+        for await (const rows of pages(connection, range)) await this.#takePage(rows);
+      }
+      after = range.prefix + behindAll;
+    }
+  }
+
+  /** Whether its actors are hosted here, or by nobody. */
+  #takesPosted(protocol: string): boolean {
+    return this.hosts(protocol) || !this.#membership.hostedElsewhere(protocol);
+  }
+
+  async #takePage(rows: readonly Check[]): Promise<void> {
+    const byActor = Map.groupBy(rows, ({ key }) => nameOfActor(indexed(key)));
+    await Promise.all(byActor.values().map((some) => this.#takePostedFor(indexed(some[0].key), some)));
+  }
+
+  /** Puts an actor into the index of this instance, or of unassigned actors, in place of the entries of its messages. */
+  async #takePostedFor(actor: ActorId, rows: readonly Check[]): Promise<void> {
+    const { clock, instance, traits: { limits } } = this.#session;
+    if (this.#ended || !this.#takesPosted(actor.protocol)) return;
+    for (const some of slicesOf(rows, Math.min(limits.checks, pageMax))) {
+      const writeSet = new WriteSet();
+      for (const row of some) writeSet.removeIfUnchanged(row);
+      const isOwn = this.hosts(actor.protocol) && !this.#isReleased(actor);
+      if (isOwn) writeSet.write(indexKey(instance, actor), new Uint8Array());
+      else writeSet.leave(actor, clock.now());
+      const committed = await commitKnown(this.#session, writeSet);
+      if (committed === undefined || !isOwn) continue;
+      this.#session.probes?.reach("an actor has mail of a transaction");
+      if (this.#services.look(actor)) this.wrote(actor, committed);
+      else this.left(actor);
     }
   }
 

@@ -4,19 +4,8 @@ import { WriteSet } from "../commits/write_set.ts";
 import { proofKey } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
-import { decodeValue, encodeValue } from "../rows/value_codec.ts";
-
-/** The format of the rows that this program reads and writes. It changes if an older program could not read them. */
-const format = 1;
-
-interface DurabilityRow {
-  readonly instance: string;
-  /** When it was written, in milliseconds since 1970. */
-  readonly atMs: number;
-  readonly format: number;
-  /** The name of the store, which whoever came first gave to it. */
-  readonly store: string;
-}
+import { type DurabilityRow, faultOfFormat, format, readDurabilityRow } from "../rows/store_format.ts";
+import { encodeValue } from "../rows/value_codec.ts";
 
 /**
  * Checks whether this program can use the store, and whether the store really keeps data: it does if it has a row of an
@@ -51,7 +40,7 @@ export class DurabilityCheck {
         await this.#write(stored, { instance: this.#session.instance, atMs: this.#session.clock.now() });
       } else {
         this.#since ??= new Date(row.atMs).toISOString();
-        this.#require(row.format ?? format);
+        this.#require(row.format);
         if (row.store !== undefined) this.#storeName = row.store;
         else await this.#write(stored, row);
       }
@@ -61,9 +50,7 @@ export class DurabilityCheck {
   /** Reads the row. One that cannot be read proves nothing, and is written anew. */
   #read(stored: Entry): Partial<DurabilityRow> & Pick<DurabilityRow, "instance" | "atMs"> | undefined {
     try {
-      const row = decodeValue<DurabilityRow>(stored.value).head;
-      new Date(row.atMs).toISOString(); // throws unless it is a time
-      return row;
+      return readDurabilityRow(stored.value);
     } catch (error) {
       this.#session.onUnreadable(stored.key, error);
       return undefined;
@@ -80,13 +67,10 @@ export class DurabilityCheck {
     if (version !== undefined) this.#storeName = named.store;
   }
 
-  #require(found: number): void {
-    if (found === format) return;
-    const { name } = this.#session.traits;
-    throw new PosthornError(
-      "unknown-format",
-      `Cannot open ${name}: its rows have the format ${found}, and this program knows the format ${format}`,
-    );
+  #require(found: DurabilityRow["format"] | undefined): void {
+    const why = faultOfFormat(found);
+    if (why === undefined) return;
+    throw new PosthornError("unknown-format", `Cannot open ${this.#session.traits.name}: ${why}`);
   }
 
   /** The result so far. */

@@ -118,7 +118,7 @@ export class Membership {
   /** Reads the heartbeats of the others. No two clocks are compared: an instance lives as long as its row changes. */
   async look(): Promise<void> {
     const nowMs = this.#session.clock.monotonicMs();
-    const { otherClocks, connection: { presence } } = this.#session;
+    const { otherClocks } = this.#session;
     const seen = new Set<string>();
     const isFirst = !this.#looked;
     for (const { key, value, version } of await this.#rows()) {
@@ -138,9 +138,10 @@ export class Membership {
     }
     this.#looked = true;
     otherClocks.looked();
+    const gone = await this.#goneOf([...seen]);
     for (const [instance, known] of this.#known) {
       if (!seen.has(instance)) this.#known.delete(instance);
-      else if (known.held && await presence?.isGone(instance)) known.sinceMs = -Infinity;
+      else if (gone.has(instance)) known.sinceMs = -Infinity;
       if (!seen.has(instance) || known.sinceMs <= this.#deadlineMs) otherClocks.gone(instance);
     }
   }
@@ -172,10 +173,16 @@ export class Membership {
    * that a crash is detected soon and the cost does not grow with the number of instances.
    */
   async nextIsGone(): Promise<boolean> {
-    const { connection: { presence }, instance: self } = this.#session;
     const names = [...this.#known].filter(([, { held }]) => held).map(([name]) => name).sort();
-    const next = names.find((name) => name > self) ?? names[0];
-    return next !== undefined && await presence?.isGone(next) === true;
+    const next = names.find((name) => name > this.#session.instance) ?? names[0];
+    return next !== undefined && (await this.#goneOf([next])).has(next);
+  }
+
+  /** Those of some known instances whose process has ended, as far as the presence can tell. */
+  async #goneOf(instances: readonly string[]): Promise<ReadonlySet<string>> {
+    const { presence } = this.#session.connection;
+    const held = instances.filter((instance) => this.#known.get(instance)?.held);
+    return presence === undefined || held.length === 0 ? new Set() : await presence.gone(held);
   }
 
   /** Writes down which instances have crashed, unless this one is to end as well. */

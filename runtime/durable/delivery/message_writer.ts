@@ -33,6 +33,8 @@ export interface StoredPublication {
   readonly payload: unknown;
   /** Of a survey: how many functions are asked besides. */
   readonly asked?: number;
+  /** Whether a transaction of a user published it, so that the topic sends it to other services. */
+  readonly unsent?: boolean;
 }
 
 /** The part of a dead letter row in front of the payload. */

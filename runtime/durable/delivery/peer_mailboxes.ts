@@ -5,8 +5,8 @@ import { nameOfActor } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 
 /** How many messages, and how many bytes of them, may wait for one actor that another process hosts. */
-const capacity = 10_000;
-const bytesMax = 67_108_864;
+export const peerCapacity = 10_000;
+export const peerBytesMax = 67_108_864;
 /** After so many messages of its own, or so many bytes of them, this process counts again. */
 const countedAfter = 1_000;
 const countedAfterBytes = 6_710_886;
@@ -106,7 +106,7 @@ export class PeerMailboxes {
   #count(mailbox: PeerMailbox): void {
     if (mailbox.counting) return;
     mailbox.counting = true;
-    countMail(this.#session.connection, mailbox.actor, { messages: capacity, bytes: bytesMax }).then(
+    countMail(this.#session.connection, mailbox.actor, { messages: peerCapacity, bytes: peerBytesMax }).then(
       (found) => this.#counted(mailbox, found),
       () => this.#counted(mailbox, nothing), // the store is away: the commits of those that wait find out
     );
@@ -129,7 +129,9 @@ export class PeerMailboxes {
 const nothing = { messages: 0, bytes: 0 };
 
 function fullnessOf({ messages, bytes, since, sinceBytes }: PeerMailbox): Fullness | undefined {
-  if (messages + since >= capacity) return { held: messages + since, bound: capacity, what: "messages" };
-  if (bytes + sinceBytes < bytesMax) return undefined;
-  return { held: bytes + sinceBytes, bound: bytesMax, what: "bytes" };
+  if (messages + since >= peerCapacity) {
+    return { held: messages + since, bound: peerCapacity, what: "messages" };
+  }
+  if (bytes + sinceBytes < peerBytesMax) return undefined;
+  return { held: bytes + sinceBytes, bound: peerBytesMax, what: "bytes" };
 }

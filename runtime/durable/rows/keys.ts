@@ -1,4 +1,5 @@
 import type { ActorId, Address } from "../../language/address.ts";
+import { postedPrefix } from "../../ports/transaction.ts";
 
 /** Separates the parts of a key: no name of a protocol and no key of an actor contains it. */
 const separator = "\u001f";
@@ -65,6 +66,14 @@ export function indexPrefix(instance: string): string {
 
 /** The prefix of all indexes. */
 export const wholeIndexPrefix: string = keyOf("index", "");
+
+/** Stands for the instance in the index entries of messages that transactions of users have written. */
+export const posted: string = postedPrefix.split(separator)[1];
+
+/** The key of such an entry. Each message has one of its own, so that no transaction waits for another one. */
+export function postedKey(actor: ActorId, place: string): string {
+  return keyOf(postedPrefix + nameOfActor(actor), place);
+}
 
 /** The key of an index entry: the instance should look at the actor. */
 export function indexKey(instance: string, actor: ActorId): string {

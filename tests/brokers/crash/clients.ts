@@ -1,4 +1,4 @@
-import { PosthornError, type System } from "@posthorn/posthorn";
+import { PosthornError, StoreError, type System, type Ticket } from "@posthorn/posthorn";
 import type { Promised, Report } from "./history.ts";
 import { ears, heardBy, keys, otherOf, type PeerName, peers } from "./peers.ts";
 
@@ -53,7 +53,7 @@ export class Clients {
       await this.#send([stream], number, "in order", async () => {
         if (number % 4 !== 0) return await ref.tell(note, message);
         const ticket = await ref.submit(enter, message);
-        this.#await(stream, number, ticket.reply({ timeoutMs: replyTimeoutMs }));
+        this.#await(stream, number, replyOf(ticket));
       });
     }
   }
@@ -128,6 +128,18 @@ export class Clients {
     );
     this.#replies.add(awaited);
     void awaited.then(() => this.#replies.delete(awaited));
+  }
+}
+
+/** Awaits a reply, again whenever the store is away. */
+async function replyOf(ticket: Ticket<number>): Promise<number> {
+  for (const endMs = performance.now() + replyTimeoutMs;;) {
+    try {
+      return await ticket.reply({ timeoutMs: replyTimeoutMs });
+    } catch (error) {
+      if (!(error instanceof StoreError) || performance.now() > endMs) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 

@@ -1,7 +1,5 @@
-import { check, type Verdict } from "./check.ts";
-import { drawFaults } from "./draw_faults.ts";
-import { History, type Report } from "./history.ts";
-import { type KillableBroker, Supervisor } from "./supervisor.ts";
+import { type CrashResult, runWorkers } from "./run_workers.ts";
+import type { KillableBroker } from "./supervisor.ts";
 
 /** What is between the services. */
 export interface Between extends KillableBroker {
@@ -22,19 +20,6 @@ export interface CrashOptions {
   readonly onStep?: (step: string) => void;
 }
 
-export interface CrashResult extends Verdict {
-  /** Workers that ended by themselves. */
-  readonly failures: readonly Error[];
-  /** Dead letters by their reasons, with an example each. */
-  readonly dead: readonly string[];
-  /** How often sends and asks failed, by their codes. */
-  readonly codes: Readonly<Record<string, number>>;
-  readonly kills: number;
-}
-
-/** How long nothing may come before what is missing counts as lost. */
-const patienceMs = 60_000;
-
 /** How each broker is treated: a group of Kafka needs a while to notice that a member is gone. */
 export function paceOf(name: string, isShort: boolean) {
   const isSlow = name === "kafka";
@@ -49,64 +34,12 @@ export function paceOf(name: string, isShort: boolean) {
  * broker, while processes and the broker are killed. Then it waits until all that was accepted has come.
  */
 export async function run(options: CrashOptions): Promise<CrashResult> {
-  const { broker, seed, durationMs, repeatsMs = 5_000, onStep = () => {} } = options;
+  const { broker, seed } = options;
   const folder = await Deno.makeTempDir({ prefix: "posthorn-crash-" });
-  const history = new History();
-  const dead = new Map<string, string>();
-  const codes: Record<string, number> = {};
-  const onReport = (report: Report, worker: string) => {
-    history.add(report);
-    if (report.is === "dead") {
-      dead.set(
-        `${worker} ${report.reason}`,
-        `${worker}: ${report.count} ${report.reason}: ${report.example}`,
-      );
-    } else if (report.is === "failed") codes[report.code] = (codes[report.code] ?? 0) + 1;
-    else if (report.is === "note") onStep(`${worker}: ${report.text}`);
-  };
-  const workers = workersOf(broker, `crash${seed}`, folder);
-  const faults = drawFaults({ ...options, workers: Object.keys(workers) });
   try {
-    await using supervisor = new Supervisor({ workers, broker, onReport, onStep });
-    await supervisor.tell("listen"); // each does so when it listens: who speaks before is not heard by all
-    await supervisor.tell("go");
-    await supervisor.run(durationMs, faults);
-    onStep("everything runs: no more is sent");
-    await supervisor.tell("quiet");
-    const verdict = await settled(supervisor, history, repeatsMs, onStep);
-    await supervisor.end();
-    return {
-      ...verdict,
-      failures: supervisor.failures,
-      dead: [...dead.values()],
-      codes,
-      kills: faults.length,
-    };
+    return await runWorkers({ ...options, workers: workersOf(broker, `crash${seed}`, folder) });
   } finally {
     await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/**
- * Asks for the states again and again. Ends when nothing is missing and nothing more has come for a while, or when
- * nothing comes for so long that what is missing is lost.
- */
-async function settled(
-  supervisor: Supervisor,
-  history: History,
-  repeatsMs: number,
-  onStep: (step: string) => void,
-): Promise<Verdict> {
-  let received = -1;
-  for (let quietMs = 0;; quietMs += 1_000) {
-    await supervisor.tell("report");
-    const verdict = check(history);
-    if (verdict.received !== received) quietMs = 0;
-    received = verdict.received;
-    const isComplete = verdict.lost.length === 0;
-    if (quietMs >= (isComplete ? repeatsMs : patienceMs)) return verdict;
-    if (!isComplete && quietMs % 10_000 === 0) onStep(`${verdict.lost.length} have not come yet`);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
 }
 

@@ -8,7 +8,8 @@ import { TextLineStream } from "../lines.ts";
 import { Clients } from "./clients.ts";
 import { httpAt } from "./http_worker.ts";
 import type { Report } from "./history.ts";
-import { ears, keys, otherOf, peerActor, type PeerName, peers } from "./peers.ts";
+import { ears, otherOf, peerActor, type PeerName, peers } from "./peers.ts";
+import { reportDead, reportStates } from "./report.ts";
 
 const [name, number, start, url, namespace, file, port] = Deno.args as [PeerName, ...string[]];
 const own = peers[name];
@@ -40,35 +41,13 @@ const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream()).pipeThrou
 for await (const command of lines) {
   if (command === "go") clients.start();
   else if (command === "quiet") await clients.quiet();
-  else if (command === "report" && number === "1") await report();
+  else if (command === "report" && number === "1") {
+    await reportStates(system, name, say);
+    reportDead(system, say);
+  }
   say({ is: "done", command });
 }
 await system.stop();
-
-/** Says what the actors of the service have received and sent. */
-async function report(): Promise<void> {
-  for (const key of [...keys, ...ears]) {
-    const { received, sent } = await system.ref(own, key).ask(own.state, { timeoutMs: 30_000 });
-    for (const [stream, runs] of Object.entries(received)) say({ is: "received", stream, runs });
-    for (const [stream, count] of Object.entries(sent)) {
-      if (stream.endsWith(">news")) {
-        for (const ear of ears) committed(`${stream}>${otherOf(name)}/${ear}`, count);
-      } else committed(stream, count);
-      // Each submit of a turn is answered with its number.
-      if (stream.startsWith("asked ")) committed(`answers ${otherOf(name)}/${key}>${name}/${key}`, count);
-    }
-  }
-  const letters = system.deadLetters.list();
-  const reasons = new Set(letters.map(({ reason }) => reason));
-  for (const reason of reasons) {
-    const of = letters.filter((letter) => letter.reason === reason);
-    say({ is: "dead", reason, count: of.length, example: `${of[0].operation}: ${of[0].message}` });
-  }
-}
-
-function committed(stream: string, count: number): void {
-  say({ is: "committed", stream, count, promised: "in order" });
-}
 
 function say(report: Report): void {
   const bytes = new TextEncoder().encode(`${JSON.stringify(report)}\n`);

@@ -7,6 +7,7 @@ import { actor, ask, event, protocol, submit, System, tell } from "@posthorn/pos
 import { denoKv } from "@posthorn/posthorn/deno-kv";
 import { ingress } from "@posthorn/posthorn/http";
 import { sqlite } from "@posthorn/posthorn/sqlite";
+import type { Store } from "@posthorn/posthorn/store";
 import * as z from "zod";
 import { listen } from "../../runtimes/listen.ts";
 
@@ -68,12 +69,19 @@ const relay = actor(Relay, {
   on: { ping: (ctx) => ctx.ref(Remote, "main").tell(Remote.ping, { sentMs: Date.now() }) },
 });
 
+async function storeOf(kind: string, path: string): Promise<Store> {
+  if (kind === "sqlite") return sqlite(path);
+  if (kind === "denoKv") return denoKv(path);
+  const { postgres } = await import("@posthorn/posthorn/postgres"); // not every runtime has its driver
+  return postgres(path);
+}
+
 const [kind, path, role] = process.argv.slice(2);
 const actors = role === "remote" ? [tally, remote] : role === "relay" ? [tally, relay] : [tally];
 const exposed = role === "remote" ? [Tally, Remote] : role === "relay" ? [Tally, Relay] : [Tally];
 console.log("ready");
 await once(process.stdin, "data"); // until it is told to start
-const store = kind === "sqlite" ? sqlite(path) : denoKv(path);
+const store = await storeOf(kind, path);
 const system = new System(role === "front" ? { actors: [], peers: [Tally], store } : { actors, store });
 await system.ready();
 for (const key of ["left", "right"]) {

@@ -22,9 +22,12 @@ import {
 } from "@posthorn/posthorn";
 import { denoKv } from "@posthorn/posthorn/deno-kv";
 import { memoryStore } from "@posthorn/posthorn/memory";
+import { postgres } from "@posthorn/posthorn/postgres";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import type { AtomicPart, StoreConnection, StoreServices } from "@posthorn/posthorn/store";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import { CountedPool } from "../../postgres/counted_pool.ts";
+import { dropSchema, givenUrl, newSchema } from "../../postgres/given.ts";
 
 /** The state of a worker. */
 export type Notes = readonly string[];
@@ -160,7 +163,7 @@ export class Cuttable implements Store {
           return refusal === undefined ? connection.commit(parts) : Promise.reject(refusal);
         });
       },
-      watch: (onChange) => connection.watch(() => this.#cut || onChange()),
+      watch: (onChange) => connection.watch((posted) => this.#cut || onChange(posted)),
       close: () => this.#cut ? Promise.resolve() : connection.close(),
       presence: connection.presence,
     };
@@ -184,13 +187,16 @@ export class Stage implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly store: Store;
   readonly #dispose: () => Promise<void>;
+  /** Whether the store does something that none of the calls waits for. */
+  readonly #isBusy: () => boolean;
   readonly #running = new Map<System, { readonly store: Cuttable; readonly clock: ProcessClock }>();
   /** One source for all processes, so that two that start at the same time have different names. */
   readonly #random = seededRandom(1);
 
-  constructor(store: Store, dispose: () => Promise<void>) {
+  constructor(store: Store, dispose: () => Promise<void>, isBusy = () => false) {
     this.store = store;
     this.#dispose = dispose;
+    this.#isBusy = isBusy;
   }
 
   /** Starts a process, and waits until its store is open and it has taken its first look. */
@@ -263,7 +269,7 @@ export class Stage implements AsyncDisposable {
   async settle(): Promise<void> {
     for (let quiet = 0; quiet < 6; quiet++) {
       await this.clock.settle();
-      if ([...this.#running.values()].some(({ store }) => store.calls > 0)) quiet = -1;
+      if (this.#isBusy() || [...this.#running.values()].some(({ store }) => store.calls > 0)) quiet = -1;
     }
   }
 
@@ -333,10 +339,17 @@ function lineOf(event: Inspection): string {
     : `${event.type} ${event.callback}`;
 }
 
-export type Kind = "memory" | "sqlite" | "denoKv";
-export const kinds: readonly Kind[] = ["memory", "sqlite", "denoKv"];
+export type Kind = "memory" | "sqlite" | "denoKv" | "postgres";
+/** A real server, if one is given. */
+const servers: readonly Kind[] = givenUrl === undefined ? [] : ["postgres"];
+export const kinds: readonly Kind[] = ["memory", "sqlite", "denoKv", ...servers];
+/**
+ * Stores whose commits nobody sees before they have ended. On a server, a list may have what a commit that is under way
+ * has written, so that a count is higher for a while, and a message may wait for the next heartbeat.
+ */
+export const localKinds: readonly Kind[] = ["memory", "sqlite", "denoKv"];
 /** Stores that several systems share at the same time. */
-export const sharedKinds: readonly Kind[] = ["memory", "sqlite"];
+export const sharedKinds: readonly Kind[] = ["memory", "sqlite", ...servers];
 
 export async function stageOn(kind: Kind): Promise<Stage> {
   if (kind === "memory") return new Stage(memoryStore(), () => Promise.resolve());
@@ -344,6 +357,19 @@ export async function stageOn(kind: Kind): Promise<Stage> {
     const folder = await Deno.makeTempDir({ prefix: "posthorn-durable-" });
     const store = sqlite(`${folder}/posthorn.db`, { synchronous: "normal" });
     return new Stage(store, () => Deno.remove(folder, { recursive: true }));
+  }
+  if (kind === "postgres") {
+    const schema = newSchema();
+    // what others commit is looked for in virtual time
+    const pool = new CountedPool(givenUrl!);
+    const store = postgres(pool, { schema, watch: "poll" });
+    // the same heartbeat as the other stores here, so that the same time passes before a process is missed
+    const traits = { ...store.traits, heartbeatMs: 2_000 };
+    const dispose = async () => {
+      await pool.end();
+      await dropSchema(givenUrl!, schema);
+    };
+    return new Stage({ ...store, traits }, dispose, () => pool.isBusy);
   }
   const store = denoKv(":memory:");
   const connection = await store.open({ clock: systemClock() }); // its contents live as long as a connection

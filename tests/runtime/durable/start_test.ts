@@ -1,7 +1,7 @@
 // A store that cannot be opened: `ready()`, every send and the health report it.
 
 import assert from "node:assert/strict";
-import { actor, protocol, type Store, submit, System, unchecked } from "@posthorn/posthorn";
+import { actor, protocol, type Store, StoreError, submit, System, unchecked } from "@posthorn/posthorn";
 import { ingress } from "@posthorn/posthorn/http";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { sqlite } from "@posthorn/posthorn/sqlite";
@@ -224,7 +224,7 @@ Deno.test("a store that cannot be opened at first is opened later, and all goes 
   const early = assert.rejects(ref(system, "ada").tell(Worker.note, "early"), refused);
   await assert.rejects(system.ready(), refused);
   await early;
-  await clock.advance(1_000); // the second attempt has failed as well
+  await clock.advance(250); // the second attempt has failed as well
   assert.equal(opens, 2);
   await assert.rejects(ref(system, "ada").tell(Worker.note, "soon"), refused);
   const { status, reason } = system.health.store!;
@@ -238,6 +238,87 @@ Deno.test("a store that cannot be opened at first is opened later, and all goes 
   assert.deepEqual([await notesOf(system, "ada"), heard], [["late"], ["de late"]]);
   await system.stop();
   assert.equal(opens, 3);
+});
+
+Deno.test("while a server starts, what is sent waits for it, and is handled in order", async () => {
+  const clock = new VirtualClock();
+  const memory = memoryStore();
+  let opens = 0;
+  const starting = new StoreError("store-unavailable", "Cannot open memory: it starts", { temporary: true });
+  const store: Store = {
+    engine: memory.engine,
+    traits: memory.traits,
+    open(services) {
+      opens++;
+      return clock.monotonicMs() < 18_000 ? Promise.reject(starting) : memory.open(services);
+    },
+  };
+  const system = new System({ actors: [worker()], store, clock, drainMs: 0 });
+  const ready = system.ready();
+  const early = ref(system, "ada").tell(Worker.note, "early");
+  await clock.advance(10_000);
+  assert.ok(opens > 4 && opens < 20, `${opens} attempts`);
+  assert.equal(system.health.store?.reason, "Cannot open memory: it starts");
+  const later = ref(system, "ada").tell(Worker.note, "later");
+  await clock.advance(13_000);
+  await Promise.all([ready, early, later]);
+  assert.deepEqual(await notesOf(system, "ada"), ["early", "later"]);
+  await system.stop();
+});
+
+Deno.test("after 20 s what waits for a server rejects, and when it is there all goes on", async () => {
+  const clock = new VirtualClock();
+  const memory = memoryStore();
+  const starting = new StoreError("store-unavailable", "Cannot open memory: it starts", { temporary: true });
+  let up = false;
+  const store: Store = {
+    engine: memory.engine,
+    traits: memory.traits,
+    open: (services) => up ? memory.open(services) : Promise.reject(starting),
+  };
+  const system = new System({ actors: [worker()], store, clock, drainMs: 0 });
+  const told: unknown[] = [];
+  const early = ref(system, "ada").tell(Worker.note, "early").catch((error) => void told.push(error));
+  const ready = system.ready().catch((error) => void told.push(error));
+  await clock.advance(19_999);
+  assert.deepEqual(told, []);
+  await clock.advance(1);
+  await Promise.all([early, ready]);
+  assert.deepEqual(told, [starting, starting]);
+  await assert.rejects(ref(system, "ada").tell(Worker.note, "soon"), starting);
+  up = true;
+  await clock.advance(memory.traits.heartbeatMs);
+  await system.ready();
+  await ref(system, "ada").tell(Worker.note, "late");
+  assert.deepEqual(await notesOf(system, "ada"), ["late"]);
+  await system.stop();
+});
+
+Deno.test("a store whose first commit fails is opened again, and what was sent waits for it", async () => {
+  const clock = new VirtualClock();
+  const memory = memoryStore();
+  let opens = 0;
+  const store: Store = {
+    engine: memory.engine,
+    traits: memory.traits,
+    async open(services) {
+      const connection = await memory.open(services);
+      if (++opens > 1) return connection;
+      return {
+        read: (keys) => connection.read(keys),
+        list: (range) => connection.list(range),
+        commit: () => Promise.reject(new StoreError("store-unavailable", "Cannot commit: it is reset")),
+        watch: (onChange) => connection.watch(onChange),
+        close: () => connection.close(),
+      };
+    },
+  };
+  const system = new System({ actors: [worker()], store, clock, drainMs: 0 });
+  const early = ref(system, "ada").tell(Worker.note, "early");
+  await clock.advance(30_000);
+  await early;
+  assert.equal(opens, 2);
+  await system.stop();
 });
 
 Deno.test("a store that never answers is opened again, and a connection that answers late is closed", async () => {

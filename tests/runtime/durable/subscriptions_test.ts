@@ -7,6 +7,7 @@ import { ingress } from "@posthorn/posthorn/http";
 import {
   inMemory,
   kinds,
+  localKinds,
   notesOf,
   onEach,
   ref,
@@ -208,7 +209,7 @@ async function released(stage: Stage): Promise<System> {
 }
 
 onEach(
-  kinds,
+  localKinds,
   "mail for a subscriber that is gone from the program is seen, until its subscription is ended",
   async (stage) => {
     const system = await released(stage);

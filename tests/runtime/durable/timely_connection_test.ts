@@ -114,23 +114,23 @@ Deno.test("TimelyConnection: what a store throws can be looked at", async () => 
 Deno.test("TimelyConnection: a late answer of a presence counts as unknown, and does not delay the store", async () => {
   const clock = new VirtualClock();
   const never = () => new Promise<never>(() => {});
-  const presence = { hold: never, isGone: never, release: never, retain: never };
+  const presence = { hold: never, gone: never, release: never, retain: never };
   const inner = { ...silent(), read: () => Promise.resolve([undefined]), presence };
   const connection = new TimelyConnection(inner, { ...memoryStore().traits, unknownOutcomes: true }, clock);
-  const { hold, isGone, release, retain } = connection.presence!;
+  const { hold, gone, release, retain } = connection.presence!;
   const answers: unknown[] = [];
-  for (const call of [hold("a"), isGone("a"), release("a"), retain(new Set(["a"]))]) {
+  for (const call of [hold("a"), gone(["a"]), release("a"), retain(new Set(["a"]))]) {
     void call.then((answer) => answers.push(answer));
   }
   await clock.advance(4_999);
   assert.deepEqual(answers, []);
   await clock.advance(1);
-  assert.deepEqual(answers, [false, false, undefined, undefined]);
-  const asked = Array.from({ length: 150 }, () => isGone("a"));
+  assert.deepEqual(answers, [false, new Set(), undefined, undefined]);
+  const asked = Array.from({ length: 150 }, () => gone(["a"]));
   await clock.advance(5_000);
-  assert.ok((await Promise.all(asked)).every((gone) => !gone));
-  void isGone("a"); // one a second finds out when it answers
-  assert.equal(await isGone("a"), false);
+  assert.ok((await Promise.all(asked)).every((gone) => gone.size === 0));
+  void gone(["a"]); // one a second finds out when it answers
+  assert.equal((await gone(["a"])).size, 0);
   assert.deepEqual(await connection.read(["a"]), [undefined]);
   const closing = connection.close();
   await clock.advance(2_000);

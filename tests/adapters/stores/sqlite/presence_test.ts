@@ -33,7 +33,7 @@ async function held(path: string, instance: string, ...flags: string[]): Promise
 }
 
 async function isKnownGone(connection: StoreConnection, instance: string): Promise<boolean> {
-  return await connection.presence!.isGone(instance);
+  return (await connection.presence!.gone([instance])).has(instance);
 }
 
 Deno.test({

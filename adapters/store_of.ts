@@ -1,0 +1,33 @@
+import type { Store } from "../runtime/ports/store.ts";
+
+/**
+ * The store of a name: `postgres://…` (with `?schema=NAME` for a schema), `https://…` or `deno-kv:…` for Deno KV, or the
+ * path of a file of SQLite (`sqlite:` may stand before it); a path that ends with `.kv` is one of Deno KV. Throws a `RangeError` for another kind of URL.
+ */
+export async function storeOf(name: string): Promise<Store> {
+  if (/^postgres(ql)?:/.test(name)) return await postgresOf(name);
+  const kv = /^deno-kv:/.test(name) ? name.slice("deno-kv:".length) : name;
+  if (kv !== name || /^https?:/.test(name) || name.endsWith(".kv")) {
+    const { denoKv } = await import("./stores/deno_kv/mod.ts");
+    return kv === "" ? denoKv() : denoKv(kv);
+  }
+  const path = pathOf(name);
+  if (path === name && /^[a-z][a-z0-9+.-]+:/.test(name)) {
+    const known = "postgres://…, https://…, deno-kv:PATH, or the path of a file";
+    throw new RangeError(`Cannot use the store ${name.split(":")[0]}:…: a store is ${known}`);
+  }
+  const { sqlite } = await import("./stores/sqlite/sqlite.ts");
+  return sqlite(path);
+}
+
+/** The path in the name of a file of SQLite. */
+export function pathOf(name: string): string {
+  return name.replace(/^sqlite:/, "");
+}
+
+async function postgresOf(name: string): Promise<Store> {
+  const { postgres } = await import("./stores/postgres/mod.ts");
+  const [, before, schema, after] = /^([^?]*\?(?:[^#]*&)?)schema=([^&#]*)&?(.*)$/.exec(name) ?? [];
+  if (schema === undefined) return postgres(name);
+  return postgres((before + after).replace(/[?&]$/, ""), { schema: decodeURIComponent(schema) });
+}
