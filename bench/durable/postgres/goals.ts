@@ -40,8 +40,9 @@ export function postgresGoals(
   peers: readonly Peer[],
 ): readonly Goal[] {
   const dearest = dearestOf(series, actors);
+  // of what comes alone, the best round counts: other programs make the others slower
   const of = (id: string, figure: (also: Readonly<Record<string, number>>) => number) =>
-    spread(series[id] ?? [], ({ also }) => figure(also!))?.median;
+    spread(series[id] ?? [], ({ also }) => figure(also!))?.min;
   return [
     ...peers.flatMap((peer) => [
       goal(

@@ -164,7 +164,9 @@ function aloneOf({ series }: Measured): string {
   };
   const killed = (name: string) => formatSpread(spread(series.killed, ({ also }) => also![name]));
   return `A message to an actor that is loaded, until its turn is committed; and from a turn to a turn of another instance,
-with the commit and the notification between them. Each waits for the one before. Microseconds are of both instances.
+with the commit and the notification between them. Each waits for the one before. Microseconds are of both instances; a
+message and its turn are measured in ten blocks, of which the cheapest counts. For the goals the best round counts: whatever
+other programs do in the pauses makes what follows dearer.
 
 ${
     tableOf(["", "p50 ms", "server µs", "client µs", "both µs"], [
