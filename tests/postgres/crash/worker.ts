@@ -1,7 +1,7 @@
 // One process on the store, in a crash test: NAME NUMBER START URL. It hosts both peers, and sends as one of
 // them. It takes the commands "listen", "go", "quiet" and "report", and reports in lines of JSON.
 
-import { System } from "@posthorn/posthorn";
+import { OutcomeUnknownError, StoreError, System } from "@posthorn/posthorn";
 import { postgres } from "@posthorn/posthorn/postgres";
 import { Clients } from "../../brokers/crash/clients.ts";
 import type { Report } from "../../brokers/crash/history.ts";
@@ -33,12 +33,24 @@ for await (const command of lines) {
   if (command === "go") clients.start();
   else if (command === "quiet") await clients.quiet();
   else if (command === "report" && number === "1") {
-    for (const each of names) await reportStates(system, each, say);
+    for (const each of names) await untilThere(() => reportStates(system, each, say));
     reportDead(system, say);
   }
   say({ is: "done", command });
 }
 await system.stop();
+
+/** Does something again as long as the store is away: asks are not repeated by themselves. */
+async function untilThere(work: () => Promise<void>): Promise<void> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof StoreError || error instanceof OutcomeUnknownError) || tries === 50) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
 
 function say(report: Report): void {
   const bytes = new TextEncoder().encode(`${JSON.stringify(report)}\n`);
