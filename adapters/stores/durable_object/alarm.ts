@@ -33,7 +33,7 @@ export class ObjectAlarm {
   }
 
   /** Throws a `StoreError` if it could not be set: whatever is committed might never be looked at. */
-  require(): void {
+  requireSet(): void {
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure === undefined) return;

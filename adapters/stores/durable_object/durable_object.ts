@@ -157,7 +157,7 @@ class ObjectConnection implements StoreConnection {
       return this.#run("commit to", () => parts.map((part) => this.#rows.holds(part) ? "0" : undefined));
     }
     const versions = this.#run("commit to", () => {
-      this.#alarm.require();
+      this.#alarm.requireSet();
       return this.#transact(parts);
     });
     try {

@@ -7,7 +7,7 @@ import { outboxPrefix, scheduled, schedulePrefix, wholeIndexPrefix } from "../ro
 /** How long after a commit a process is started again that has ended before it handled what it committed. */
 const leftBehindMs = 30_000;
 /** For what is due within this time a process waits, rather than be stopped and started again. */
-const soonMs = 10_000;
+const soonMs = 2_000;
 /** Two measurements of one time differ by less: that is no earlier time. */
 const sameMs = 10;
 

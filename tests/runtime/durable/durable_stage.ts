@@ -163,6 +163,7 @@ export class Cuttable implements Store {
       watch: (onChange) => connection.watch(() => this.#cut || onChange()),
       close: () => this.#cut ? Promise.resolve() : connection.close(),
       presence: connection.presence,
+      ...(connection.wakeAt && { wakeAt: (atMs) => void (this.#cut || connection.wakeAt!(atMs)) }),
     };
   }
 
