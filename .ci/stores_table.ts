@@ -1,6 +1,7 @@
 // What the stores can do, as the pages show it: made from their traits. `deno run -A .ci/stores_table.ts` writes it there.
 
 import { denoKv } from "@posthorn/posthorn/deno-kv";
+import { durableObject, type ObjectStorage } from "@posthorn/posthorn/durable-object";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import type { Store, StoreTraits } from "@posthorn/posthorn/store";
@@ -11,6 +12,7 @@ const stores: Readonly<Record<string, Store>> = {
   "denoKv() on Deno Deploy": denoKv("https://api.deno.com/v2/databases/1/connect"),
   "denoKv(url) of a server of your own": denoKv("https://kv.example"),
   'denoKv("./posthorn.kv")': denoKv("./posthorn.kv", { remote: false }),
+  "durableObject(ctx.storage)": durableObject({} as ObjectStorage),
   "memoryStore()": memoryStore(),
 };
 
@@ -30,7 +32,7 @@ const end = "<!-- end of stores -->";
 export function storesTable(): string {
   const heads = ["store", "a commit survives", "processes", "one commit takes", "a crash is noticed after"];
   const rows = Object.entries(stores).map(([code, { traits }]) => [
-    code.replace(/(sqlite|denoKv|memoryStore)\([^)]*\)/g, "`$&`"),
+    code.replace(/(sqlite|denoKv|durableObject|memoryStore)\([^)]*\)/g, "`$&`"),
     durability[traits.durability],
     processes(traits),
     room(traits),

@@ -85,6 +85,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   ],
   "./sqlite": ["adapters/stores/sqlite/", ...stores],
   "./deno-kv": ["adapters/stores/deno_kv/", ...stores],
+  "./durable-object": ["adapters/stores/durable_object/", ...stores],
   "./testing/conformance": [
     "testing/",
     "testing/conformance/",
@@ -140,6 +141,7 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
     leading.toSorted(),
     [
       "./deno-kv",
+      "./durable-object",
       "./kafka",
       "./memory",
       "./nats",

@@ -62,7 +62,12 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
   private searchAgainMs = -Infinity;
 
   /** `idleTimers` are those of its idle actors. */
-  constructor(actor: Actor, services: RuntimeServices, quota: ActorQuota, idleTimers: IdleTimers = services.timers) {
+  constructor(
+    actor: Actor,
+    services: RuntimeServices,
+    quota: ActorQuota,
+    idleTimers: IdleTimers = services.timers,
+  ) {
     this.actor = actor;
     this.services = services;
     this.scheduling = scheduleOperation(actor.name, actor.handlers.length);

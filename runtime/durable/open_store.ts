@@ -171,8 +171,7 @@ async function begin(
 ): Promise<OpenStore> {
   const { clock, random, deduplicationWindowMs, limits } = options;
   const { timers, delivery } = services;
-  const wakeTimes = wakeTimesOf(connection, options, (error) => delivery.callbackFailed("onWakeAt", error));
-  for (const host of localActors.hosts.values()) host.wakeTimes = wakeTimes;
+  const wakeTimes = wakeTimesOf(connection, options, localActors, delivery);
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
   const delayed = new DelayedRows(session, ids, limits, (dueMs) => scheduleRunner.wakeAt(dueMs));
@@ -192,7 +191,8 @@ async function begin(
   const running = { timers: wakeTimes.timers, cron: services.cron, writer, committedDelivery, delayed };
   const scheduleRunner: ScheduleRunner = new ScheduleRunner(session, running);
   const turnWrites = new TurnWrites(session, writer, scheduleRunner, services.cron);
-  const keeping = keepingOf(services, writing, localActors, wakeTimes, () => remote?.waits === true, [
+  const waking = { connection, wakeTimes, sends: () => remote?.waits === true };
+  const keeping = keepingOf(services, writing, localActors, waking, [
     ...looks, // a notification of the watch may have been lost
     () => surveyReplies.heartbeat(),
     () => peerAcceptor.replies.heartbeat(),
@@ -203,11 +203,6 @@ async function begin(
     ...remote === undefined ? [] : [() => remote.heartbeat()],
   ]);
   const { membership, assignments } = keeping;
-  connection.onCommit = (parts) => {
-    wakeTimes.committing(parts);
-    assignments.stir();
-  };
-  connection.onUnknown = () => assignments.doubt();
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
   await assignments.begin();
@@ -249,17 +244,20 @@ async function begin(
 function wakeTimesOf(
   { wakeAt }: StoreConnection,
   { clock, onWakeAt }: ResolvedOptions,
-  failed: (error: unknown) => void,
+  { hosts }: LocalActors,
+  delivery: RuntimeServices["delivery"],
 ): WakeTimes {
   const tell = (atMs: number | undefined) => {
     wakeAt?.(atMs);
     try {
       onWakeAt?.(atMs);
     } catch (error) {
-      failed(error);
+      delivery.callbackFailed("onWakeAt", error);
     }
   };
-  return new WakeTimes(clock, wakeAt ?? onWakeAt ? tell : undefined, wakeAt !== undefined);
+  const wakeTimes = new WakeTimes(clock, wakeAt ?? onWakeAt ? tell : undefined, wakeAt !== undefined);
+  for (const host of hosts.values()) host.wakeTimes = wakeTimes;
+  return wakeTimes;
 }
 
 /** What settles replies beside the turns: those of actors in memory, and those of requests that are taken back. */
@@ -341,12 +339,19 @@ interface Keeping {
   readonly assignments: Assignments;
 }
 
+/** When this process must run again, and what tells that it must. */
+interface Waking {
+  readonly connection: TimelyConnection;
+  readonly wakeTimes: WakeTimes;
+  /** Whether messages to other services wait. */
+  readonly sends: () => boolean;
+}
+
 function keepingOf(
   services: RuntimeServices,
   writing: WritingServices,
   localActors: LocalActors,
-  wakeTimes: WakeTimes,
-  sends: () => boolean,
+  { connection, wakeTimes, sends }: Waking,
   onHeartbeat: readonly (() => Promise<unknown>)[],
 ): Keeping {
   const { hosts, undelivered } = localActors;
@@ -378,5 +383,10 @@ function keepingOf(
     waitsForTime: ({ protocol, key }) => waitsForTime(hosts.get(protocol)?.find(key)),
     onHeartbeat,
   });
+  connection.onCommit = (parts) => {
+    wakeTimes.committing(parts);
+    assignments.stir();
+  };
+  connection.onUnknown = () => assignments.doubt();
   return { membership, assignments };
 }

@@ -210,7 +210,8 @@ export interface StoreConnection {
   readonly presence?: StorePresence | undefined;
   /**
    * Asks the platform to start this process at that time (milliseconds since 1970), unless it runs, and to call
-   * `system.sweep()` there: for the next schedule, retry or message that waits. `undefined`: nothing waits, so it need not.
+   * `system.sweep()` there, again if that does not resolve: for the next schedule, retry or message that waits.
+   * `undefined`: nothing waits, so it need not.
    * Each call replaces the one before, and is in effect at the latest with the next commit of this connection. It never
    * throws. A time that is too early only costs a look.
    *

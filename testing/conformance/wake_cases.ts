@@ -39,6 +39,9 @@ export const wakeCases: Readonly<Record<string, (bench: Bench) => Promise<void>>
     connection.wakeAt(nowMs + 3 * hourMs);
     await applied(connection, puts({ a: "3" }));
     const setMs = await alarmMs();
-    expect(setMs !== null && setMs <= nowMs + 3 * hourMs, `an alarm by ${nowMs + 3 * hourMs}: it is ${setMs}`);
+    expect(
+      setMs !== null && setMs <= nowMs + 3 * hourMs,
+      `an alarm by ${nowMs + 3 * hourMs}: it is ${setMs}`,
+    );
   },
 };

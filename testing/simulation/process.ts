@@ -36,7 +36,7 @@ interface ProcessParts {
   /** Called when it begins to stop. */
   readonly stops: () => void;
   /** Called when it has ended. */
-  readonly ended: (how: "crashed" | "stopped") => void;
+  readonly ended: (how: "crashed" | "stopped" | "sleeps") => void;
 }
 
 /** What of a process is no option of a system: `start` may spread the process into the options. */
@@ -80,6 +80,16 @@ export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
     this.store.crash();
     this.broker.crash();
     this.#ended("crashed");
+  }
+
+  /** The platform stops the process, if it has no timer. Nothing of it ever runs again. Returns whether it did. */
+  sleep(): boolean {
+    if (!this.alive || this.stopping || !this.clock.idle) return false;
+    this.#end();
+    this.store.crash();
+    this.broker.crash();
+    this.#ended("sleeps");
+    return true;
   }
 
   stop(): void {

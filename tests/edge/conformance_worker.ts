@@ -1,7 +1,8 @@
-/** The store of a Durable Object, in one: runs a case of the conformance suite, and a bench. */
+/** The store of a Durable Object, in one: runs a case of the conformance suite, and counts rows. */
 
 import { storeConformance } from "@posthorn/posthorn/testing/conformance";
 import { durableObject, type ObjectStorage } from "@posthorn/posthorn/durable-object";
+import { countedRows } from "./counted_rows.ts";
 
 export class PostOffice {
   readonly #storage;
@@ -16,6 +17,7 @@ export class PostOffice {
   async fetch(request: Request): Promise<Response> {
     const wanted = new URL(request.url).searchParams.get("case");
     const storage = this.#storage;
+    if (wanted === "counted rows") return Response.json(countedRows(storage));
     const cases = storeConformance({
       open: () => ({
         store: durableObject(storage),

@@ -113,7 +113,8 @@ test("a loop of asks lets other requests in, though there is no setImmediate", a
   const looping = fetch(new URL(`shop/load?most=${asksMax}`, load.url));
   let count = 0;
   while (count < 2_000) {
-    count = await (await fetch(new URL("shop/actors/counter/main/count", load.url), { method: "POST" })).json();
+    count = await (await fetch(new URL("shop/actors/counter/main/count", load.url), { method: "POST" }))
+      .json();
   }
   assert.ok(count < asksMax, "the loop let nobody in before it was through");
   await (await fetch(new URL("shop/actors/counter/main/stop", load.url), { method: "POST" })).body?.cancel();

@@ -24,7 +24,9 @@ export interface WorkerOptions {
 }
 
 /** Why no worker can run here; absent if it can. */
-export const missing = bundles ? await libraryMissing() : `bundled by Deno 2.9 and later, this is ${Deno.version.deno}`;
+export const missing = bundles
+  ? await libraryMissing()
+  : `bundled by Deno 2.9 and later, this is ${Deno.version.deno}`;
 
 /** Bundles a worker as its author would. */
 export async function bundle(entry: string): Promise<string> {
@@ -60,10 +62,16 @@ export async function start(entry: string, { folder, script: bundled }: WorkerOp
 }
 
 /** Defines a test that needs workerd. */
-export function test(name: string, run: () => void | Promise<void>): void {
+export function test(name: string, run: (() => void | Promise<void>) | WorkerTest): void {
   const reason = missing === undefined ? "" : ` (${missing})`;
-  Deno.test({ name: `on workerd: ${name}${reason}`, ignore: missing !== undefined, fn: run });
+  const { run: fn, ...sanitizers } = typeof run === "function" ? { run } : run;
+  Deno.test({ name: `on workerd: ${name}${reason}`, ignore: missing !== undefined, fn, ...sanitizers });
 }
+
+/** A test, and what it leaves behind. */
+export type WorkerTest = Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> & {
+  readonly run: () => void | Promise<void>;
+};
 
 /** The processes of workerd that this process has started. */
 function children(): number[] {

@@ -100,7 +100,9 @@ export function durableObject(storage: ObjectStorage): Store {
         rows.create();
         alarm = new ObjectAlarm(storage, clock, await storage.getAlarm());
       } catch (cause) {
-        throw new StoreError("store-unavailable", `Cannot open the Durable Object: ${messageOf(cause)}`, { cause });
+        throw new StoreError("store-unavailable", `Cannot open the Durable Object: ${messageOf(cause)}`, {
+          cause,
+        });
       }
       return new ObjectConnection(storage, rows, alarm, clock, connections);
     },

@@ -86,6 +86,7 @@ export class Assignments {
   #scannedTo = wholeIndexPrefix;
   #timer: Timer | undefined;
   #presenceTimer: Timer | undefined;
+  #begun = false;
   #ended = false;
 
   constructor(session: StoreSession, membership: Membership, services: AssignmentsServices) {
@@ -103,6 +104,7 @@ export class Assignments {
   /** The first heartbeat; from then on each follows the one before. */
   async begin(): Promise<void> {
     await this.#membership.begin();
+    this.#begun = true;
     this.heartbeat().catch(() => {}); // the next heartbeat repeats what failed
     if (this.#session.connection.presence !== undefined) this.#checkPresenceLater();
   }
@@ -131,7 +133,7 @@ export class Assignments {
 
   /** Something has changed: a heartbeat follows. */
   stir(): void {
-    if (this.#rests && this.#timer?.waiting !== true) this.#wait();
+    if (this.#rests && this.#begun && this.#timer?.waiting !== true) this.#wait();
   }
 
   /** A commit may land of which nothing will be heard: heartbeats go on for a while. */

@@ -248,7 +248,9 @@ export class Membership {
     const writeSet = removalOf({ key: instanceKey(instance), version });
     const left = traits.processes === "many" ||
       (await connection.list({ prefix: indexPrefix(instance), limit: 1 })).length > 0;
-    if (left) writeSet.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
+    if (left) {
+      writeSet.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
+    }
     if (await commitOne(committer, writeSet) === undefined) return; // it lives, or another instance was quicker
     this.#known.delete(instance);
     otherClocks.gone(instance); // it may have come in since the look

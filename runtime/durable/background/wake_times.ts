@@ -95,7 +95,9 @@ export class WakeTimes {
 
   #wakeBy(atMs: number): void {
     if (this.#tell === undefined || atMs === Infinity) return;
-    if (this.#toldMs !== undefined && this.#toldMs < atMs + sameMs && this.#toldMs > this.#clock.now()) return;
+    if (this.#toldMs !== undefined && this.#toldMs < atMs + sameMs && this.#toldMs > this.#clock.now()) {
+      return;
+    }
     this.#toldMs = atMs;
     this.#tell(atMs);
   }

@@ -14,7 +14,11 @@ for (
     open() {
       const object = new FakeObject();
       const { storage } = object;
-      return { store: durableObject(storage), alarmMs: () => object.alarmMs, dispose: () => object[Symbol.dispose]() };
+      return {
+        store: durableObject(storage),
+        alarmMs: () => object.alarmMs,
+        dispose: () => object[Symbol.dispose](),
+      };
     },
   })
 ) Deno.test(`a Durable Object: ${name}`, run);
