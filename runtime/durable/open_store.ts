@@ -191,8 +191,7 @@ async function begin(
   const running = { timers: wakeTimes.timers, cron: services.cron, writer, committedDelivery, delayed };
   const scheduleRunner: ScheduleRunner = new ScheduleRunner(session, running);
   const turnWrites = new TurnWrites(session, writer, scheduleRunner, services.cron);
-  const waking = { connection, wakeTimes, sends: () => remote?.waits === true };
-  const keeping = keepingOf(services, writing, localActors, waking, [
+  const keeping = keepingOf(services, writing, localActors, { connection, wakeTimes, remote }, [
     ...looks, // a notification of the watch may have been lost
     () => surveyReplies.heartbeat(),
     () => peerAcceptor.replies.heartbeat(),
@@ -343,15 +342,14 @@ interface Keeping {
 interface Waking {
   readonly connection: TimelyConnection;
   readonly wakeTimes: WakeTimes;
-  /** Whether messages to other services wait. */
-  readonly sends: () => boolean;
+  readonly remote: RemotePart | undefined;
 }
 
 function keepingOf(
   services: RuntimeServices,
   writing: WritingServices,
   localActors: LocalActors,
-  { connection, wakeTimes, sends }: Waking,
+  { connection, wakeTimes, remote }: Waking,
   onHeartbeat: readonly (() => Promise<unknown>)[],
 ): Keeping {
   const { hosts, undelivered } = localActors;
@@ -369,7 +367,7 @@ function keepingOf(
   const assignments: Assignments = new Assignments(session, membership, {
     timers: services.timers,
     wakeTimes,
-    sends,
+    sends: () => remote?.waits === true,
     protocols: [...hosts.keys(), ...transient],
     look(actor, crashed) {
       if (!transient.has(actor.protocol)) return localActors.activate(actor)?.look(crashed) !== undefined;
