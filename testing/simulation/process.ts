@@ -25,6 +25,11 @@ export interface ProcessFaults {
   readonly clockJump?: number;
 }
 
+/** The program of a process. */
+interface Stoppable {
+  stop(): Promise<unknown>;
+}
+
 /** The parts of a simulated process. */
 interface ProcessParts {
   readonly name: string;
@@ -43,7 +48,7 @@ interface ProcessParts {
 const hidden = ["broker", "alive", "stopping"];
 
 /** One process of a simulation. */
-export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
+export class SimulatedProcess<System extends Stoppable> {
   readonly name: string;
   readonly clock: ProcessClock;
   readonly random: Random;
@@ -75,20 +80,13 @@ export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
   }
 
   crash(): void {
-    if (!this.alive) return;
-    this.#end();
-    this.store.crash();
-    this.broker.crash();
-    this.#ended("crashed");
+    if (this.alive) this.#kill("crashed");
   }
 
   /** The platform stops the process, if it has no timer. Nothing of it ever runs again. Returns whether it did. */
   sleep(): boolean {
     if (!this.alive || this.stopping || !this.clock.idle) return false;
-    this.#end();
-    this.store.crash();
-    this.broker.crash();
-    this.#ended("sleeps");
+    this.#kill("sleeps");
     return true;
   }
 
@@ -113,6 +111,13 @@ export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
     this.store.resume();
     this.broker.resume();
     this.clock.resume();
+  }
+
+  #kill(how: "crashed" | "sleeps"): void {
+    this.#end();
+    this.store.crash();
+    this.broker.crash();
+    this.#ended(how);
   }
 
   #end(): void {
