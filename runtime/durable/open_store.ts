@@ -171,7 +171,7 @@ async function begin(
 ): Promise<OpenStore> {
   const { clock, random, deduplicationWindowMs, limits } = options;
   const { timers, delivery } = services;
-  const wakeTimes = wakeTimesOf(connection, options, localActors, delivery);
+  const wakeTimes = wakeTimesOf(connection, options, localActors, services);
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
   const delayed = new DelayedRows(session, ids, limits, (dueMs) => scheduleRunner.wakeAt(dueMs));
@@ -244,8 +244,9 @@ function wakeTimesOf(
   { wakeAt }: StoreConnection,
   { clock, onWakeAt }: ResolvedOptions,
   { hosts }: LocalActors,
-  delivery: RuntimeServices["delivery"],
+  { delivery, timers }: RuntimeServices,
 ): WakeTimes {
+  timers.leavesNone = wakeAt !== undefined;
   const tell = (atMs: number | undefined) => {
     wakeAt?.(atMs);
     try {

@@ -48,6 +48,7 @@ export class WakeTimes {
     this.#idleClock = new RungClock(clock, (delayMs) => sleeps && delayMs > 0);
     this.timers = new Timers(this.#wakeClock);
     this.idleTimers = new Timers(this.#idleClock);
+    this.timers.leavesNone = this.idleTimers.leavesNone = true;
   }
 
   /** Whether the process must stay awake for something that is due. */

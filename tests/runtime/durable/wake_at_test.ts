@@ -4,7 +4,18 @@ import assert from "node:assert/strict";
 import { RetryableError, type System } from "@posthorn/posthorn";
 import { durableObject } from "@posthorn/posthorn/durable-object";
 import { FakeObject } from "../../adapters/stores/durable_object/fake_object.ts";
-import { inMemory, note, notesOf, ref, type Scripts, Stage, watch, Worker, worker } from "./durable_stage.ts";
+import {
+  collect,
+  inMemory,
+  note,
+  notesOf,
+  ref,
+  type Scripts,
+  Stage,
+  watch,
+  Worker,
+  worker,
+} from "./durable_stage.ts";
 
 const hourMs = 3_600_000;
 /** How long after a commit the process is started again if it has ended. */
@@ -85,6 +96,25 @@ test("what is due later is sent by the same process too, if that was not stopped
   await stage.ring(system);
   assert.deepEqual(await notesOf(system, "ada"), ["later"]);
   assert.deepEqual(await notesOf(system, "bob"), ["delayed"]);
+});
+
+test("ten seconds after all five modes, no timer keeps the process awake", async (stage) => {
+  const system = await stage.start([worker({ echo: (_, text) => text, quote: (_, text) => text })]);
+  system.subscribe(Worker.happened, ref(system, "bob").at(Worker.note));
+  system.subscribe(Worker.happened, () => {});
+  system.subscribe(Worker.quote, ref(system, "bob").at(Worker.quote));
+  await stage.pass(restMs);
+  const ada = ref(system, "ada");
+  await ada.tell(Worker.note, "one", { id: "1" });
+  assert.equal(await ada.ask(Worker.call, "echo hello", { timeoutMs: 60_000 }), "hello");
+  const ticket = await ada.submit(Worker.job, "echo done");
+  assert.equal(await ticket.reply({ timeoutMs: 60_000 }), "done");
+  await system.publish(Worker.happened, "it happened");
+  assert.deepEqual(await collect(system.survey(Worker.quote, "quote ten", { timeoutMs: 60_000, max: 1 })), [
+    "ten",
+  ]);
+  await stage.pass(10_000);
+  assert.equal(stage.clock.waiting, 0);
 });
 
 test("a message is left behind for half a minute, if its process ends before it is handled", async (stage) => {
