@@ -194,7 +194,7 @@ export interface SystemOptions {
    * Whoever is called has the process started at that time, by a scheduler of the platform, and calls `system.sweep()` there.
    * A time that is too early only costs a look. What it throws is reported as `callback-failed`.
    *
-   * Not needed with {@linkcode durableObject}, which sets the alarm of its object. Has no effect without a store.
+   * Not needed with `durableObject`, which sets the alarm of its object. Has no effect without a store.
    */
   readonly onWakeAt?: (atMs: number | undefined) => void;
   /** The limits of the system. */
