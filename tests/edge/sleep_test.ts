@@ -16,6 +16,10 @@ if (missing === undefined) {
 test("an object in which a schedule waits sleeps, and goes on where it was", async () => {
   await post("actors/order/1/add", { sku: "tea", cents: 450 });
   await post("actors/order/1/hold", { forMs: 3_600_000 });
+  await post("actors/order/1/settle");
+  await post("events/order/arrived", { order: "1", city: "berlin" });
+  await post("actors/carrier/coach/open");
+  assert.equal(await post("actors/order/1/total?timeoutMs=60000"), 450);
   const { rows } = await written();
   assert.ok(rows > 0);
   await new Promise((resolve) => setTimeout(resolve, idleMs)); // it would not sleep if somebody asked

@@ -42,7 +42,6 @@ export async function bundle(entry: string): Promise<string> {
 export async function start(entry: string, { folder, script: bundled }: WorkerOptions = {}): Promise<Worker> {
   const script = bundled ?? await bundle(entry);
   const { Miniflare } = await import("miniflare"); // loaded only if it is used, because that takes a while
-  const before = new Set(children());
   const miniflare = new Miniflare({
     modules: true,
     script,
@@ -57,8 +56,7 @@ export async function start(entry: string, { folder, script: bundled }: WorkerOp
     },
   });
   const url = await miniflare.ready;
-  const pid = children().find((child) => !before.has(child));
-  return { url, script, pid, [Symbol.asyncDispose]: () => miniflare.dispose() };
+  return { url, script, pid: listening(Number(url.port)), [Symbol.asyncDispose]: () => miniflare.dispose() };
 }
 
 /** Defines a test that needs workerd. */
@@ -73,18 +71,23 @@ export type WorkerTest = Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeReso
   readonly run: () => void | Promise<void>;
 };
 
-/** The processes of workerd that this process has started. */
-function children(): number[] {
+/** The process that listens on a port, as Linux knows it: several test files in one process may each have a workerd. */
+function listening(port: number): number | undefined {
+  const address = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const lines = read("/proc/net/tcp").split("\n").map((line) => line.trim().split(/\s+/));
+  const inode = lines.find(([, local, , state]) => local?.endsWith(address) && state === "0A")?.[9];
+  if (inode === undefined) return undefined;
+  return names("/proc").map(Number).find((pid) =>
+    Number.isInteger(pid) && read(`/proc/${pid}/stat`).includes("(workerd)") &&
+    names(`/proc/${pid}/fd`).some((fd) => linked(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`)
+  );
+}
+
+function names(folder: string): string[] {
   try {
-    const { pid } = Deno;
-    return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((child) => {
-      if (!Number.isInteger(child)) return false;
-      const stat = read(`/proc/${child}/stat`);
-      const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return Number(parent) === pid && stat.includes("(workerd)");
-    });
+    return [...Deno.readDirSync(folder)].map(({ name }) => name);
   } catch {
-    return []; // there is no /proc
+    return []; // it has ended meanwhile, or there is no /proc
   }
 }
 
@@ -92,7 +95,15 @@ function read(path: string): string {
   try {
     return Deno.readTextFileSync(path);
   } catch {
-    return ""; // it has ended meanwhile
+    return "";
+  }
+}
+
+function linked(path: string): string {
+  try {
+    return Deno.readLinkSync(path);
+  } catch {
+    return "";
   }
 }
 
