@@ -94,9 +94,11 @@ export function durableObject(storage: ObjectStorage): Store {
     engine: storeEngine,
     traits,
     async open({ clock }) {
-      const rows = new ObjectRows(storage.sql);
+      let rows: ObjectRows;
       let alarm: ObjectAlarm;
       try {
+        if (typeof storage?.sql?.exec !== "function") throw new TypeError(`it needs ${needed}`);
+        rows = new ObjectRows(storage.sql);
         rows.create();
         alarm = new ObjectAlarm(storage, clock, await storage.getAlarm());
       } catch (cause) {
@@ -108,6 +110,9 @@ export function durableObject(storage: ObjectStorage): Store {
     },
   };
 }
+
+/** What the store is given, as errors call it. */
+const needed = "`ctx.storage` of a class that has SQLite (`new_sqlite_classes`)";
 
 /** A check failed: the transaction is rolled back. */
 class Stale extends Error {}

@@ -1,7 +1,7 @@
 // The store of a Durable Object on SQLite of this process. `tests/edge/` has it in real objects.
 
 import assert from "node:assert/strict";
-import { durableObject } from "@posthorn/posthorn/durable-object";
+import { durableObject, type ObjectStorage } from "@posthorn/posthorn/durable-object";
 import type { StoreConnection } from "@posthorn/posthorn/store";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { storeConformance } from "@posthorn/posthorn/testing/conformance";
@@ -81,5 +81,16 @@ for (
     object.fails = { what, message };
     await assert.rejects(put(connection, "a"), { code });
     await put(connection, "b");
+  });
+}
+
+for (const storage of [undefined, {}, { sql: undefined }]) {
+  Deno.test(`what is no storage of an object cannot be opened, and the error says what can: ${JSON.stringify(storage)}`, async () => {
+    const opening = durableObject(storage as unknown as ObjectStorage).open({ clock: new VirtualClock() });
+    await assert.rejects(opening, {
+      code: "store-unavailable",
+      message:
+        "Cannot open the Durable Object: it needs `ctx.storage` of a class that has SQLite (`new_sqlite_classes`)",
+    });
   });
 }
