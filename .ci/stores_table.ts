@@ -36,7 +36,7 @@ export function storesTable(): string {
     durability[traits.durability],
     processes(traits),
     room(traits),
-    `${3 * traits.heartbeatMs / 1_000} s`,
+    noticed(traits),
   ]);
   return [heads, heads.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
@@ -50,6 +50,12 @@ export function tableIn(page: string): string {
 function processes({ processes, name }: StoreTraits): string {
   if (name === "memory") return "this one";
   return processes === "many" ? "many" : "one at a time";
+}
+
+/** When the work of a crashed process is continued. */
+function noticed({ name, processes, heartbeatMs }: StoreTraits): string {
+  if (name === "Durable Object") return "30 s (its alarm)";
+  return processes === "one" ? "its next start" : `${3 * heartbeatMs / 1_000} s`;
 }
 
 function room({ limits: { bytes, writes, checks } }: StoreTraits): string {
