@@ -69,7 +69,7 @@ function room({ limits: { bytes, writes, checks } }: StoreTraits): string {
 
 function sizeText(bytes: number): string {
   const kib = bytes / 1_024;
-  return kib >= 1_024 ? `${Math.floor(kib / 1_024)} MiB` : `${Math.floor(kib)} KiB`;
+  return kib >= 1_024 ? `${Math.floor(kib / 102.4) / 10} MiB` : `${Math.floor(kib)} KiB`;
 }
 
 /** Whether a page shows the table. */
