@@ -274,7 +274,8 @@ export class Simulation<System extends Simulated> {
   #wakeAt(atMs: number | undefined): void {
     this.#wakeAtMs = atMs;
     if (atMs === undefined) return;
-    this.#time.setTimer(atMs - this.#time.now(), () => {
+    const earlyMs = this.#chance.next() * earlyMsMax;
+    this.#time.setTimer(atMs - earlyMs - this.#time.now(), () => {
       if (this.#wakeAtMs !== atMs) return;
       this.#wakeAtMs = undefined;
       this.#wake();
@@ -335,6 +336,8 @@ export class Simulation<System extends Simulated> {
   }
 }
 
+/** How much too early the platform may start a process: its clock is not quite that of the process. */
+const earlyMsMax = 5;
 /** After how long the platform starts a process again that has not looked. */
 const wakeAgainMs = 2_000;
 

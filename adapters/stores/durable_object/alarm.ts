@@ -3,6 +3,9 @@ import { messageOf } from "../../../runtime/base/errors.ts";
 import { StoreError } from "../../../runtime/base/store_errors.ts";
 import type { ObjectStorage } from "./storage.ts";
 
+/** An alarm that is due so soon may have rung already: the clock of the platform is not quite that of the object. */
+const earlyMs = 1_000;
+
 /**
  * The alarm of a Durable Object. Setting it is a written row, and so is deleting it: an alarm that rings although nothing
  * waits any more costs less, so it is left.
@@ -23,7 +26,7 @@ export class ObjectAlarm {
   /** Sets it, unless it rings by then. It is written in one transaction with the commit that follows. */
   wakeAt(atMs: number | undefined): void {
     if (atMs === undefined) return;
-    if (this.#atMs !== null && this.#atMs <= atMs && this.#atMs > this.#clock.now()) return;
+    if (this.#atMs !== null && this.#atMs <= atMs && this.#atMs > this.#clock.now() + earlyMs) return;
     this.#atMs = Math.ceil(atMs);
     try {
       this.#storage.setAlarm(this.#atMs).catch((error) => this.#fail(error));

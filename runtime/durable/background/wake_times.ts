@@ -8,6 +8,8 @@ import { outboxPrefix, scheduled, schedulePrefix, wholeIndexPrefix } from "../ro
 const leftBehindMs = 30_000;
 /** For what is due within this time a process waits, rather than be stopped and started again. */
 const soonMs = 2_000;
+/** The clock of the platform may be so far ahead: then the process runs a little before the time that was told. */
+const earlyMs = 1_000;
 /** Two measurements of one time differ by less: that is no earlier time. */
 const sameMs = 10;
 
@@ -80,7 +82,7 @@ export class WakeTimes {
     const nowMs = this.#clock.now();
     const afterMs = Math.min(busy ? leftBehindMs : Infinity, leftMs > soonMs ? leftMs : leftBehindMs);
     const atMs = nowMs + afterMs;
-    if (this.#toldMs !== undefined && this.#toldMs <= nowMs) this.#toldMs = undefined;
+    if (this.#toldMs !== undefined && this.#toldMs <= nowMs + earlyMs) this.#toldMs = undefined; // it may have come
     if (atMs !== Infinity) this.#wakeBy(atMs);
     else if (this.#toldMs !== undefined) {
       this.#toldMs = undefined;

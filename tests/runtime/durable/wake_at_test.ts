@@ -127,6 +127,15 @@ test("a message is left behind for half a minute, if its process ends before it 
   assert.deepEqual(await notesOf(next, "ada"), ["handled"]);
 });
 
+test("an alarm that rings a moment early is set again, if something still waits", async (stage) => {
+  const system = await stage.start([worker(scripts)]);
+  await ref(system, "ada").tell(Worker.run, "hang", { id: "1" });
+  await stage.pass(leftBehindMs - 1, 1_000);
+  stage.object.alarmMs = null; // a millisecond before its time, by the clock of the process
+  await system.sweep();
+  assert.equal(stage.alarmMs, 2 * leftBehindMs - 1);
+});
+
 test("the alarm is set before the commit that needs it", async (stage) => {
   const system = await stage.start([worker(scripts)]);
   await stage.pass(restMs);
