@@ -3,11 +3,13 @@
 
 import { rules as rulesOfStore } from "../tests/simulation/rules.ts";
 import { serviceRules } from "../tests/simulation/services/service_rules.ts";
+import { sleepRules } from "../tests/simulation/sleeping/sleep_rules.ts";
 
-/** All rules: those of one store, and those between services. */
+/** All rules: those of one store, those between services, and those of a process that sleeps. */
 export const rules: readonly { readonly name: string; readonly says: string; readonly foundBy: number }[] = [
   ...rulesOfStore,
   ...serviceRules,
+  ...sleepRules,
 ];
 
 /** The page with the table of rules. */

@@ -1,6 +1,7 @@
 // What the stores can do, as the pages show it: made from their traits. `deno run -A .ci/stores_table.ts` writes it there.
 
 import { denoKv } from "@posthorn/posthorn/deno-kv";
+import { durableObject, type ObjectStorage } from "@posthorn/posthorn/durable-object";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { postgres } from "@posthorn/posthorn/postgres";
 import { sqlite } from "@posthorn/posthorn/sqlite";
@@ -13,6 +14,7 @@ const stores: Readonly<Record<string, Store>> = {
   "denoKv() on Deno Deploy": denoKv("https://api.deno.com/v2/databases/1/connect"),
   "denoKv(url) of a server of your own": denoKv("https://kv.example"),
   'denoKv("./posthorn.kv")': denoKv("./posthorn.kv", { remote: false }),
+  "durableObject(ctx.storage)": durableObject({} as ObjectStorage),
   "memoryStore()": memoryStore(),
 };
 
@@ -21,6 +23,7 @@ const runtimes: Readonly<Record<string, string>> = {
   sqlite: "Deno, Node, Bun",
   postgres: "Deno, workerd",
   denoKv: "Deno",
+  durableObject: "workerd",
   memoryStore: "Deno, Node, Bun",
 };
 
@@ -47,12 +50,12 @@ export function storesTable(): string {
     "a crash is noticed after",
   ];
   const rows = Object.entries(stores).map(([code, { traits }]) => [
-    code.replace(/(sqlite|postgres|denoKv|memoryStore)\([^)]*\)/g, "`$&`"),
+    code.replace(/(sqlite|postgres|denoKv|durableObject|memoryStore)\([^)]*\)/g, "`$&`"),
     runtimesOf(code),
     durability[traits.durability],
     processes(traits),
     room(traits),
-    `${3 * traits.heartbeatMs / 1_000} s`,
+    noticed(traits),
   ]);
   return [heads, heads.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
@@ -76,6 +79,12 @@ function processes({ processes, name }: StoreTraits): string {
   return processes === "many" ? "many" : "one at a time";
 }
 
+/** When the work of a crashed process is continued. */
+function noticed({ name, processes, heartbeatMs }: StoreTraits): string {
+  if (name === "Durable Object") return "30 s (its alarm)";
+  return processes === "one" ? "its next start" : `${3 * heartbeatMs / 1_000} s`;
+}
+
 function room({ limits: { bytes, writes, checks } }: StoreTraits): string {
   const counts = [[writes, "writes"], [checks, "checks"]] as const;
   const parts = [
@@ -87,7 +96,7 @@ function room({ limits: { bytes, writes, checks } }: StoreTraits): string {
 
 function sizeText(bytes: number): string {
   const kib = bytes / 1_024;
-  return kib >= 1_024 ? `${Math.floor(kib / 1_024)} MiB` : `${Math.floor(kib)} KiB`;
+  return kib >= 1_024 ? `${Math.floor(kib / 102.4) / 10} MiB` : `${Math.floor(kib)} KiB`;
 }
 
 /** Whether a page shows the table. */

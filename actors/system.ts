@@ -361,8 +361,8 @@ export class System implements AsyncDisposable {
 
   /**
    * Does the work of a heartbeat now: takes over the messages of ended instances, and sends what is due. For platforms
-   * that start a process from time to time and stop it again. Resolves when nothing is left to do, and at once without
-   * a store.
+   * that start a process from time to time, or at the time that `onWakeAt` was told, and stop it again; and for the
+   * `alarm()` of a Durable Object. Resolves when nothing is left to do, and at once without a store.
    */
   async sweep(): Promise<void> {
     await this.#runtime.persistence?.sweep();

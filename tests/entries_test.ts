@@ -95,6 +95,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
     "runtime/durable/copy.ts",
     "@std/ulid",
   ],
+  "./durable-object": ["adapters/stores/durable_object/", ...stores],
   "./testing/conformance": [
     "testing/",
     "testing/conformance/",
@@ -151,6 +152,7 @@ Deno.test("only the entries of stores, and those for tests, lead to the durable 
     [
       "./copy",
       "./deno-kv",
+      "./durable-object",
       "./http-transport",
       "./kafka",
       "./memory",

@@ -3,7 +3,7 @@ import { LimitExceededError } from "../base/errors.ts";
 import { shownActor } from "../messages/shown_name.ts";
 import type { Operation } from "../language/protocol.ts";
 import { ScheduleCommand, scheduleOperation } from "../turns/schedule_command.ts";
-import { IdleList, type Idler } from "../scheduling/idle.ts";
+import { IdleList, type Idler, type IdleTimers } from "../scheduling/idle.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
 import { TurnSlots } from "../scheduling/turn_slots.ts";
 
@@ -61,14 +61,20 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
   private searched: Iterator<Member> | undefined = undefined;
   private searchAgainMs = -Infinity;
 
-  constructor(actor: Actor, services: RuntimeServices, quota: ActorQuota) {
+  /** `idleTimers` are those of its idle actors. */
+  constructor(
+    actor: Actor,
+    services: RuntimeServices,
+    quota: ActorQuota,
+    idleTimers: IdleTimers = services.timers,
+  ) {
     this.actor = actor;
     this.services = services;
     this.scheduling = scheduleOperation(actor.name, actor.handlers.length);
     this.handlers = [...actor.handlers, ScheduleCommand.handle];
     this.slots = actor.concurrency === undefined ? undefined : new TurnSlots(actor.concurrency);
     this.quota = quota;
-    this.idleList = new IdleList(actor.idleMs, services.timers);
+    this.idleList = new IdleList(actor.idleMs, idleTimers);
     quota.join(this);
   }
 

@@ -18,6 +18,8 @@ interface Call {
 /** Gives each call a deadline, the same for all: a call that is not answered by then is given up. */
 export class CallDeadlines {
   readonly callMs: number;
+  /** Whether no timer may be left when all calls are answered. Otherwise that saves setting one for each. */
+  readonly #leavesNone: boolean;
   readonly #clock: Clock;
   /** In the order of their deadlines: one timer does for all. */
   readonly #open = new Set<Call>();
@@ -27,9 +29,10 @@ export class CallDeadlines {
   #lost = 0;
   #triedMs = -Infinity;
 
-  constructor(clock: Clock, callMs: number) {
+  constructor(clock: Clock, callMs: number, leavesNone = false) {
     this.#clock = clock;
     this.callMs = callMs;
+    this.#leavesNone = leavesNone;
   }
 
   /** Rejects with the error of `late` if the answer does not come in time. */
@@ -60,12 +63,19 @@ export class CallDeadlines {
       this.#open.delete(call);
       call.late();
     }
+    this.#cancelTimer();
+  }
+
+  #cancelTimer(): void {
     this.#cancel?.();
     this.#cancel = undefined;
   }
 
   #isInTime(call: Call): boolean {
-    if (this.#open.delete(call)) return true;
+    if (this.#open.delete(call)) {
+      if (this.#leavesNone && this.#open.size === 0) this.#cancelTimer();
+      return true;
+    }
     this.#lost--;
     return false;
   }

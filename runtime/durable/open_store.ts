@@ -20,6 +20,7 @@ import { DurableHost } from "./activations/durable_host.ts";
 import { EventLogRows } from "./delivery/event_log_rows.ts";
 import { MailEraser } from "./background/mail_eraser.ts";
 import { Membership } from "./background/membership.ts";
+import { WakeTimes } from "./background/wake_times.ts";
 import { Assignments } from "./background/assignments.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
@@ -134,7 +135,7 @@ function release({ session, assignments }: OpenStore, actor: ActorId, forMs: num
 /** Connects to the store of a system. It may never settle: a store need not answer. */
 export async function connectStore(parts: StoreParts): Promise<Connected> {
   const { store, options: { clock } } = parts;
-  const otherClocks = new OtherClocks(clock);
+  const otherClocks = new OtherClocks(clock, store.traits.processes === "one");
   const connection = new TimelyConnection(
     await store.open({ clock: otherClocks.slowest }),
     store.traits,
@@ -150,7 +151,7 @@ async function openStore(
   instance: string,
   parts: StoreParts,
   localActors: LocalActors,
-  connection: StoreConnection,
+  connection: TimelyConnection,
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
   try {
@@ -165,11 +166,12 @@ async function begin(
   instance: string,
   { store, options, services, ids, letters, remote }: StoreParts,
   localActors: LocalActors,
-  connection: StoreConnection,
+  connection: TimelyConnection,
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
   const { clock, random, deduplicationWindowMs, limits } = options;
   const { timers, delivery } = services;
+  const wakeTimes = wakeTimesOf(connection, options, localActors, services);
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
   session.onUnreadable = (row, error) => delivery.unreadable(row, error);
   const delayed = new DelayedRows(session, ids, limits, (dueMs) => scheduleRunner.wakeAt(dueMs));
@@ -186,10 +188,10 @@ async function begin(
   const peerAcceptor = new PeerAcceptor(accepting);
   const looks = [() => replies.look(), () => runningRequests.look(), () => log.look()];
   const stored = new DeadLetterRows(writing, letters, limits.deadLetters);
-  const running = { timers, cron: services.cron, writer, committedDelivery, delayed };
+  const running = { timers: wakeTimes.timers, cron: services.cron, writer, committedDelivery, delayed };
   const scheduleRunner: ScheduleRunner = new ScheduleRunner(session, running);
   const turnWrites = new TurnWrites(session, writer, scheduleRunner, services.cron);
-  const keeping = keepingOf(services, writing, localActors, [
+  const keeping = keepingOf(services, writing, localActors, { connection, wakeTimes, remote }, [
     ...looks, // a notification of the watch may have been lost
     () => surveyReplies.heartbeat(),
     () => peerAcceptor.replies.heartbeat(),
@@ -238,6 +240,27 @@ async function begin(
   };
 }
 
+/** When this process must run again: the store is told, if it can start it, and whoever else wants to know. */
+function wakeTimesOf(
+  { wakeAt }: StoreConnection,
+  { clock, onWakeAt }: ResolvedOptions,
+  { hosts }: LocalActors,
+  { delivery, timers }: RuntimeServices,
+): WakeTimes {
+  timers.leavesNone = wakeAt !== undefined;
+  const tell = (atMs: number | undefined) => {
+    wakeAt?.(atMs);
+    try {
+      onWakeAt?.(atMs);
+    } catch (error) {
+      delivery.callbackFailed("onWakeAt", error);
+    }
+  };
+  const wakeTimes = new WakeTimes(clock, wakeAt ?? onWakeAt ? tell : undefined, wakeAt !== undefined);
+  for (const host of hosts.values()) host.wakeTimes = wakeTimes;
+  return wakeTimes;
+}
+
 /** What settles replies beside the turns: those of actors in memory, and those of requests that are taken back. */
 function besideTurns(
   writing: WritingServices & {
@@ -276,6 +299,7 @@ function watchCommits(
     surveyReplies.wake();
     peerAcceptor.replies.wake();
     assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
+    assignments.stir();
   });
 }
 
@@ -309,16 +333,30 @@ function writingOf(
   return { committedDelivery, replies, surveyReplies, unhosted, writer };
 }
 
+/** Whether nothing of an actor waits but for a time. */
+function waitsForTime(actor: DurableActivation | undefined): boolean {
+  if (actor?.status !== "idle") return actor?.status === "held";
+  return actor.mailbox.complete && actor.waiting + actor.mailbox.leaving.size === 0;
+}
+
 /** The membership of this instance among those that share the store, and the actors that are assigned to it. */
 interface Keeping {
   readonly membership: Membership;
   readonly assignments: Assignments;
 }
 
+/** When this process must run again, and what tells that it must. */
+interface Waking {
+  readonly connection: TimelyConnection;
+  readonly wakeTimes: WakeTimes;
+  readonly remote: RemotePart | undefined;
+}
+
 function keepingOf(
   services: RuntimeServices,
   writing: WritingServices,
   localActors: LocalActors,
+  { connection, wakeTimes, remote }: Waking,
   onHeartbeat: readonly (() => Promise<unknown>)[],
 ): Keeping {
   const { hosts, undelivered } = localActors;
@@ -335,6 +373,8 @@ function keepingOf(
   });
   const assignments: Assignments = new Assignments(session, membership, {
     timers: services.timers,
+    wakeTimes,
+    sends: () => remote?.waits === true,
     protocols: [...hosts.keys(), ...transient],
     look(actor, crashed) {
       if (!transient.has(actor.protocol)) return localActors.activate(actor)?.look(crashed) !== undefined;
@@ -345,7 +385,13 @@ function keepingOf(
       if (transient.has(actor.protocol)) return refusedMail.atRest(actor);
       return hosts.get(actor.protocol)?.find(actor.key)?.atRest ?? true;
     },
+    waitsForTime: ({ protocol, key }) => waitsForTime(hosts.get(protocol)?.find(key)),
     onHeartbeat,
   });
+  connection.onCommit = (parts) => {
+    wakeTimes.committing(parts);
+    assignments.stir();
+  };
+  connection.onUnknown = () => assignments.doubt();
   return { membership, assignments };
 }

@@ -21,6 +21,8 @@ export interface RemotePart {
   storeOpened(store: OpenStore): void;
   /** An attempt to open the store failed. */
   storeFailed(error: unknown): void;
+  /** Whether something waits to be sent. */
+  readonly waits: boolean;
   /** Does the work of a heartbeat. */
   heartbeat(): Promise<void>;
 }

@@ -30,6 +30,10 @@ export class TimelyConnection implements StoreConnection {
   /** Only in simulations. */
   readonly probes: Probes | undefined;
   readonly presence: StorePresence | undefined;
+  readonly wakeAt: StoreConnection["wakeAt"];
+  /** Called before each commit, and when the outcome of one is not known. */
+  onCommit: (parts: readonly AtomicPart[]) => void = () => {};
+  onUnknown: () => void = () => {};
   readonly #connection: StoreConnection;
   readonly #clock: Clock;
   readonly #calls: CallDeadlines;
@@ -40,7 +44,8 @@ export class TimelyConnection implements StoreConnection {
     const callMs = unknownOutcomes ? remoteMs : localMs;
     this.#connection = connection;
     this.#clock = clock;
-    this.#calls = new CallDeadlines(clock, callMs);
+    this.wakeAt = connection.wakeAt && ((atMs) => connection.wakeAt!(atMs));
+    this.#calls = new CallDeadlines(clock, callMs, this.wakeAt !== undefined);
     this.#presenceCalls = new CallDeadlines(clock, callMs);
     this.probes = probesOf(connection);
     this.presence = connection.presence && timelyPresence(connection.presence, this.#presenceCalls);
@@ -55,7 +60,9 @@ export class TimelyConnection implements StoreConnection {
   }
 
   commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]> {
+    this.onCommit(parts);
     return this.#calls.call(() => this.#connection.commit(parts), () => {
+      this.onUnknown();
       const why = `the store did not answer within ${this.#calls.callMs} ms`;
       return new OutcomeUnknownError(`Cannot tell whether a commit landed: ${why}`);
     });

@@ -187,6 +187,16 @@ export interface SystemOptions {
    * @default {[]}
    */
   readonly peers?: readonly NamedProtocol<string>[];
+  /**
+   * Called with the time (milliseconds since 1970) at which this process must run again for what waits in the store: the
+   * next schedule, retry or message, also if the process ends before. `undefined`: nothing waits. It is called when the time
+   * becomes earlier, when it has passed, and when nothing waits any more, and before the commit that makes it necessary.
+   * Whoever is called has the process started at that time, by a scheduler of the platform, and calls `system.sweep()` there.
+   * A time that is too early only costs a look. What it throws is reported as `callback-failed`.
+   *
+   * Not needed with `durableObject`, which sets the alarm of its object. Has no effect without a store.
+   */
+  readonly onWakeAt?: (atMs: number | undefined) => void;
   /** The limits of the system. */
   readonly limits?: Limits;
   /**
@@ -223,6 +233,7 @@ const systemNames: OptionNames<SystemOptions> = {
   limits: true,
   log: true,
   name: true,
+  onWakeAt: true,
   peers: true,
   random: true,
   remote: true,
@@ -258,9 +269,10 @@ export interface ResolvedOptions extends
   Required<
     Omit<
       SystemOptions,
-      "actors" | "store" | "limits" | "scheduler" | "name" | "transport" | "remote" | "peers"
+      "actors" | "store" | "limits" | "scheduler" | "name" | "transport" | "remote" | "peers" | "onWakeAt"
     >
   > {
+  readonly onWakeAt: SystemOptions["onWakeAt"];
   readonly limits: Required<Limits>;
   readonly scheduler: Required<SchedulerOptions>;
 }
@@ -329,5 +341,6 @@ export function resolveOptions(options: SystemOptions): ResolvedOptions {
     clock: options.clock ?? systemClock(),
     random: options.random ?? systemRandom(),
     log: options.log ?? writeLine,
+    onWakeAt: options.onWakeAt,
   };
 }

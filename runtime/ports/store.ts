@@ -121,7 +121,7 @@ export interface StoreTraits {
   readonly partsAtOnce: number;
   /**
    * The interval of an instance's heartbeats, in milliseconds. An instance is considered dead after three
-   * missed heartbeats.
+   * missed heartbeats. With a store for one process whose outcomes are always known, there are none while nothing waits.
    */
   readonly heartbeatMs: number;
   /** The limits of one commit. */
@@ -209,6 +209,17 @@ export interface StoreConnection {
   close(): Promise<void>;
   /** Detects at once that a process has ended; absent if only missed heartbeats can tell. */
   readonly presence?: StorePresence | undefined;
+  /**
+   * Asks the platform to start this process at that time (milliseconds since 1970), unless it runs, and to call
+   * `system.sweep()` there, again if that does not resolve: for the next schedule, retry or message that waits.
+   * `undefined`: nothing waits, so it need not.
+   * Each call replaces the one before, and is in effect at the latest with the next commit of this connection. It never
+   * throws. A time that is too early only costs a look.
+   *
+   * Absent if the platform cannot do that. If it is present, the platform may stop the process whenever it has no timer:
+   * the system sets none for what is not due soon.
+   */
+  wakeAt?(atMs: number | undefined): void;
 }
 
 /**

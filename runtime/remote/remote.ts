@@ -220,6 +220,12 @@ export class Remote implements RemotePart {
     this.#startup.fail(error);
   }
 
+  /** Whether something waits to be sent, or nobody has looked yet. */
+  get waits(): boolean {
+    if (this.#border === undefined) return this.#failure === undefined;
+    return this.#border.health.waiting! > 0;
+  }
+
   /** Finds what nobody sends. */
   async heartbeat(): Promise<void> {
     await this.#border?.heartbeat();

@@ -3,6 +3,9 @@ import type { Timer, Timers } from "./timers.ts";
 /** How many markers there are in one idle time: members between two markers are checked together. */
 const partsPerIdle = 8;
 
+/** The timers that a list needs. */
+export type IdleTimers = Pick<Timers, "monotonicMs" | "set">;
+
 /** A node of the list: a member, or a marker. */
 interface Link {
   /** The neighbours in the list. Only the list changes them. */
@@ -38,14 +41,14 @@ class IdleMarker implements Link {
  */
 export class IdleList {
   readonly #idleMs: number;
-  readonly #timers: Timers;
+  readonly #timers: IdleTimers;
   #first: Link | undefined;
   #last: Link | undefined;
   /** The marker of the members that join now. */
   #newest: IdleMarker | undefined;
   #timer: Timer | undefined;
 
-  constructor(idleMs: number, timers: Timers) {
+  constructor(idleMs: number, timers: IdleTimers) {
     this.#idleMs = idleMs;
     this.#timers = timers;
   }

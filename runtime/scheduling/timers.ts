@@ -45,6 +45,8 @@ export class Timers {
   #disarm: Cancel | undefined;
   #last = 0;
   #closed = false;
+  /** Whether the clock has no timer when all are cancelled: a process that may sleep must not stay awake for it. */
+  leavesNone = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -86,7 +88,9 @@ export class Timers {
 
   /** Counts a cancelled timer, and sweeps the heap if half of it is cancelled. */
   forget(): void {
-    if (++this.#dead < 32 || this.#dead * 2 < this.#heap.length) return;
+    this.#dead++;
+    if (this.leavesNone && this.#dead === this.#heap.length) return this.#arm();
+    if (this.#dead < 32 || this.#dead * 2 < this.#heap.length) return;
     this.#heap = this.#heap.filter((timer) => timer.waiting);
     this.#dead = 0;
     for (let index = (this.#heap.length >> 1) - 1; index >= 0; index--) this.#sink(index);
@@ -102,6 +106,10 @@ export class Timers {
   #arm(): void {
     this.#disarm?.();
     this.#disarm = undefined;
+    if (this.leavesNone && this.#dead === this.#heap.length) {
+      this.#heap = [];
+      this.#dead = 0;
+    }
     this.#armedMs = this.#heap[0]?.dueMs ?? Infinity;
     if (this.#armedMs === Infinity) return;
     // Whole milliseconds: a clock that drops fractions would fire too early, again and again.

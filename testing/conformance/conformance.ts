@@ -18,6 +18,7 @@ import { limitCases } from "./limit_cases.ts";
 import { listCases } from "./list_cases.ts";
 import { modelCases } from "./model_cases.ts";
 import { presenceCases } from "./presence_cases.ts";
+import { wakeCases } from "./wake_cases.ts";
 
 /** Options of {@linkcode storeConformance}. */
 export interface StoreConformanceOptions {
@@ -39,6 +40,11 @@ export interface StoreConformanceOptions {
 export interface StoreUnderTest {
   /** The store. */
   readonly store: Store;
+  /**
+   * When the platform will start the process, as the store has asked with `wakeAt`, in milliseconds since 1970; `null` if
+   * it will not. Only for stores that can do that: without it, `wakeAt` is not checked.
+   */
+  alarmMs?(): number | null | PromiseLike<number | null>;
   /** Cleans up. All connections are closed before. */
   dispose?(): void | PromiseLike<void>;
 }
@@ -74,7 +80,7 @@ export function storeConformance(options: StoreConformanceOptions): StoreCase[] 
   const { open, skip = {}, clock = systemClock() } = options;
   const advance = options.advance ??
     ((byMs) => new Promise<void>((resolve) => void clock.setTimer(byMs, resolve)));
-  const all = { ...cases, ...listCases, ...limitCases, ...modelCases, ...presenceCases };
+  const all = { ...cases, ...listCases, ...limitCases, ...modelCases, ...presenceCases, ...wakeCases };
   for (const name of Object.keys(skip)) {
     if (!(name in all)) throw new TypeError(`Cannot skip ${JSON.stringify(name)}: there is no such case`);
   }
@@ -82,7 +88,8 @@ export function storeConformance(options: StoreConformanceOptions): StoreCase[] 
     name,
     skipped: skip[name],
     async run() {
-      const { store, dispose } = await open();
+      const subject = await open();
+      const { store } = subject;
       const connections: StoreConnection[] = [];
       try {
         const connect = async () => {
@@ -90,10 +97,11 @@ export function storeConformance(options: StoreConformanceOptions): StoreCase[] 
           connections.push(connection);
           return connection;
         };
-        await prove({ store, connection: await connect(), connect, clock, advance });
+        const alarmMs = subject.alarmMs && (async () => await subject.alarmMs!());
+        await prove({ store, connection: await connect(), connect, clock, advance, alarmMs });
       } finally {
         for (const connection of connections) await connection.close();
-        await dispose?.();
+        await subject.dispose?.();
       }
     },
   }));

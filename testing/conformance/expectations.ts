@@ -11,6 +11,8 @@ export interface Bench {
   readonly clock: Clock;
   /** Advances the time. */
   advance(byMs: number): Promise<void>;
+  /** When the platform will start the process, if that can be told. */
+  readonly alarmMs?: (() => Promise<number | null>) | undefined;
 }
 
 const encoder = new TextEncoder();

@@ -26,6 +26,8 @@ export interface SimulatedBackend {
   readonly limits: StoreLimits;
   /** The simulated locks; absent without a presence. */
   readonly locks: SimulatedLocks | undefined;
+  /** Called with the true time at which its process is to be started; absent if the platform cannot do that. */
+  readonly onWakeAt: ((atMs: number | undefined) => void) | undefined;
   /** Whether the store has room for a commit that arrives now. */
   readonly hasRoom: () => boolean;
   /** Applies the parts that are not stale now. */
@@ -53,6 +55,7 @@ interface Watcher {
  */
 export class SimulatedConnection implements StoreConnection, Holder {
   readonly presence: StorePresence | undefined;
+  readonly wakeAt: StoreConnection["wakeAt"];
   readonly #backend: SimulatedBackend;
   readonly #watchers = new Set<Watcher>();
   /** Functions that cancel commits that are not applied yet. */
@@ -67,6 +70,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
 
   constructor(backend: SimulatedBackend) {
     this.#backend = backend;
+    this.wakeAt = backend.onWakeAt && ((atMs) => this.#wakeAt(atMs));
     this.presence = backend.locks && simulatedPresence(this, backend.locks, (look) => this.#look(look));
   }
 
@@ -159,6 +163,13 @@ export class SimulatedConnection implements StoreConnection, Holder {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     for (const action of waiting) this.#deliver(action);
+  }
+
+  /** The platform keeps the time of the process. */
+  #wakeAt(atMs: number | undefined): void {
+    if (this.#crashed || this.#closed !== undefined) return;
+    const { clock, ownClock, onWakeAt } = this.#backend;
+    onWakeAt!(atMs === undefined ? undefined : clock.now() + atMs - ownClock.now());
   }
 
   /** Decides what a commit does when it arrives. */

@@ -25,6 +25,11 @@ export interface ProcessFaults {
   readonly clockJump?: number;
 }
 
+/** The program of a process. */
+interface Stoppable {
+  stop(): Promise<unknown>;
+}
+
 /** The parts of a simulated process. */
 interface ProcessParts {
   readonly name: string;
@@ -36,14 +41,14 @@ interface ProcessParts {
   /** Called when it begins to stop. */
   readonly stops: () => void;
   /** Called when it has ended. */
-  readonly ended: (how: "crashed" | "stopped") => void;
+  readonly ended: (how: "crashed" | "stopped" | "sleeps") => void;
 }
 
 /** What of a process is no option of a system: `start` may spread the process into the options. */
 const hidden = ["broker", "alive", "stopping"];
 
 /** One process of a simulation. */
-export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
+export class SimulatedProcess<System extends Stoppable> {
   readonly name: string;
   readonly clock: ProcessClock;
   readonly random: Random;
@@ -75,11 +80,14 @@ export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
   }
 
   crash(): void {
-    if (!this.alive) return;
-    this.#end();
-    this.store.crash();
-    this.broker.crash();
-    this.#ended("crashed");
+    if (this.alive) this.#kill("crashed");
+  }
+
+  /** The platform stops the process, if it has no timer. Nothing of it ever runs again. Returns whether it did. */
+  sleep(): boolean {
+    if (!this.alive || this.stopping || !this.clock.idle) return false;
+    this.#kill("sleeps");
+    return true;
   }
 
   stop(): void {
@@ -103,6 +111,13 @@ export class SimulatedProcess<System extends { stop(): Promise<unknown> }> {
     this.store.resume();
     this.broker.resume();
     this.clock.resume();
+  }
+
+  #kill(how: "crashed" | "sleeps"): void {
+    this.#end();
+    this.store.crash();
+    this.broker.crash();
+    this.#ended(how);
   }
 
   #end(): void {

@@ -13,6 +13,8 @@ import { Trace } from "./trace.ts";
 export interface Simulated {
   /** Stops it regularly. */
   stop(): Promise<unknown>;
+  /** Called when the time comes at which its process asked to be started. */
+  sweep?(): Promise<unknown>;
 }
 
 /**
@@ -59,6 +61,12 @@ export interface SimulationOptions<System extends Simulated> {
   readonly processes?: number;
   /** The faults of processes. */
   readonly faults?: ProcessFaults;
+  /**
+   * How often a minute the platform looks whether a process has no timer, and stops it then. It starts it at the time that
+   * the process asked for with `wakeAt`, which connections have then, or if somebody speaks to it ({@linkcode
+   * Simulation.speak}). For one process. A process that has ended otherwise is started in the same ways.
+   */
+  readonly sleeps?: number;
   /** Options of the store, with its faults. */
   readonly store?: Omit<SimulatedStoreOptions, "clock" | "random">;
   /** Options of the broker, with its faults; not together with `beside`. */
@@ -127,13 +135,24 @@ export class Simulation<System extends Simulated> {
   readonly #options: SimulationOptions<System>;
   readonly #places: (SimulatedProcess<System> | undefined)[];
   readonly #generations: number[];
+  /** When the platform starts the process. */
+  #wakeAtMs: number | undefined;
+  /** How often the platform has stopped a process that had no timer. */
+  slept = 0;
+  /** How often the platform has started a process because its time had come. */
+  woken = 0;
   #faults: ProcessFaults;
   #calm = false;
 
   /** Creates the simulation and starts the processes. */
   constructor(options: SimulationOptions<System>) {
-    const { seed, processes = 3, faults = {}, beside } = options;
+    const { seed, processes = 3, faults = {}, beside, sleeps } = options;
     requireInteger("processes", processes, 1);
+    if (sleeps !== undefined && processes > 1) {
+      throw new RangeError(
+        `Cannot use sleeps: it is for one process: current value of processes is ${processes}`,
+      );
+    }
     if (beside !== undefined && options.broker !== undefined) {
       throw new TypeError("Cannot use broker together with beside: services share one broker");
     }
@@ -147,6 +166,7 @@ export class Simulation<System extends Simulated> {
     this.random = seededRandom(mixed(seed, 2));
     this.store = new SimulatedStore({
       ...options.store,
+      ...(sleeps !== undefined && { onWakeAt: (atMs) => this.#wakeAt(atMs) }),
       clock: this.#time,
       random: seededRandom(mixed(seed, 3)),
     });
@@ -160,6 +180,7 @@ export class Simulation<System extends Simulated> {
     this.#generations = new Array(processes).fill(0);
     for (let place = 0; place < processes; place++) this.#start(place);
     this.#beat();
+    if (sleeps !== undefined) this.#sleepSometimes(sleeps);
   }
 
   /** The running processes, including paused ones. */
@@ -202,6 +223,11 @@ export class Simulation<System extends Simulated> {
     await this.#time.advance(byMs, done);
   }
 
+  /** Somebody speaks to the process of a simulation that `sleeps`: it is started, unless it runs. */
+  speak(): void {
+    this.#start(0);
+  }
+
   /**
    * Ends all faults: resumes paused processes, starts ended ones again, and clears the faults of the store and of the
    * broker.
@@ -213,8 +239,8 @@ export class Simulation<System extends Simulated> {
     this.broker.faults = {};
     this.note(`${this.#prefix}calm`);
     for (const [place, one] of this.#places.entries()) {
-      if (one === undefined) this.#start(place);
-      else one.resume();
+      if (one !== undefined) one.resume();
+      else if (this.#options.sleeps === undefined) this.#start(place);
     }
   }
 
@@ -234,6 +260,7 @@ export class Simulation<System extends Simulated> {
       ended: (how) => {
         this.note(`${name} ${how}`);
         if (this.#places[place] === one) this.#places[place] = undefined;
+        if (this.#options.sleeps !== undefined) return;
         const afterMs = this.#calm ? 1_000 : 100 + this.#chance.next() * 8_000;
         this.#time.setTimer(afterMs, () => this.#start(place));
       },
@@ -241,6 +268,36 @@ export class Simulation<System extends Simulated> {
     this.#places[place] = one;
     this.note(`${name} starts, ${one.clock.aheadMs} ms ahead`);
     one.begin(this.#options.start(one));
+  }
+
+  /** The process asks to be started at that time, whether it runs or not. */
+  #wakeAt(atMs: number | undefined): void {
+    this.#wakeAtMs = atMs;
+    if (atMs === undefined) return;
+    const earlyMs = this.#chance.next() * earlyMsMax;
+    this.#time.setTimer(atMs - earlyMs - this.#time.now(), () => {
+      if (this.#wakeAtMs !== atMs) return;
+      this.#wakeAtMs = undefined;
+      this.#wake();
+    });
+  }
+
+  /** The platform starts the process, and lets it look. If it ends before it has looked, the platform does that again. */
+  #wake(): void {
+    this.note("the time has come");
+    if (this.#places[0] === undefined) this.woken++;
+    this.#start(0);
+    let looked = false;
+    this.#places[0]!.system.sweep?.().then(() => looked = true, () => {});
+    this.#time.setTimer(wakeAgainMs, () => looked || this.#wake());
+  }
+
+  /** The platform stops the process if it has no timer. */
+  #sleepSometimes(perMinute: number): void {
+    this.#time.setTimer(60_000 / perMinute * (0.5 + this.#chance.next()), () => {
+      if (this.#places[0]?.sleep() === true) this.slept++;
+      this.#sleepSometimes(perMinute);
+    });
   }
 
   /** Decides at random, about once per second, which faults the processes have. */
@@ -278,6 +335,11 @@ export class Simulation<System extends Simulated> {
     return perMinute > 0 && this.#chance.next() < perMinute / 60;
   }
 }
+
+/** How much too early the platform may start a process: its clock is not quite that of the process. */
+const earlyMsMax = 5;
+/** After how long the platform starts a process again that has not looked. */
+const wakeAgainMs = 2_000;
 
 /** Derives a separate seed for each purpose. */
 function mixed(seed: number, purpose: number): number {

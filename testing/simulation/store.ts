@@ -39,6 +39,11 @@ export interface SimulatedStoreOptions {
    * @default {false}
    */
   readonly presence?: boolean;
+  /**
+   * Called when a process asks its platform to start it again at a time (milliseconds since 1970, in true time), or not to
+   * (`undefined`). If it is present, connections have `wakeAt`.
+   */
+  readonly onWakeAt?: (atMs: number | undefined) => void;
   /** Called after each applied commit, with its applied parts. */
   readonly onCommit?: (commit: SimulatedCommit, parts: readonly AtomicPart[]) => void;
 }
@@ -219,6 +224,7 @@ export class SimulatedStore {
       limits: { ...this.#traits.limits, ...this.#options.strict },
       locks: this.#locks,
       hasRoom: () => this.#hasRoom(),
+      onWakeAt: this.#options.onWakeAt,
       apply: (parts, outcome) => this.#apply(connection, instance, parts, outcome),
       ended: () => {
         this.#connections.delete(connection);

@@ -113,6 +113,8 @@ export class ProcessClock implements Clock {
   aheadMs: number;
   #waiting: (() => void)[] | undefined;
   #ended = false;
+  /** How many timers are set. */
+  #timers = 0;
 
   constructor(time: SimulatedTime, aheadMs: number) {
     this.#time = time;
@@ -129,23 +131,35 @@ export class ProcessClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Cancel {
-    let canceled = false;
+    let over = false;
+    const end = () => {
+      if (!over) this.#timers--;
+      over = true;
+    };
+    this.#timers++;
     const cancel = this.#time.setTimer(delayMs, () =>
       this.#do(() => {
-        if (!canceled) callback();
+        if (over) return;
+        end();
+        callback();
       }));
     return () => {
-      canceled = true;
+      end();
       cancel();
     };
   }
 
   macrotask(callback: () => void): void {
-    this.#time.setTimer(0, () => this.#do(callback));
+    this.setTimer(0, callback);
   }
 
   yield(callback: () => void): void {
-    this.#time.setTimer(0, () => this.#do(callback));
+    this.setTimer(0, callback);
+  }
+
+  /** Whether no timer is set: a platform may stop the process then. */
+  get idle(): boolean {
+    return this.#timers === 0;
   }
 
   /** Defers everything that becomes due. */

@@ -2,6 +2,7 @@
 
 import { actor, ask, event, protocol, System, tell } from "@posthorn/posthorn";
 import { ingress } from "@posthorn/posthorn/http";
+import { Hono } from "hono";
 import * as z from "zod";
 import { endWith } from "../../examples/edge/end_with.ts";
 
@@ -28,15 +29,18 @@ const counter = actor(Counter, {
 
 export class PostOffice {
   readonly #system = new System({ actors: [counter] });
-  readonly #app = ingress(this.#system, {
-    expose: [Counter.count, Counter.stop, Counter.stopped],
-    streamsMax: 1,
-    keepAliveMs: 100,
-  });
+  readonly #app = new Hono().route(
+    "/:tenant",
+    ingress(this.#system, {
+      expose: [Counter.count, Counter.stop, Counter.stopped],
+      streamsMax: 1,
+      keepAliveMs: 100,
+    }),
+  );
 
   constructor() {
     // Sequential asks without a pause. Responds with their number.
-    this.#app.get("/load", async (context) => {
+    this.#app.get("/:tenant/load", async (context) => {
       const most = Number(context.req.query("most"));
       const ref = this.#system.ref(Counter, "main");
       let asks = 0;

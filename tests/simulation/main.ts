@@ -2,7 +2,8 @@
 // removed. --twin: without hints. --plain: without scenes, which only some runs have. --trace: prints each
 // step. --marks: prints the rare branches reached. --table: prints how many seeds find each removed rule.
 // --failures N: stops after this many. --brief: without the last steps. --scene NAME: with that scene in each run;
-// --scene services: three services over a broker instead of one, with rules of their own.
+// --scene services: three services over a broker instead of one, with rules of their own. --scene sleeping: a process that
+// its platform stops whenever it has no timer, with rules of its own.
 
 import { type FaultPlan, plain } from "./fault_plan.ts";
 import { rules } from "./rules.ts";
@@ -10,6 +11,8 @@ import { sceneNames, withScene } from "./scenes.ts";
 import { serviceRules } from "./services/service_rules.ts";
 import { simulateServices } from "./services/simulate_services.ts";
 import { simulate } from "./simulate.ts";
+import { simulateSleeping } from "./sleeping/simulate_sleeping.ts";
+import { sleepRules } from "./sleeping/sleep_rules.ts";
 
 const options = new Map<string, string>();
 for (let index = 0; index < Deno.args.length; index++) {
@@ -27,13 +30,19 @@ const scene = sceneNames.find((name) => name === options.get("--scene"));
 const faultPlan = options.has("--plain") ? plain : scene && ((drawn: FaultPlan) => withScene(drawn, scene));
 const hints = !options.has("--twin");
 const ofServices = options.get("--scene") === "services";
+const ofSleep = options.get("--scene") === "sleeping";
 const run = (seed: number, without: string | undefined) =>
-  ofServices
+  ofSleep
+    ? simulateSleeping(seed, { without, onStep })
+    : ofServices
     ? simulateServices(seed, { without, onStep })
     : simulate(seed, { without, hints, onStep, ...(faultPlan && { faultPlan }) });
 
 if (options.has("--table")) {
-  const all: readonly { readonly name: string; readonly says: string }[] = ofServices ? serviceRules : rules;
+  const ofScene = ofSleep ? sleepRules : serviceRules;
+  const all: readonly { readonly name: string; readonly says: string }[] = ofSleep || ofServices
+    ? ofScene
+    : rules;
   for (const rule of all.filter(({ name }) => without === undefined || name === without)) {
     let seed = from;
     let failure: string | undefined;

@@ -25,12 +25,16 @@ export class SqliteExpiry {
   readonly #statements: Statements;
   readonly #clock: Clock;
   #written = 0;
-  #cancel: Cancel;
+  #cancel: Cancel = () => {};
 
   constructor(statements: Statements, clock: Clock) {
     this.#statements = statements;
     this.#clock = clock;
-    this.#cancel = clock.setTimer(eachMs, () => this.#expire());
+  }
+
+  /** Sets the timer. Without it, what expires is deleted by later commits. */
+  begin(): void {
+    this.#cancel = this.#clock.setTimer(eachMs, () => this.#expire());
   }
 
   /** Deletes expired values within a transaction that wrote `written` values with an expiry time. */

@@ -157,6 +157,8 @@ async function open(
 
 class SqliteConnection implements StoreConnection {
   readonly presence: SqlitePresence | undefined;
+  /** Whether no other connection can use the database: then nothing is polled. */
+  readonly #alone: boolean;
   readonly #path: string;
   readonly #database: Database;
   readonly #clock: Clock;
@@ -176,12 +178,14 @@ class SqliteConnection implements StoreConnection {
 
   constructor(path: string, database: Database, clock: Clock, presence: SqlitePresence | undefined) {
     this.presence = presence;
+    this.#alone = path === ":memory:";
     this.#path = path;
     this.#database = database;
     this.#clock = clock;
     this.#statements = prepare(database);
     this.#notifier = new SqliteNotifier(this.#statements, clock);
     this.#expiry = new SqliteExpiry(this.#statements, clock);
+    if (!this.#alone) this.#expiry.begin();
   }
 
   read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
@@ -216,7 +220,7 @@ class SqliteConnection implements StoreConnection {
   }
 
   watch(onChange: () => void): Disposable {
-    if (this.#closed !== undefined) return { [Symbol.dispose]: () => {} };
+    if (this.#alone || this.#closed !== undefined) return { [Symbol.dispose]: () => {} };
     return this.#notifier.watch(onChange);
   }
 

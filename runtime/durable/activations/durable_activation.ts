@@ -4,7 +4,7 @@ import type { Timer } from "../../scheduling/timers.ts";
 import { Admissions } from "./admissions.ts";
 import { Batch } from "./batch.ts";
 import { failAsks, stopped, withoutEffect } from "./fail_asks.ts";
-import { leftMs } from "./durable_services.ts";
+import { newerLeftMs } from "./durable_services.ts";
 import { DurableMember } from "./durable_member.ts";
 import { DurableMailbox } from "./durable_mailbox.ts";
 import type { DurableHost } from "./durable_host.ts";
@@ -104,7 +104,7 @@ export class DurableActivation extends DurableMember {
         const why = "a newer program has written its state";
         failAsks(this.mailbox.takeAsks(), new PosthornError("newer-state", `Cannot ask ${this}: ${why}`));
         this.#keepAfterAll(new PosthornError("newer-state", `Cannot erase ${this}: ${why}`));
-        return this.#vanish(leftMs);
+        return this.#vanish(newerLeftMs(this.durable.session.traits));
       }
       // A message is never taken from a live instance: slow handlers would make each other's turns stale without end.
       if (loaded === "tried") return this.hold(this.contention.left(this.services.random));
@@ -360,7 +360,7 @@ export class DurableActivation extends DurableMember {
     this.status = "held";
     this.admissions.store();
     this.services.rest();
-    this.#held = afterMs === undefined ? undefined : this.services.timers.set(afterMs, () => {
+    this.#held = afterMs === undefined ? undefined : this.host.timers.set(afterMs, () => {
       if (this.status === "held") goOn();
     });
   }

@@ -7,6 +7,8 @@ import { takeBack } from "./take_back.ts";
 import { DurableActivation } from "./durable_activation.ts";
 import { LimitedDurableActivation } from "./limited_durable_activation.ts";
 import type { DurableServices } from "./durable_services.ts";
+import type { Timers } from "../../scheduling/timers.ts";
+import type { WakeTimes } from "../background/wake_times.ts";
 
 /** The durable actors of one definition that are in the memory of this process. The others are in the store alone. */
 export class DurableHost extends ActorRegistry<DurableActivation> {
@@ -18,6 +20,8 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
   readonly #operations: ReadonlyMap<string, Operation>;
   /** Releases an actor to other instances, and does not take it back for so long. */
   readonly release: (actor: ActorId, forMs: number) => void;
+  /** When this process must run for what waits; present once the store is being opened. */
+  wakeTimes: WakeTimes | undefined;
   done = 0;
   deadLettered = 0;
   /** How many messages were taken back. */
@@ -31,7 +35,10 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
     durable: () => DurableServices,
     release: (actor: ActorId, forMs: number) => void,
   ) {
-    super(actor, services, quota);
+    super(actor, services, quota, {
+      monotonicMs: () => services.timers.monotonicMs(),
+      set: (delayMs, callback) => (this.wakeTimes?.idleTimers ?? services.timers).set(delayMs, callback),
+    });
     this.#durable = durable;
     const operations = Object.values(actor.operations).filter(({ mode }) => mode !== "event");
     this.#operations = new Map(
@@ -42,6 +49,11 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
 
   get durable(): DurableServices {
     return this.#durable();
+  }
+
+  /** The timers of what waits in the store. */
+  get timers(): Timers {
+    return this.wakeTimes?.timers ?? this.services.timers;
   }
 
   /** Whether an observer listens to what happens. */

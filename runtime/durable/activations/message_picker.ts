@@ -139,14 +139,14 @@ export class MessagePicker {
   setAside(mail: QueuedMessage): boolean {
     const { notBeforeMs, afterMs: inAllMs } = mail.head;
     if (notBeforeMs === undefined) return false;
-    const { mailbox, services } = this.#actor;
+    const { mailbox, host, durable } = this.#actor;
     const afterMs = this.#leftMs(mail, notBeforeMs, inAllMs);
     if (afterMs <= 0) return false;
-    this.#actor.durable.session.probes?.reach("a message waits aside");
+    durable.session.probes?.reach("a message waits aside");
     if (this.#delayedRetries.has(mail.place)) return true;
     this.#delayedRetries.set(
       mail.place,
-      services.timers.set(afterMs, () => {
+      host.timers.set(afterMs, () => {
         this.#delayedRetries.delete(mail.place);
         mailbox.mails.push(mail);
         this.#onIdle();

@@ -5,6 +5,7 @@ import { SingleFlight } from "../../base/single_flight.ts";
 import type { Check } from "../../ports/store.ts";
 import { removalOf, WriteSet } from "../commits/write_set.ts";
 import type { Membership } from "./membership.ts";
+import type { WakeTimes } from "./wake_times.ts";
 import {
   behindAll,
   indexed,
@@ -25,6 +26,7 @@ import { commitKnown, commitOne } from "../commits/commit_one.ts";
 /** The services that assignments use. */
 export interface AssignmentsServices {
   readonly timers: Timers;
+  readonly wakeTimes: WakeTimes;
   /** The protocols that are hosted here, as durable or as transient ones. */
   readonly protocols: readonly string[];
   /**
@@ -34,6 +36,10 @@ export interface AssignmentsServices {
   look(actor: ActorId, crashed?: boolean): boolean;
   /** Whether no message that this instance wrote to the actor still waits. */
   atRest(actor: ActorId): boolean;
+  /** Whether those that wait do so for a time, of which the wake times know. */
+  waitsForTime(actor: ActorId): boolean;
+  /** Whether messages to other services wait. */
+  sends(): boolean;
   /** Further work of each heartbeat. Each runs by itself, so that a slow one delays neither others nor the heartbeat. */
   readonly onHeartbeat: readonly (() => Promise<unknown>)[];
 }
@@ -44,11 +50,16 @@ const presenceMs = 400;
 const ownPageMax = 1_000;
 /** How many ended instances one heartbeat examines; the next continues behind them. */
 const instancesMax = 100;
+/** How long heartbeats go on after a commit of which nobody knows whether it will land. */
+const restlessMs = 60_000;
 
 /**
  * The actors that this instance runs. At each heartbeat it renews its own row, claims unassigned actors, takes over
  * those of ended instances, and removes the index entries of actors that have no messages any more. All of it is a hint:
  * only the checks of each commit make turns safe.
+ *
+ * If nobody else can use the store, its row tells nobody anything and is not renewed, and there is no heartbeat while
+ * nothing waits: one follows each commit, and then another as long as the last one found something that waits.
  */
 export class Assignments {
   readonly #session: StoreSession;
@@ -67,12 +78,18 @@ export class Assignments {
   readonly #taking = new SingleFlight(() => this.#takePosted());
   readonly #others: readonly SingleFlight[];
   readonly #saying: SingleFlight;
+  /** Whether it rests while nothing waits. */
+  readonly #rests: boolean;
+  #restlessUntilMs = -Infinity;
+  /** Whether its index may have entries of actors that are not loaded. */
+  #leftOver = false;
   /** The entry of its own index that it examined last. */
   #lookedAt: string;
   /** The end of the index of the instance that it examined last. */
   #scannedTo = wholeIndexPrefix;
   #timer: Timer | undefined;
   #presenceTimer: Timer | undefined;
+  #begun = false;
   #ended = false;
 
   constructor(session: StoreSession, membership: Membership, services: AssignmentsServices) {
@@ -81,6 +98,8 @@ export class Assignments {
     this.#services = services;
     this.#protocols = services.protocols.toSorted();
     this.#others = services.onHeartbeat.map((work) => new SingleFlight(work));
+    const { processes, unknownOutcomes } = session.traits;
+    this.#rests = processes === "one" && !unknownOutcomes;
     this.#saying = new SingleFlight(() => membership.say().finally(() => this.#wait()));
     this.#lookedAt = indexPrefix(session.instance);
   }
@@ -88,6 +107,7 @@ export class Assignments {
   /** The first heartbeat; from then on each follows the one before. */
   async begin(): Promise<void> {
     await this.#membership.begin();
+    this.#begun = true;
     this.heartbeat().catch(() => {}); // the next heartbeat repeats what failed
     if (this.#session.connection.presence !== undefined) this.#checkPresenceLater();
   }
@@ -100,6 +120,8 @@ export class Assignments {
   /** The index entry of an actor stays, and a later heartbeat examines it again. */
   left(actor: ActorId): void {
     this.#entries.delete(nameOfActor(actor));
+    this.#leftOver = true;
+    this.stir();
   }
 
   /**
@@ -109,6 +131,18 @@ export class Assignments {
   released(actor: ActorId, forMs: number): void {
     this.left(actor);
     this.#releasedUntilMs.set(nameOfActor(actor), this.#session.clock.monotonicMs() + forMs);
+    if (this.#rests && forMs !== Infinity) this.#services.wakeTimes.timers.set(forMs, () => this.stir());
+  }
+
+  /** Something has changed: a heartbeat follows. */
+  stir(): void {
+    if (this.#rests && this.#begun && this.#timer?.waiting !== true) this.#wait();
+  }
+
+  /** A commit may land of which nothing will be heard: heartbeats go on for a while. */
+  doubt(): void {
+    this.#restlessUntilMs = this.#session.clock.monotonicMs() + restlessMs;
+    this.stir();
   }
 
   /** Other instances have taken over its actors, since its heartbeat was late. */
@@ -120,8 +154,18 @@ export class Assignments {
   /** One heartbeat. Resolves when its work is done; rejects if the store does not answer. */
   async heartbeat(): Promise<void> {
     if (this.#ended) return;
-    await this.#saying.run();
-    await Promise.all([this.#round, ...this.#others].map((chore) => chore.run()));
+    const { wakeTimes } = this.#services;
+    wakeTimes.ring();
+    if (!this.#rests) await this.#saying.run();
+    let failed = true;
+    try {
+      await Promise.all([this.#round, ...this.#others].map((chore) => chore.run()));
+      failed = false;
+    } finally {
+      const waits = failed || this.#isBusy();
+      if (!this.#ended) wakeTimes.settle(waits);
+      if (this.#rests && (waits || wakeTimes.waits)) this.stir();
+    }
   }
 
   /** Another instance has committed: claims actors that became unassigned and are hosted here. */
@@ -138,6 +182,7 @@ export class Assignments {
   async end(): Promise<void> {
     this.#ended = true;
     this.#presenceTimer?.cancel();
+    this.#services.wakeTimes.end();
     await Promise.all([this.#saying, this.#round, this.#taking].map((chore) => chore.idle()));
     this.#timer?.cancel();
     await this.#tidy().catch(() => {}); // other instances do it later
@@ -155,6 +200,13 @@ export class Assignments {
     this.#timer?.cancel();
     const { heartbeatMs } = this.#session.traits;
     this.#timer = this.#services.timers.set(heartbeatMs, () => void this.heartbeat().catch(() => {}));
+  }
+
+  /** Whether something waits that a heartbeat must look at again. */
+  #isBusy(): boolean {
+    if (this.#restlessUntilMs > this.#session.clock.monotonicMs()) return true;
+    if (this.#leftOver || this.#services.sends()) return true;
+    return this.#entries.values().some(({ actor }) => !this.#services.waitsForTime(actor));
   }
 
   #checkPresenceLater(): void {
@@ -313,12 +365,14 @@ export class Assignments {
     const prefix = indexPrefix(this.#session.instance);
     const range = { prefix, after: this.#lookedAt, limit: ownPageMax };
     const rows = await this.#session.connection.list(range);
-    this.#lookedAt = rows.length < ownPageMax ? prefix : rows.at(-1)!.key;
+    this.#leftOver = rows.length === ownPageMax;
+    this.#lookedAt = this.#leftOver ? rows.at(-1)!.key : prefix;
     for (const { key, version } of rows) {
       const actor = indexed(key);
       if (this.#entries.get(nameOfActor(actor))?.version === version) continue;
       this.#session.probes?.reach("an index entry was not known");
       if (this.hosts(actor.protocol) && this.#services.look(actor)) this.wrote(actor, version);
+      else this.#leftOver = true;
     }
   }
 

@@ -2,7 +2,7 @@ import { BoundedSet } from "../../base/bounded_set.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { AtomicPart, Check, Entry } from "../../ports/store.ts";
 import { removalOf, WriteSet } from "../commits/write_set.ts";
-import { endedKey, instanceKey, instancePrefix } from "../rows/keys.ts";
+import { endedKey, indexPrefix, instanceKey, instancePrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
 import { commitOne } from "../commits/commit_one.ts";
 import { pages } from "../rows/pages.ts";
@@ -246,15 +246,22 @@ export class Membership {
     return fates;
   }
 
-  /** Writes down that an instance crashed, for a while: one of its messages may have crashed it. */
+  /**
+   * Writes down that an instance crashed, for a while: one of its messages may have crashed it. If no other instance was
+   * beside it, and it left no message, then none did.
+   */
   async #end(instance: string, { version }: KnownInstance): Promise<void> {
-    const { clock, committer, connection, otherClocks } = this.#session;
+    const { clock, committer, connection, otherClocks, traits } = this.#session;
     const writeSet = removalOf({ key: instanceKey(instance), version });
-    writeSet.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
+    const left = traits.processes === "many" ||
+      (await connection.list({ prefix: indexPrefix(instance), limit: 1 })).length > 0;
+    if (left) {
+      writeSet.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
+    }
     if (await commitOne(committer, writeSet) === undefined) return; // it lives, or another instance was quicker
     this.#known.delete(instance);
     otherClocks.gone(instance); // it may have come in since the look
-    this.#ended.add(instance);
+    (left ? this.#ended : this.#left).add(instance);
     await connection.presence?.release(instance);
   }
 

@@ -28,6 +28,8 @@ interface Heard {
  */
 export class OtherClocks {
   readonly #clock: Clock;
+  /** Whether there are no others: one process at a time uses the store. */
+  readonly #alone: boolean;
   readonly #heard = new Map<string, Heard>();
   #looked: { readonly monotonicMs: number; readonly atMs: number } | undefined;
   /** The clocks of instances that have gone, the slowest first: a later and slower one replaces those before it. */
@@ -35,8 +37,9 @@ export class OtherClocks {
   /** The slowest of all clocks: by it a store deletes what has expired. */
   readonly slowest: Clock;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, alone = false) {
     this.#clock = clock;
+    this.#alone = alone;
     this.slowest = {
       now: () => clock.now() - this.aheadMs,
       monotonicMs: () => clock.monotonicMs(),
@@ -77,6 +80,7 @@ export class OtherClocks {
 
   /** How far this clock is ahead of the slowest of the others. */
   get aheadMs(): number {
+    if (this.#alone) return 0;
     if (this.#looked === undefined) return mostMs;
     const nowMs = this.#clock.monotonicMs();
     while (this.#gone.length > 0 && this.#gone[0].untilMs <= nowMs) this.#gone.shift();

@@ -166,6 +166,7 @@ export class Cuttable implements Store {
       watch: (onChange) => connection.watch((posted) => this.#cut || onChange(posted)),
       close: () => this.#cut ? Promise.resolve() : connection.close(),
       presence: connection.presence,
+      ...(connection.wakeAt && { wakeAt: (atMs) => void (this.#cut || connection.wakeAt!(atMs)) }),
     };
   }
 

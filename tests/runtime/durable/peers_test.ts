@@ -556,7 +556,7 @@ onEach(["sqlite"], "asks that follow each other do not wait for slow polls", asy
 });
 
 onEach(
-  kinds,
+  sharedKinds,
   "what waits for a peer is counted while nobody hosts it, and can be erased then",
   async (stage) => {
     const front = await stage.start([], { peers: [Worker] });

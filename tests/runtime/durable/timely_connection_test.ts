@@ -138,3 +138,22 @@ Deno.test("TimelyConnection: a late answer of a presence counts as unknown, and 
   assert.equal(await hold("a"), false);
   assert.equal(clock.waiting, 0);
 });
+
+Deno.test("TimelyConnection: if the platform may stop the process, no timer is left when all calls are answered", async () => {
+  for (const wakes of [true, false]) {
+    const clock = new VirtualClock();
+    const inner = silent();
+    const told: unknown[] = [];
+    const asked = wakes ? { ...inner, wakeAt: (atMs: unknown) => void told.push(atMs) } : inner;
+    const connection = new TimelyConnection(asked, memoryStore().traits, clock);
+    connection.wakeAt?.(1);
+    const calls = [connection.read(["a"]), connection.commit([])];
+    assert.equal(clock.waiting, 1);
+    inner.answer();
+    await Promise.all(calls);
+    assert.deepEqual([clock.waiting, told], wakes ? [0, [1]] : [1, []]);
+    const late = assert.rejects(connection.read(["a"]), unread("read", 15_000));
+    await clock.advance(15_000);
+    await late;
+  }
+});

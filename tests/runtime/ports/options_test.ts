@@ -11,6 +11,7 @@ Deno.test("resolveOptions fills in every default", () => {
     deduplicationWindowMs: 86_400_000,
     replyRetentionMs: 3_600_000,
     laterMs: 604_800_000,
+    onWakeAt: undefined,
     drainMs: 1_000,
     limits: {
       actors: 1_000_000,

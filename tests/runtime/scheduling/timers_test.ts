@@ -165,3 +165,22 @@ Deno.test("Timers that are cleared by a callback fire nothing more", async () =>
   assert.deepEqual(fired, []);
   assert.equal(clock.waiting, 0);
 });
+
+Deno.test("timers that may leave none have none of the clock when all are cancelled", async () => {
+  const clock = new VirtualClock();
+  const timers = new Timers(clock);
+  timers.leavesNone = true;
+  const called: string[] = [];
+  const first = timers.set(60_000, () => called.push("first"));
+  timers.set(1_000, () => called.push("second"));
+  first.cancel();
+  assert.equal(clock.waiting, 1);
+  await clock.advance(1_000);
+  assert.deepEqual([called, clock.waiting, timers.size], [["second"], 0, 0]);
+  const third = timers.set(5_000, () => called.push("third"));
+  third.cancel();
+  assert.deepEqual([clock.waiting, timers.size], [0, 0]);
+  timers.set(5_000, () => called.push("fourth"));
+  await clock.advance(60_000);
+  assert.deepEqual(called, ["second", "fourth"]);
+});

@@ -106,3 +106,12 @@ Deno.test("a look is old even if only the time of day advanced, as on a machine 
   others.looked();
   assert.equal(others.aheadMs, 0);
 });
+
+Deno.test("where one process uses the store, there are no other clocks, however old the look is", async () => {
+  const clock = new VirtualClock();
+  const others = new OtherClocks(clock, true);
+  assert.equal(others.aheadMs, 0);
+  others.heard("before", clock.now() - hour, false);
+  await clock.advance(hour);
+  assert.deepEqual([others.aheadMs, others.slowest.now()], [0, clock.now()]);
+});

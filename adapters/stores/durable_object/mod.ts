@@ -1,0 +1,8 @@
+/**
+ * The store in a Durable Object of Cloudflare.
+ *
+ * @module
+ */
+
+export { durableObject } from "./durable_object.ts";
+export type { ObjectCursor, ObjectSql, ObjectStorage } from "./storage.ts";

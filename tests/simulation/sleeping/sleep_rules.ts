@@ -1,0 +1,35 @@
+import { WakeTimes } from "../../../runtime/durable/background/wake_times.ts";
+import type { Patches } from "../patches.ts";
+
+/** One rule of a process that its platform stops and starts, and how to take it out. */
+export interface SleepRule {
+  readonly name: string;
+  /** The rule, as a sentence. */
+  readonly says: string;
+  /** The first seed, from 1, that detects its removal. */
+  readonly foundBy: number;
+  /** Replaces methods of the code by ones without the rule. */
+  readonly code: (patches: Patches) => void;
+}
+
+/** The rules of a process that its platform stops and starts. */
+export const sleepRules: readonly SleepRule[] = [
+  {
+    name: "told-before",
+    foundBy: 2,
+    says: "a process tells when it must run again before the commit that makes it necessary",
+    code: (patches) => patches.method(WakeTimes.prototype, "committing", () => () => {}),
+  },
+  {
+    name: "told-again",
+    foundBy: 8,
+    says: "a process that was started in time tells when it must run next",
+    code: (patches) => patches.method(WakeTimes.prototype, "settle", () => () => {}),
+  },
+  {
+    name: "looks-when-started",
+    foundBy: 2,
+    says: "a process that runs at the time that it asked for goes on with what is due",
+    code: (patches) => patches.method(WakeTimes.prototype, "ring", () => () => {}),
+  },
+];
