@@ -178,7 +178,7 @@ async function begin(
   const rows = writingOf(session, options, services, ids, localActors, delayed, () => keeping);
   const { replies, surveyReplies, unhosted, writer, committedDelivery } = rows;
   if (remote !== undefined) {
-    const deadLettered = (letter: DeadLetter) => localActors.deadLettered(letter);
+    const { deadLettered } = localActors;
     writer.remote = await remote.beginRows({ session, writer, committedDelivery, replies, deadLettered });
   }
   const runningRequests = new RunningRequests(session);

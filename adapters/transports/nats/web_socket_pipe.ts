@@ -20,7 +20,8 @@ export function webSocketPipe(url: string): OpenPipe {
       if (!isOver) listener.data(new Uint8Array(data));
     };
     socket.onerror = (event) => {
-      reason ??= new Error("message" in event ? String(event.message) : "the WebSocket has failed");
+      const { message = "the WebSocket has failed" } = event as Partial<ErrorEvent>;
+      reason ??= new Error(message);
       socket.close();
       closed();
     };
