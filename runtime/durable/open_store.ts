@@ -170,10 +170,9 @@ async function begin(
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
   const { clock, random, deduplicationWindowMs, limits } = options;
-  const { timers, delivery } = services;
   const wakeTimes = wakeTimesOf(connection, options, localActors, services);
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
-  session.onUnreadable = (row, error) => delivery.unreadable(row, error);
+  session.onUnreadable = (row, error) => services.delivery.unreadable(row, error);
   const delayed = new DelayedRows(session, ids, limits, (dueMs) => scheduleRunner.wakeAt(dueMs));
   const rows = writingOf(session, options, services, ids, localActors, delayed, () => keeping);
   const { replies, surveyReplies, unhosted, writer, committedDelivery } = rows;
@@ -182,7 +181,7 @@ async function begin(
     writer.remote = await remote.beginRows({ session, writer, committedDelivery, replies, deadLettered });
   }
   const runningRequests = new RunningRequests(session);
-  const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
+  const log = new EventLogRows(session, (error) => services.delivery.callbackFailed("watch", error));
   const writing = { session, writer, committedDelivery };
   const accepting = { ...writing, replies, ids, deduplicationWindowMs };
   const peerAcceptor = new PeerAcceptor(accepting);
@@ -231,7 +230,7 @@ async function begin(
     topicsOf: (actor) => topicsOf(connection, actor),
     turnWrites,
     laters: new LaterRows(replies, turnWrites),
-    crashSuspects: new CrashSuspects(timers),
+    crashSuspects: new CrashSuspects(services.timers),
     membership,
     runningRequests,
     committedDelivery,
