@@ -176,6 +176,8 @@ onEach(kinds, "an ask whose signal aborts does not run any more", async (stage) 
   assert.deepEqual(await within(stage, notesOf(host, "ada")), ["ran"], "only the one that was not aborted");
   await stage.pass(10_000);
   assert.deepEqual([deadOf(host), await stage.keys("mail", "reply")], [[], []]);
+  const { accepted, done, dead, cancelled, waiting, running } = host.stats();
+  assert.equal(accepted, done + dead + cancelled + waiting + running, "each is counted once");
 });
 
 onEach(
