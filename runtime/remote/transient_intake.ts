@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { DeliveryPort } from "../activations/runtime_services.ts";
 import { MailboxFullError } from "../base/errors.ts";
-import type { Address } from "../language/address.ts";
+import type { ActorId, Address } from "../language/address.ts";
 import { Envelope, Route } from "../messages/envelope.ts";
 import { laterAddress, LaterReply } from "../messages/later.ts";
 import { remoteAddress } from "../messages/remote_address.ts";
@@ -11,7 +11,7 @@ import type { Meaning } from "./meaning.ts";
 import { Patience } from "./patience.ts";
 import { outcomeUnknown, type RemoteAsks } from "./remote_asks.ts";
 import type { ReceivedMessage } from "./received_message.ts";
-import type { TransientMeaning, TransientRuns } from "./transient_runs.ts";
+import type { TransientRuns } from "./transient_runs.ts";
 
 /** What an intake without a store needs. */
 export interface TransientIntakeParts {
@@ -55,8 +55,8 @@ export class TransientIntake implements Receiver {
       const meaning = meaningOf(message);
       if (meaning.kind === "message") {
         patience ??= new Patience(clock, tenure, stopping);
-        // Without a wait, what the batch takes back has not begun to run.
-        if (!runs.hasRoom(meaning.to)) await this.#room(meaning, patience);
+        // No message overtakes another one. Without a wait, what the batch takes back has not begun to run.
+        while (!runs.hasRoom(meaning.to)) await patience.wait(() => this.#full(meaning.to));
         patience.advanced();
         ends.push(runs.run(meaning));
       } else {
@@ -68,15 +68,9 @@ export class TransientIntake implements Receiver {
     return rejections;
   }
 
-  /** Waits until there is room in the mailbox of the receiver: no message overtakes another one. */
-  async #room({ to }: TransientMeaning, patience: Patience): Promise<void> {
-    const { runs, delivery } = this.#parts;
-    while (!runs.hasRoom(to)) {
-      await patience.wait(() => {
-        const bound = delivery.hosts.get(to.protocol)?.turnCapacity ?? 0;
-        return new MailboxFullError(shownActor(to.protocol, to.key), bound, bound);
-      });
-    }
+  #full({ protocol, key }: ActorId): MailboxFullError {
+    const bound = this.#parts.delivery.hosts.get(protocol)?.turnCapacity ?? 0;
+    return new MailboxFullError(shownActor(protocol, key), bound, bound);
   }
 
   /** Takes what goes into no mailbox. Returns why it will not be handled. */

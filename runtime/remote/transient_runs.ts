@@ -10,7 +10,7 @@ import { codeOfThrown } from "../ports/dead_letters.ts";
 import type { Meaning } from "./meaning.ts";
 
 /** A message for an actor in memory. */
-export type TransientMeaning = Meaning & { readonly kind: "message" };
+type TransientMeaning = Meaning & { readonly kind: "message" };
 
 /**
  * Runs messages of other services in actors that live in memory. Nothing of such an actor is kept, so a message counts as

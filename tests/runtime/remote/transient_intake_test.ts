@@ -255,6 +255,29 @@ Deno.test("a full mailbox makes its shard wait, and ends the tenure after a minu
   assert.deepEqual(await notesOf(world.system), texts);
 });
 
+Deno.test("shards that wait for the same mailbox do not overfill it", async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  await using world = await started({ onAdd: (text) => gates[Number(text)]?.promise }, {
+    mailbox: { capacity: 1 },
+  });
+  const receiving = world.receiver();
+  const take = async (...texts: string[]) => {
+    const tenure = tenureOf(`of ${texts[0]}`);
+    await receiving.begin(tenure);
+    await receiving.take(additions(texts), tenure);
+  };
+  const texts = Array.from({ length: 11 }, (_, index) => String(index));
+  const taking = [take(...texts), take("a"), take("b"), take("c")];
+  await world.clock.advance(2_000);
+  gates[0].resolve(); // one leaves, and three wait for its place
+  await world.clock.advance(2_000);
+  assert.deepEqual(lettersOf(world.system), []);
+  gates[1].resolve();
+  await world.clock.advance(5_000);
+  await Promise.all(taking);
+  assert.deepEqual((await notesOf(world.system)).toSorted(), [...texts, "a", "b", "c"].toSorted());
+});
+
 Deno.test("an event comes to the subscribers of a system without a store", async () => {
   await using world = await started();
   const heard: string[] = [];
