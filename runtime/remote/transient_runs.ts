@@ -8,6 +8,7 @@ import { toldTo } from "../messages/failure_addresses.ts";
 import type { ToldFailure } from "../messages/told_failure.ts";
 import { codeOfThrown } from "../ports/dead_letters.ts";
 import type { Meaning } from "./meaning.ts";
+import { boundedName } from "./message_mark.ts";
 
 /** A message for an actor in memory. */
 type TransientMeaning = Meaning & { readonly kind: "message" };
@@ -104,7 +105,7 @@ interface TurnEndParts {
 
 /** What a request is known by when it comes again. */
 function nameOfRequest({ protocol, key }: ActorId, id: unknown, replyTo: Address | undefined): string {
-  return [protocol, key, String(id), replyTo?.key].join("\n");
+  return boundedName([protocol, key, String(id), replyTo?.key].join("\n"));
 }
 
 /** Waits for the end of a turn. Of a publication it is the turn of the topic, which tells respondents where they reply. */
