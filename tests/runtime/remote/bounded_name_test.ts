@@ -7,5 +7,7 @@ Deno.test("a name that strangers make up is kept as it is, or in hashes that tel
   fc.assert(fc.property(fc.string({ maxLength: 1_000 }), (name) => boundedName(name) === name));
   fc.assert(fc.property(long, (name) => boundedName(name).length < 100));
   fc.assert(fc.property(long, (name) => boundedName(name) === boundedName(name)));
-  fc.assert(fc.property(long, long, (one, other) => one === other || boundedName(one) !== boundedName(other)));
+  fc.assert(
+    fc.property(long, long, (one, other) => one === other || boundedName(one) !== boundedName(other)),
+  );
 });
