@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import fc from "fast-check";
 import { boundedName } from "../../../runtime/remote/message_mark.ts";
 

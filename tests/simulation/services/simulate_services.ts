@@ -6,7 +6,17 @@ import type { Entry } from "../../../runtime/ports/store.ts";
 import { Patches } from "../patches.ts";
 import { spaceOf } from "../rule.ts";
 import { uncaught } from "../uncaught.ts";
-import { actors, type Job, kinds, partsOf, type Service, services, type State, Worker } from "./messages.ts";
+import {
+  actors,
+  type Job,
+  kinds,
+  partsOf,
+  type Service,
+  services,
+  type State,
+  Worker,
+  worker,
+} from "./messages.ts";
 import { serviceActor, subscribe, workerActor } from "./service_actors.ts";
 import { ServiceClients } from "./service_clients.ts";
 import { overtaking, ruled, type ServiceRule, serviceRules } from "./service_rules.ts";
@@ -276,7 +286,9 @@ class ServicesRun {
     const states = new Map<string, State>();
     const tickets = this.#clients.jobs.filter(({ ticket }) => ticket !== undefined);
     const { cancels } = this.#clients;
-    for (const { outcome } of cancels) this.#marks.add(`a request is ${outcome}`);
+    for (const { to, outcome } of cancels) {
+      this.#marks.add(`a request ${to === worker ? "to the service without a store " : ""}is ${outcome}`);
+    }
     let open = actors.length + tickets.length + cancels.length;
     for (const name of actors) {
       const { service, key } = partsOf(name);
@@ -336,6 +348,9 @@ class ServicesRun {
         const late = ["deadline", "mailbox-full"].includes(reason) && lossy.includes(operation);
         if (late || expectedLetters.includes(reason)) continue;
         if (reason === "late-reply" && operation === "answer" && this.#isWithdrawn(text)) continue;
+        if (["already-answered", "deadline", "late-reply"].includes(reason) && this.#isForWorker(text)) {
+          continue;
+        }
         if (reason === "mailbox-full") {
           const { from = `${service}/`, n, tag } = fromText(text) as Job; // a failure does not say who failed
           const dead = { to: `${service}/${key}`, from, n, tag, operation };
@@ -347,6 +362,12 @@ class ServicesRun {
       }
     }
     return died;
+  }
+
+  /** Whether a letter is a request to the service without a store, or its reply: it may run twice, or too late. */
+  #isForWorker(text: string): boolean {
+    const { tag } = fromText(text) as Partial<Job>;
+    return this.#clients.cancels.some(({ to, entry }) => to === worker && entry.endsWith(`-back${tag}#1`));
   }
 
   /** Whether an answer comes to a request that its user has withdrawn. */
