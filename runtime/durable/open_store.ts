@@ -184,7 +184,8 @@ async function begin(
   const log = new EventLogRows(session, (error) => services.delivery.callbackFailed("watch", error));
   const writing = { session, writer, committedDelivery };
   const accepting = { ...writing, replies, ids, deduplicationWindowMs };
-  const peerAcceptor = new PeerAcceptor(accepting);
+  const beside = besideTurns({ ...accepting, delayed }, options, services, localActors);
+  const peerAcceptor = new PeerAcceptor(accepting, beside.cancellations);
   const looks = [() => replies.look(), () => runningRequests.look(), () => log.look()];
   const stored = new DeadLetterRows(writing, letters, limits.deadLetters);
   const running = { timers: wakeTimes.timers, cron: services.cron, writer, committedDelivery, delayed };
@@ -214,7 +215,7 @@ async function begin(
     session,
     writer,
     replies,
-    ...besideTurns({ ...accepting, delayed }, options, services, localActors),
+    ...beside,
     surveyReplies,
     log,
     unhosted,
