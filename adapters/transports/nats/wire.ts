@@ -44,7 +44,7 @@ export class RefusedError extends Error {
 }
 
 const connectMs = 5_000;
-/** How often the server is pinged. A connection on which two pings in a row get no answer is cut. */
+/** How often the server is pinged. A connection on which nothing comes while two pings wait for their answers is cut. */
 const pingMs = 5_000;
 const pingsMax = 2;
 /** How long what is left may take to be written. */
@@ -251,6 +251,7 @@ export class Wire {
 
   #read(bytes: Uint8Array): void {
     if (this.#isOver) return; // what comes behind something that nobody understands means nothing
+    this.#pings = 0; // an answer may be behind much else on a slow line
     try {
       this.#reader.read(bytes);
     } catch (error) {
@@ -305,7 +306,7 @@ export class Wire {
     this.#cancelPing = this.#clock.setTimer(pingMs, () => {
       if (this.#pings >= pingsMax) return this.#end(new Error("the server does not answer"));
       this.#pings++;
-      void this.flush().then(() => this.#pings = 0);
+      void this.flush();
       this.#ping();
     });
   }

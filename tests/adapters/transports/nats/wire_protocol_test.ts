@@ -175,6 +175,18 @@ Deno.test("a server that no longer answers pings is left, and one that answers i
   assert.equal(state.destroyed, 1);
 });
 
+Deno.test("a server is not left while it sends something, however long its answer to a ping takes", async () => {
+  const { wire, clock, say, cut } = await opened();
+  for (let count = 0; count < 10; count++) {
+    await clock.advance(10_000);
+    await say("MSG a 1 5\r\n");
+    await clock.advance(5_000 - 1);
+    await say("large\r\n");
+  }
+  assert.equal(wire.isClosed, false);
+  await close(wire, cut);
+});
+
 Deno.test("a connection that is cut says why, and takes nothing more", async () => {
   const { wire, clock, say, sent, cut } = await opened();
   await say("-ERR 'Stale Connection'\r\n");
