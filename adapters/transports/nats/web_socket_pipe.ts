@@ -35,6 +35,9 @@ export function webSocketPipe(url: string): OpenPipe {
       write: (bytes) => {
         if (socket.readyState === WebSocket.OPEN) socket.send(bytes as Uint8Array<ArrayBuffer>);
       },
+      get waitingBytes() {
+        return socket.bufferedAmount;
+      },
       end: () => socket.close(),
       destroy: () => {
         socket.close();

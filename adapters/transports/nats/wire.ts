@@ -44,11 +44,17 @@ export class RefusedError extends Error {
 }
 
 const connectMs = 5_000;
-/** How often the server is pinged. A connection on which nothing comes while two pings wait for their answers is cut. */
+/**
+ * How often the server is pinged. A connection is cut on which nothing comes while two pings wait for their answers. If
+ * other things come, an answer may be behind them on a slow line: then so many may wait.
+ */
 const pingMs = 5_000;
-const pingsMax = 2;
+const quietMax = 2;
+const pingsMax = 12;
 /** How long what is left may take to be written. */
 const endMs = 1_000;
+/** How many bytes may wait for a server, or a network, that does not take them. */
+const waitingMax = 268_435_456;
 /** What has been gathered is written at once when it has so many bytes. */
 const gatheredMax = 32_768;
 
@@ -76,7 +82,9 @@ export class Wire {
   readonly #write = () => this.#writeNow();
   readonly #pipe: Pipe;
   #subscriptions = 0;
+  /** How many pings have no answer, and how many of them were sent since anything came. */
   #pings = 0;
+  #quiet = 0;
   #isOver = false;
   #reason: Error | undefined;
   #cancelPing: Cancel = () => {};
@@ -246,12 +254,19 @@ export class Wire {
   }
 
   #writeNow(): void {
-    if (this.#gathered.length > 0) this.#pipe.write(this.#gathered.take());
+    if (this.#gathered.length === 0) return;
+    const bytes = this.#gathered.take();
+    if (this.#pipe.waitingBytes + bytes.length > waitingMax) {
+      return this.#end(
+        new Error(`the server has not taken ${this.#pipe.waitingBytes} of ${waitingMax} bytes`),
+      );
+    }
+    this.#pipe.write(bytes);
   }
 
   #read(bytes: Uint8Array): void {
     if (this.#isOver) return; // what comes behind something that nobody understands means nothing
-    this.#pings = 0; // an answer may be behind much else on a slow line
+    this.#quiet = 0;
     try {
       this.#reader.read(bytes);
     } catch (error) {
@@ -304,9 +319,12 @@ export class Wire {
   #ping(): void {
     if (this.#isOver) return;
     this.#cancelPing = this.#clock.setTimer(pingMs, () => {
-      if (this.#pings >= pingsMax) return this.#end(new Error("the server does not answer"));
+      if (this.#quiet >= quietMax || this.#pings >= pingsMax) {
+        return this.#end(new Error("the server does not answer"));
+      }
+      this.#quiet++;
       this.#pings++;
-      void this.flush();
+      void this.flush().then(() => this.#pings = 0);
       this.#ping();
     });
   }
