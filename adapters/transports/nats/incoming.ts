@@ -87,6 +87,9 @@ export function bytesOf({ data }: Message): number {
   return data.length + 1_024;
 }
 
+/** How many bytes of headers a stream takes. */
+const streamHeadMax = 65_535;
+
 /**
  * The headers of a message that is put aside: why first, then its own, as many as there is room for. A message of a
  * stranger may be as large as the server allows.
@@ -98,7 +101,7 @@ export function asideHeaders(
 ): Record<string, string> {
   const headers: Record<string, string> = {};
   const said: readonly Header[] = [["posthorn-reason", reason], ["posthorn-subject", subject], ...own];
-  let left = room - headerBlock({}).length;
+  let left = Math.min(room, streamHeadMax) - headerBlock({}).length;
   for (const [name, value] of said) {
     const bytes = utf8Length(name) + utf8Length(value) + 4; // with a colon, a blank and the end of the line
     if (bytes > left || Object.hasOwn(headers, name) || /^nats-/i.test(name)) continue;

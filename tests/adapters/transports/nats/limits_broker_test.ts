@@ -29,6 +29,10 @@ brokerTest(
         headers: head,
       });
       stranger.publish(subject, new Uint8Array(1_048_576));
+      const large = headers();
+      large.set("x-a", "1".repeat(65_500));
+      large.set("x-b", "2");
+      stranger.publish(subject, new Uint8Array(1), { headers: large });
       stranger.publish(subject, new Uint8Array(1));
       const name = `${inbox.protocol.toUpperCase()}_DEAD`;
       await eventually(async () => {
@@ -36,7 +40,7 @@ brokerTest(
           stranger,
           `STREAM.INFO.${name}`,
         );
-        return info.state?.messages === 3;
+        return info.state?.messages === 4;
       }, "all are put aside");
     });
     assert.deepEqual([changes, stage.reported], [[], []]);
@@ -45,7 +49,7 @@ brokerTest(
 
 brokerTest(
   "nats",
-  "a reply that a stranger wants under a name longer in bytes than in letters does not cut the connection",
+  "a reply that a stranger wants under a name as long as it likes is refused, and neither cuts nor blocks anything",
   async ({ own, prefix }) => {
     await using stage = new Stage(prefix);
     const { url } = await own();
@@ -64,6 +68,12 @@ brokerTest(
     ) {
       assert.deepEqual((await replier.send([parcel])).map((refusal) => refusal?.code), ["too-large"]);
     }
+    const kept = stage.inbox("a");
+    const taken = await stage.read(await stage.connect("reader", { url }), kept);
+    const sent = [1, 65_500, 2].map((count) => reply(`${kept.protocol}.ada.posthorn.c`, "c".repeat(count)));
+    const answers = await replier.send(sent);
+    assert.deepEqual(answers.map((refusal) => refusal?.code), [undefined, "too-large", undefined]);
+    await eventually(() => taken.deliveries.length === 2, "the others are taken");
     assert.deepEqual([changes, replier.state], [[], { status: "connected" }]);
   },
 );
