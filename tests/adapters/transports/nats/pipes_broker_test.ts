@@ -6,11 +6,7 @@ import type { NatsOptions } from "@posthorn/posthorn/nats";
 import { makeCertificates } from "../../../brokers/certificates.ts";
 import { brokerTest } from "../../../brokers/given.ts";
 import { TcpProxy } from "../../../brokers/tcp_proxy.ts";
-import { add, eventually, parcels, Stage, total } from "./stage.ts";
-
-const [major, minor] = Deno.version.deno.split(".").map(Number);
-/** Older versions of Deno cannot begin TLS on an open connection. */
-const beginsTls = major > 2 || minor >= 9;
+import { add, beginsTls, eventually, parcels, Stage, total } from "./stage.ts";
 
 /** Tells and asks, with small bodies and large ones. */
 async function exchange(stage: Stage, options: NatsOptions): Promise<void> {
