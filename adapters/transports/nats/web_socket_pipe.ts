@@ -22,7 +22,8 @@ export function webSocketPipe(url: string): OpenPipe {
       if (!isOver) listener.data(typeof data === "string" ? encoder.encode(data) : new Uint8Array(data));
     };
     socket.onerror = (event) => {
-      reason ??= new Error("message" in event ? String(event.message) : "the WebSocket has failed");
+      const words = "message" in event ? String(event.message) : "";
+      reason ??= new Error(words || "the WebSocket has failed");
       socket.close();
       closed();
     };
