@@ -22,8 +22,8 @@ export function webSocketPipe(url: string): OpenPipe {
       if (!isOver) listener.data(typeof data === "string" ? encoder.encode(data) : new Uint8Array(data));
     };
     socket.onerror = (event) => {
-      const words = "message" in event ? String(event.message) : "";
-      reason ??= new Error(words || "the WebSocket has failed");
+      const { message = "the WebSocket has failed" } = event as Partial<ErrorEvent>;
+      reason ??= new Error(message);
       socket.close();
       closed();
     };
