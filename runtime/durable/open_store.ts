@@ -193,10 +193,7 @@ async function begin(
   const turnWrites = new TurnWrites(session, writer, scheduleRunner, services.cron);
   const keeping = keepingOf(services, writing, localActors, { connection, wakeTimes, remote }, [
     ...looks, // a notification of the watch may have been lost
-    () => surveyReplies.heartbeat(),
-    () => peerAcceptor.replies.heartbeat(),
-    () => unhosted.heartbeat(),
-    () => stored.heartbeat(),
+    ...[surveyReplies, peerAcceptor.replies, unhosted, stored].map((rows) => () => rows.heartbeat()),
     () => scheduleRunner.run(),
     () => delayed.heartbeat(),
     ...remote === undefined ? [] : [() => remote.heartbeat()],
