@@ -8,6 +8,8 @@ import { outboxPrefix, scheduled, schedulePrefix, wholeIndexPrefix } from "../ro
 const leftBehindMs = 30_000;
 /** For what is due within this time a process waits, rather than be stopped and started again. */
 const soonMs = 2_000;
+/** The farthest time that is told: platforms take none beyond some year, and to look once more costs little. */
+const farthestMs = 30 * 86_400_000;
 /** The clock of the platform may be so far ahead: then the process runs a little before the time that was told. */
 const earlyMs = 1_000;
 /** Two measurements of one time differ by less: that is no earlier time. */
@@ -96,11 +98,11 @@ export class WakeTimes {
     this.idleTimers.clear();
   }
 
-  #wakeBy(atMs: number): void {
-    if (this.#tell === undefined || atMs === Infinity) return;
-    if (this.#toldMs !== undefined && this.#toldMs < atMs + sameMs && this.#toldMs > this.#clock.now()) {
-      return;
-    }
+  #wakeBy(neededMs: number): void {
+    if (this.#tell === undefined || neededMs === Infinity) return;
+    const nowMs = this.#clock.now();
+    const atMs = Math.min(neededMs, nowMs + farthestMs);
+    if (this.#toldMs !== undefined && this.#toldMs < atMs + sameMs && this.#toldMs > nowMs) return;
     this.#toldMs = atMs;
     this.#tell(atMs);
   }

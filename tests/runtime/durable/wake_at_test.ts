@@ -176,6 +176,18 @@ for (const order of ["hold", "aside"] as const) {
   });
 }
 
+test("a schedule beyond what a platform takes is looked at now and then, and refuses nothing", async (stage) => {
+  const centuryMs = 100 * 365.25 * 24 * hourMs;
+  const system = await stage.start([worker(scripts)]);
+  await ref(system, "ada").tell(Worker.run, `later ${10 * centuryMs}`);
+  await stage.pass(restMs);
+  await stage.ring(system); // that of the message
+  assert.ok(stage.alarmMs! < centuryMs);
+  await stage.ring(system);
+  const set = stage.alarmMs;
+  assert.ok(set !== undefined && set > stage.clock.now() - stage.begunMs + 24 * hourMs, `it is ${set}`);
+});
+
 test("a schedule that was cancelled costs a few looks, and then no alarm is set", async (stage) => {
   const system = await stage.start([worker(scripts)]);
   await ref(system, "ada").tell(Worker.run, `later ${hourMs}`);
