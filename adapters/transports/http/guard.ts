@@ -1,5 +1,6 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
 import { readBounded } from "./bounded_body.ts";
+import { BodyRoom } from "./body_room.ts";
 import { KeyRing } from "./key_ring.ts";
 import { Nonces } from "./nonces.ts";
 import type { Settings } from "./options.ts";
@@ -28,6 +29,8 @@ export interface GuardedRequest {
   /** When its sender has given it up, in milliseconds since 1970. */
   readonly expiresAtMs: number;
   readonly body: Uint8Array<ArrayBuffer>;
+  /** Its body is not needed any more. */
+  release(): void;
 }
 
 /**
@@ -38,12 +41,19 @@ export class Guard {
   readonly #services: GuardServices;
   readonly #rings: ReadonlyMap<string, KeyRing>;
   readonly #nonces = new Nonces();
+  readonly #bodies = new BodyRoom();
+  readonly #end = new AbortController();
 
   constructor(services: GuardServices) {
     this.#services = services;
     this.#rings = new Map(
       [...services.settings.peers.values()].map(({ name, keys }) => [name, new KeyRing(keys)]),
     );
+  }
+
+  /** No body is read any more. */
+  close(): void {
+    this.#end.abort();
   }
 
   /** Throws a {@linkcode RefusedRequest} if it is not let in. `path` is that of the url that its sender named. */
@@ -96,11 +106,35 @@ export class Guard {
         `It knows ${this.#nonces.size} requests, and no more now`,
       );
     }
-    const body = await readBounded(request, batchBytesMax + messageBytes + headBytesMax);
-    if (await contentDigest(body) !== digest) {
-      throw unsigned("Its body is not the one whose digest was signed");
+    const { body, release } = await this.#read(request, from, batchBytesMax + messageBytes + headBytesMax);
+    if (await contentDigest(body) === digest) return { from, nonce, expiresAtMs: untilMs, body, release };
+    release();
+    throw unsigned("Its body is not the one whose digest was signed");
+  }
+
+  /** Reads the body of a request of a service, and holds room for it until it is released. */
+  async #read(
+    request: Request,
+    from: string,
+    bytesMax: number,
+  ): Promise<Pick<GuardedRequest, "body" | "release">> {
+    let held = 0;
+    const hold = (bytes: number) => {
+      if (!this.#bodies.take(from, bytes)) {
+        const why = `It holds ${this.#bodies.size} bytes of requests, and no more now`;
+        throw new RefusedRequest(429, "too-many-requests", why);
+      }
+      held += bytes;
+    };
+    const release = () => this.#bodies.give(from, held);
+    const { clock } = this.#services;
+    const { signal } = this.#end;
+    try {
+      return { body: await readBounded(request, { clock, bytesMax, hold, signal }), release };
+    } catch (error) {
+      release();
+      throw error;
     }
-    return { from, nonce, expiresAtMs: untilMs, body };
   }
 }
 
