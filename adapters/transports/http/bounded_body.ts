@@ -11,8 +11,8 @@ export interface BodyLimits {
   readonly bytesMax: number;
   /** Holds some bytes more. Throws a {@linkcode RefusedRequest} if there is no room for them. */
   hold(bytes: number): void;
-  /** Aborts when nothing is read any more. */
-  readonly signal: AbortSignal;
+  /** Those that are called when nothing is read any more. Node warns of a signal that has more than ten listeners. */
+  readonly readers: Set<() => void>;
 }
 
 /**
@@ -21,7 +21,7 @@ export interface BodyLimits {
  */
 export async function readBounded(
   request: Request,
-  { clock, bytesMax, hold, signal }: BodyLimits,
+  { clock, bytesMax, hold, readers }: BodyLimits,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const named = Number(request.headers.get("content-length") ?? "0");
   if (named > bytesMax) throw tooLarge(named, bytesMax);
@@ -37,7 +37,7 @@ export async function readBounded(
     giveUp(new RefusedRequest(408, "incomplete-body", `Its body has not come in ${bodyMs} ms`));
   });
   const stop = () => giveUp(stopping());
-  signal.addEventListener("abort", stop);
+  readers.add(stop);
   const parts: Uint8Array[] = [];
   let length = 0;
   try {
@@ -56,7 +56,7 @@ export async function readBounded(
     throw new RefusedRequest(400, "incomplete-body", "Its body ended early");
   } finally {
     cancelTimer();
-    signal.removeEventListener("abort", stop);
+    readers.delete(stop);
   }
 }
 

@@ -42,7 +42,7 @@ export class Guard {
   readonly #rings: ReadonlyMap<string, KeyRing>;
   readonly #nonces = new Nonces();
   readonly #bodies = new BodyRoom();
-  readonly #end = new AbortController();
+  readonly #readers = new Set<() => void>();
 
   constructor(services: GuardServices) {
     this.#services = services;
@@ -53,7 +53,7 @@ export class Guard {
 
   /** No body is read any more. */
   close(): void {
-    this.#end.abort();
+    for (const stop of this.#readers) stop();
   }
 
   /** Throws a {@linkcode RefusedRequest} if it is not let in. `path` is that of the url that its sender named. */
@@ -128,9 +128,9 @@ export class Guard {
     };
     const release = () => this.#bodies.give(from, held);
     const { clock } = this.#services;
-    const { signal } = this.#end;
+    const readers = this.#readers;
     try {
-      return { body: await readBounded(request, { clock, bytesMax, hold, signal }), release };
+      return { body: await readBounded(request, { clock, bytesMax, hold, readers }), release };
     } catch (error) {
       release();
       throw error;
