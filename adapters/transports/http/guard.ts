@@ -4,7 +4,7 @@ import { BodyRoom } from "./body_room.ts";
 import { KeyRing } from "./key_ring.ts";
 import { Nonces } from "./nonces.ts";
 import type { Settings } from "./options.ts";
-import { RefusedRequest } from "./refused_request.ts";
+import { RefusedRequest, stopping } from "./refused_request.ts";
 import { contentDigest, type Covered, readSignature } from "./signature.ts";
 
 /** The most bytes of a request besides the largest body: a batch of small ones, and what is in front of each. */
@@ -43,6 +43,7 @@ export class Guard {
   readonly #nonces = new Nonces();
   readonly #bodies = new BodyRoom();
   readonly #readers = new Set<() => void>();
+  #closed = false;
 
   constructor(services: GuardServices) {
     this.#services = services;
@@ -53,6 +54,7 @@ export class Guard {
 
   /** No body is read any more. */
   close(): void {
+    this.#closed = true;
     for (const stop of this.#readers) stop();
   }
 
@@ -118,6 +120,7 @@ export class Guard {
     from: string,
     bytesMax: number,
   ): Promise<Pick<GuardedRequest, "body" | "release">> {
+    if (this.#closed) throw stopping(); // while its signature was verified
     let held = 0;
     const hold = (bytes: number) => {
       if (!this.#bodies.take(from, bytes)) {
