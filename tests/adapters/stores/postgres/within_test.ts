@@ -266,6 +266,8 @@ for (const watch of ["listen", "poll"] as const) {
           await told(2);
           await send();
           await told(3);
+          const looks = `SELECT 1 FROM "${schema}".looked WHERE is_called`;
+          while ((await listener.query(looks)).rows.length === 0); // it was notified, and begins to look
           notified = 0;
           for (let count = 4; count < 8; count++) {
             await send();
