@@ -1,13 +1,18 @@
-/** How many bytes of bodies are in memory. */
-const bytesMax = 134_217_728;
+/** How many bytes of bodies are in memory: a Durable Object has 128 MB for everything. */
+const bytesMax = 67_108_864;
 
 /**
- * Room for the bodies of requests, from their first byte until what they brought is accepted: 128 MiB. A service that has
- * as much as is free gets no more, so one that sends too much takes none from the others.
+ * Room for the bodies of requests, from their first byte until what they brought is accepted: 64 MiB, or two of the
+ * largest. A service that has as much as is free gets no more, so one that sends too much takes none from the others.
  */
 export class BodyRoom {
+  readonly #bytesMax: number;
   readonly #held = new Map<string, number>();
   #size = 0;
+
+  constructor(largestBytes: number) {
+    this.#bytesMax = Math.max(bytesMax, 2 * largestBytes);
+  }
 
   /** How many bytes are held. */
   get size(): number {
@@ -17,7 +22,7 @@ export class BodyRoom {
   /** Holds some bytes of a service. Returns `false` if there is no room for them. */
   take(from: string, bytes: number): boolean {
     const own = (this.#held.get(from) ?? 0) + bytes;
-    if (own > bytesMax - this.#size) return false;
+    if (own > this.#bytesMax - this.#size) return false;
     this.#held.set(from, own);
     this.#size += bytes;
     return true;

@@ -41,12 +41,16 @@ export class Guard {
   readonly #services: GuardServices;
   readonly #rings: ReadonlyMap<string, KeyRing>;
   readonly #nonces = new Nonces();
-  readonly #bodies = new BodyRoom();
+  readonly #bodies: BodyRoom;
+  /** The most bytes of a request. */
+  readonly #bytesMax: number;
   readonly #readers = new Set<() => void>();
   #closed = false;
 
   constructor(services: GuardServices) {
     this.#services = services;
+    this.#bytesMax = batchBytesMax + services.settings.messageBytes + headBytesMax;
+    this.#bodies = new BodyRoom(this.#bytesMax);
     this.#rings = new Map(
       [...services.settings.peers.values()].map(({ name, keys }) => [name, new KeyRing(keys)]),
     );
@@ -60,7 +64,7 @@ export class Guard {
 
   /** Throws a {@linkcode RefusedRequest} if it is not let in. `path` is that of the url that its sender named. */
   async admit(request: Request, path: string): Promise<GuardedRequest> {
-    const { clock, service, settings: { clockToleranceMs, messageBytes } } = this.#services;
+    const { clock, service, settings: { clockToleranceMs } } = this.#services;
     const from = request.headers.get("posthorn-from") ?? "";
     const to = request.headers.get("posthorn-to") ?? "";
     const digest = request.headers.get("content-digest") ?? "";
@@ -108,7 +112,7 @@ export class Guard {
         `It knows ${this.#nonces.size} requests, and no more now`,
       );
     }
-    const { body, release } = await this.#read(request, from, batchBytesMax + messageBytes + headBytesMax);
+    const { body, release } = await this.#read(request, from);
     if (await contentDigest(body) === digest) return { from, nonce, expiresAtMs: untilMs, body, release };
     release();
     throw unsigned("Its body is not the one whose digest was signed");
@@ -118,7 +122,6 @@ export class Guard {
   async #read(
     request: Request,
     from: string,
-    bytesMax: number,
   ): Promise<Pick<GuardedRequest, "body" | "release">> {
     if (this.#closed) throw stopping(); // while its signature was verified
     let held = 0;
@@ -131,7 +134,7 @@ export class Guard {
     };
     const release = () => this.#bodies.give(from, held);
     const { clock } = this.#services;
-    const readers = this.#readers;
+    const [bytesMax, readers] = [this.#bytesMax, this.#readers];
     try {
       return { body: await readBounded(request, { clock, bytesMax, hold, readers }), release };
     } catch (error) {
