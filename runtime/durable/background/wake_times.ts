@@ -22,7 +22,7 @@ export type TellWakeAt = (atMs: number | undefined) => void;
  * When this process must run again, if it does not run until then, for what waits in the store: at the next schedule or
  * retry, and a while after a commit whose messages it may not handle, since it may end at any time. That is told before
  * the commit that makes it necessary, so no crash comes between the two; and as seldom as possible, because a time that is
- * too early only costs a look.
+ * too early only costs a look. A store may keep an earlier time than it was told, so each heartbeat tells it once more.
  *
  * If the store starts the process again (`sleeps`), the platform may stop it whenever it has no timer. So what is not due
  * soon has none: the process is started at the time that was told, and its next heartbeat finds what is due.
@@ -34,16 +34,20 @@ export class WakeTimes {
   readonly idleTimers: Timers;
   readonly #clock: Clock;
   readonly #tell: TellWakeAt | undefined;
+  /** Tells the store the same once more, if it can start this process. */
+  readonly #remind: TellWakeAt | undefined;
   readonly #sleeps: boolean;
   readonly #wakeClock: RungClock;
   readonly #idleClock: RungClock;
   /** The time that was told last, until it has passed. */
   #toldMs: number | undefined;
 
-  /** `tell` is absent if nobody wants to know. */
-  constructor(clock: Clock, tell: TellWakeAt | undefined, sleeps: boolean) {
+  /** `tell` is absent if nobody wants to know, and `remind` if the store cannot start this process. */
+  constructor(clock: Clock, tell: TellWakeAt | undefined, remind: TellWakeAt | undefined) {
+    const sleeps = remind !== undefined;
     this.#clock = clock;
     this.#tell = tell;
+    this.#remind = remind;
     this.#sleeps = sleeps;
     this.#wakeClock = new RungClock(clock, (delayMs) => {
       if (delayMs > soonMs) this.#wakeBy(clock.now() + delayMs);
@@ -90,6 +94,7 @@ export class WakeTimes {
       this.#toldMs = undefined;
       this.#tell?.(undefined);
     }
+    if (this.#toldMs !== undefined) this.#remind?.(this.#toldMs); // it may have kept an earlier time, which has come
   }
 
   /** Cancels all timers, because the system has stopped. What was told stays so, for what stays in the store. */
