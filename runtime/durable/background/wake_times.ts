@@ -94,7 +94,12 @@ export class WakeTimes {
       this.#toldMs = undefined;
       this.#tell?.(undefined);
     }
-    if (this.#toldMs !== undefined) this.#remind?.(this.#toldMs); // it may have kept an earlier time, which has come
+    this.remind();
+  }
+
+  /** Tells the store its time once more: it may have kept an earlier one, which has come while the process ran. */
+  remind(): void {
+    if (this.#toldMs !== undefined) this.#remind?.(this.#toldMs);
   }
 
   /** Cancels all timers, because the system has stopped. What was told stays so, for what stays in the store. */
