@@ -253,7 +253,7 @@ function wakeTimesOf(
       delivery.callbackFailed("onWakeAt", error);
     }
   };
-  const wakeTimes = new WakeTimes(clock, wakeAt ?? onWakeAt ? tell : undefined, wakeAt !== undefined);
+  const wakeTimes = new WakeTimes(clock, wakeAt ?? onWakeAt ? tell : undefined, wakeAt);
   for (const host of hosts.values()) host.wakeTimes = wakeTimes;
   return wakeTimes;
 }

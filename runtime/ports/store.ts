@@ -214,7 +214,8 @@ export interface StoreConnection {
    * `system.sweep()` there, again if that does not resolve: for the next schedule, retry or message that waits.
    * `undefined`: nothing waits, so it need not.
    * Each call replaces the one before, and is in effect at the latest with the next commit of this connection. It never
-   * throws. A time that is too early only costs a look.
+   * throws. A time that is too early only costs a look, so an earlier one may be kept: after each look the system tells
+   * again when it must run.
    *
    * Absent if the platform cannot do that. If it is present, the platform may stop the process whenever it has no timer:
    * the system sets none for what is not due soon.

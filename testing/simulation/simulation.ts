@@ -64,7 +64,8 @@ export interface SimulationOptions<System extends Simulated> {
   /**
    * How often a minute the platform looks whether a process has no timer, and stops it then. It starts it at the time that
    * the process asked for with `wakeAt`, which connections have then, or if somebody speaks to it ({@linkcode
-   * Simulation.speak}). For one process. A process that has ended otherwise is started in the same ways.
+   * Simulation.speak}). It keeps an earlier time that was asked for, as the alarm of a Durable Object does. For one process.
+   * A process that has ended otherwise is started in the same ways.
    */
   readonly sleeps?: number;
   /** Options of the store, with its faults. */
@@ -272,6 +273,7 @@ export class Simulation<System extends Simulated> {
 
   /** The process asks to be started at that time, whether it runs or not. */
   #wakeAt(atMs: number | undefined): void {
+    if (this.#wakeAtMs !== undefined && this.#wakeAtMs <= (atMs ?? Infinity)) return; // it keeps the earlier time
     this.#wakeAtMs = atMs;
     if (atMs === undefined) return;
     const earlyMs = this.#chance.next() * earlyMsMax;

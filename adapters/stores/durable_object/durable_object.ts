@@ -90,6 +90,7 @@ const goForEach = 2;
  */
 export function durableObject(storage: ObjectStorage): Store {
   const connections = new Set<ObjectConnection>();
+  let known: ObjectAlarm | undefined; // an object has one alarm, however many connections set it
   return {
     engine: storeEngine,
     traits,
@@ -100,7 +101,8 @@ export function durableObject(storage: ObjectStorage): Store {
         if (typeof storage?.sql?.exec !== "function") throw new TypeError(`it needs ${needed}`);
         rows = new ObjectRows(storage.sql);
         rows.create();
-        alarm = new ObjectAlarm(storage, clock, await storage.getAlarm());
+        const atMs = await storage.getAlarm();
+        alarm = known ??= new ObjectAlarm(storage, atMs);
       } catch (cause) {
         throw new StoreError("store-unavailable", `Cannot open the Durable Object: ${messageOf(cause)}`, {
           cause,
@@ -128,7 +130,8 @@ class ObjectConnection implements StoreConnection {
   /** Names the commits of this connection. Nothing is counted in the store, where it would cost a row. */
   readonly #epoch: string;
   #commits = 0;
-  #expiring = 0;
+  /** The first one counts as the last of a share: an object may never stay in memory for a whole one. */
+  #expiring = shareOf - 1;
   #closed = false;
 
   constructor(
@@ -163,10 +166,8 @@ class ObjectConnection implements StoreConnection {
     if (!changes) {
       return this.#run("commit to", () => parts.map((part) => this.#rows.holds(part) ? "0" : undefined));
     }
-    const versions = this.#run("commit to", () => {
-      this.#alarm.requireSet();
-      return this.#transact(parts);
-    });
+    if (this.#alarm.isUnset) await this.#alarm.requireSet();
+    const versions = this.#run("commit to", () => this.#transact(parts));
     try {
       await this.#storage.sync();
     } catch (cause) {
@@ -186,7 +187,7 @@ class ObjectConnection implements StoreConnection {
   }
 
   wakeAt(atMs: number | undefined): void {
-    if (!this.#closed) this.#alarm.wakeAt(atMs);
+    if (!this.#closed) this.#alarm.wakeAt(atMs, this.#clock);
   }
 
   close(): Promise<void> {

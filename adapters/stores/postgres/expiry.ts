@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
+import type { Random } from "../../../runtime/base/random.ts";
 
 /**
  * The interval at which expired values are deleted if nothing is written, and the shorter one if there may be more,
@@ -20,13 +21,15 @@ export class PostgresExpiry {
   readonly #clock: Clock;
   /** Deletes up to `count` values that have expired by then. Resolves with how many there were. */
   readonly #expire: (untilMs: number, count: number) => Promise<number>;
-  #written = 0;
+  #written: number;
   #step: Promise<void> | undefined;
   #cancel: Cancel = () => {};
   #ended = false;
 
-  constructor(clock: Clock, expire: (untilMs: number, count: number) => Promise<number>) {
+  constructor(clock: Clock, random: Random, expire: (untilMs: number, count: number) => Promise<number>) {
     this.#clock = clock;
+    // Chance says where its first share begins: a process may never run for a whole one, or until the timer.
+    this.#written = Math.floor(random.next() * shareOf);
     this.#expire = expire;
     this.#wait(eachMs);
   }

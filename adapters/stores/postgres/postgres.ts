@@ -217,7 +217,7 @@ class PostgresConnection implements StoreConnection {
       expire: `SELECT "${schema}".expire($1::bigint, $2::int)::text`,
     };
     this.#commit = new CommitCall(schema);
-    this.#expiry = new PostgresExpiry(services.clock, async (untilMs, count) => {
+    this.#expiry = new PostgresExpiry(services.clock, parts.random, async (untilMs, count) => {
       const [[gone]] = await statements.run("expire", this.#sql.expire, [Math.floor(untilMs), count]);
       return Number(gone);
     });

@@ -24,7 +24,8 @@ const goForEach = 2;
 export class SqliteExpiry {
   readonly #statements: Statements;
   readonly #clock: Clock;
-  #written = 0;
+  /** The first one counts as the last of a share: a process may never run for a whole one, or until the timer. */
+  #written = shareOf - 1;
   #cancel: Cancel = () => {};
 
   constructor(statements: Statements, clock: Clock) {

@@ -15,7 +15,7 @@ export interface Frame {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
 const lineFeed = 10;
 const nothing = new Uint8Array();
 /** The longest line. */
@@ -108,7 +108,8 @@ export class FrameReader {
     if (length > lineBytesMax) throw unreadable(`a line has more than ${lineBytesMax} bytes`);
     this.#lookedAt = found < 0 ? this.#bytes.length : found + 1;
     if (found < 0) return false;
-    const line = decoder.decode(this.#bytes.subarray(this.#at, found));
+    const bytes = this.#bytes.subarray(this.#at, found);
+    const line = guarded(() => decoder.decode(bytes), "?"); // else two keys could become one
     this.#at = found + 1;
     if (line.trim() !== "") this.#head = this.#headOf(line);
     return true;
@@ -128,12 +129,14 @@ export class FrameReader {
   }
 }
 
-/** All frames of a body. */
-export function framesOf(bytes: Uint8Array<ArrayBuffer>, bytesMax: number): Frame[] {
-  const reader = new FrameReader(bytesMax);
+/** All frames of a body; `undefined` if there are more than that. */
+export function framesOf(bytes: Uint8Array<ArrayBuffer>, countMax: number): Frame[] | undefined {
+  const reader = new FrameReader(bytes.length);
   reader.push(bytes);
   const frames: Frame[] = [];
-  for (let frame = reader.next(); frame !== undefined; frame = reader.next()) frames.push(frame);
+  for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
+    if (frames.push(frame) > countMax) return undefined;
+  }
   reader.end();
   return frames;
 }

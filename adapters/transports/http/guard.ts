@@ -1,9 +1,10 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
 import { readBounded } from "./bounded_body.ts";
+import { BodyRoom } from "./body_room.ts";
 import { KeyRing } from "./key_ring.ts";
 import { Nonces } from "./nonces.ts";
 import type { Settings } from "./options.ts";
-import { RefusedRequest } from "./refused_request.ts";
+import { RefusedRequest, stopping } from "./refused_request.ts";
 import { contentDigest, type Covered, readSignature } from "./signature.ts";
 
 /** The most bytes of a request besides the largest body: a batch of small ones, and what is in front of each. */
@@ -28,6 +29,8 @@ export interface GuardedRequest {
   /** When its sender has given it up, in milliseconds since 1970. */
   readonly expiresAtMs: number;
   readonly body: Uint8Array<ArrayBuffer>;
+  /** Its body is not needed any more. */
+  release(): void;
 }
 
 /**
@@ -38,17 +41,30 @@ export class Guard {
   readonly #services: GuardServices;
   readonly #rings: ReadonlyMap<string, KeyRing>;
   readonly #nonces = new Nonces();
+  readonly #bodies: BodyRoom;
+  /** The most bytes of a request. */
+  readonly #bytesMax: number;
+  readonly #readers = new Set<() => void>();
+  #closed = false;
 
   constructor(services: GuardServices) {
     this.#services = services;
+    this.#bytesMax = batchBytesMax + services.settings.messageBytes + headBytesMax;
+    this.#bodies = new BodyRoom(this.#bytesMax);
     this.#rings = new Map(
       [...services.settings.peers.values()].map(({ name, keys }) => [name, new KeyRing(keys)]),
     );
   }
 
+  /** No body is read any more. */
+  close(): void {
+    this.#closed = true;
+    for (const stop of this.#readers) stop();
+  }
+
   /** Throws a {@linkcode RefusedRequest} if it is not let in. `path` is that of the url that its sender named. */
   async admit(request: Request, path: string): Promise<GuardedRequest> {
-    const { clock, service, settings: { clockToleranceMs, messageBytes } } = this.#services;
+    const { clock, service, settings: { clockToleranceMs } } = this.#services;
     const from = request.headers.get("posthorn-from") ?? "";
     const to = request.headers.get("posthorn-to") ?? "";
     const digest = request.headers.get("content-digest") ?? "";
@@ -96,11 +112,35 @@ export class Guard {
         `It knows ${this.#nonces.size} requests, and no more now`,
       );
     }
-    const body = await readBounded(request, batchBytesMax + messageBytes + headBytesMax);
-    if (await contentDigest(body) !== digest) {
-      throw unsigned("Its body is not the one whose digest was signed");
+    const { body, release } = await this.#read(request, from);
+    if (await contentDigest(body) === digest) return { from, nonce, expiresAtMs: untilMs, body, release };
+    release();
+    throw unsigned("Its body is not the one whose digest was signed");
+  }
+
+  /** Reads the body of a request of a service, and holds room for it until it is released. */
+  async #read(
+    request: Request,
+    from: string,
+  ): Promise<Pick<GuardedRequest, "body" | "release">> {
+    if (this.#closed) throw stopping(); // while its signature was verified
+    let held = 0;
+    const hold = (bytes: number) => {
+      if (!this.#bodies.take(from, bytes)) {
+        const why = `It holds ${this.#bodies.size} bytes of requests, and no more now`;
+        throw new RefusedRequest(429, "too-many-requests", why);
+      }
+      held += bytes;
+    };
+    const release = () => this.#bodies.give(from, held);
+    const { clock } = this.#services;
+    const [bytesMax, readers] = [this.#bytesMax, this.#readers];
+    try {
+      return { body: await readBounded(request, { clock, bytesMax, hold, readers }), release };
+    } catch (error) {
+      release();
+      throw error;
     }
-    return { from, nonce, expiresAtMs: untilMs, body };
   }
 }
 

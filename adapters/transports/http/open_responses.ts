@@ -28,8 +28,8 @@ export interface OpenResponse {
   readonly name: string;
   /** What is sent. */
   readonly body: ReadableStream<Uint8Array>;
-  /** Sends what is in front of the replies. */
-  answer(head: object): void;
+  /** Sends what is in front of the replies. So many of those will not come. */
+  answer(head: object, lost?: number): void;
   /** Ends it, with what has come. */
   end(): void;
 }
@@ -76,7 +76,7 @@ export class OpenResponses {
     return {
       name,
       body,
-      answer: (head) => this.#answer(name, head),
+      answer: (head, lost = 0) => this.#answer(name, head, lost),
       end: () => this.#end(name),
     };
   }
@@ -111,9 +111,10 @@ export class OpenResponses {
     return { controller: controller!, body };
   }
 
-  #answer(name: string, head: object): void {
+  #answer(name: string, head: object, lost: number): void {
     const open = this.#open.get(name);
     if (open === undefined) return;
+    if (open.left !== undefined) open.left -= lost;
     open.controller.enqueue(encodeFrames([{ head, body: new Uint8Array() }]));
     for (const bytes of open.early ?? []) open.controller.enqueue(bytes);
     open.early = undefined;

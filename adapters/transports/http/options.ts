@@ -166,7 +166,7 @@ function peerOf(
     name,
     url: url === undefined ? undefined : urlOf(option, url),
     keys,
-    fetch: send === undefined ? (request) => fetch(request) : (request) => send(request),
+    fetch: send === undefined ? (request) => fetch(request) : async (request) => await send(request),
   };
 }
 

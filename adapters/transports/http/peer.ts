@@ -236,7 +236,11 @@ export class Peer {
       ...method === "POST" && { body },
     });
     attempt.signal.throwIfAborted();
-    return { response: await attempt.wait(this.#settings.fetch(request)), nonce };
+    const answering = this.#settings.fetch(request);
+    answering.then(({ body }) => {
+      if (attempt.signal.aborted) body?.cancel().catch(() => {}); // whoever waited for it has given it up
+    }, () => {});
+    return { response: await attempt.wait(answering), nonce };
   }
 
   /** Why a response is none of a service of this package; `undefined` if it is one. */

@@ -6,6 +6,7 @@ const titles: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  408: "Request Timeout",
   409: "Conflict",
   413: "Content Too Large",
   421: "Misdirected Request",
@@ -43,4 +44,9 @@ export class RefusedRequest extends PosthornError {
     };
     return new Response(JSON.stringify(problem), { status, headers });
   }
+}
+
+/** A request that comes when nothing is taken any more. */
+export function stopping(): RefusedRequest {
+  return new RefusedRequest(503, "stopping", "This process takes nothing any more");
 }

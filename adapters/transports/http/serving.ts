@@ -10,7 +10,8 @@ import { Guard, type GuardedRequest } from "./guard.ts";
 import { type OpenResponse, OpenResponses } from "./open_responses.ts";
 import type { Settings } from "./options.ts";
 import { type Received, receivedOf } from "./parcels.ts";
-import { RefusedRequest } from "./refused_request.ts";
+import { RefusedRequest, stopping } from "./refused_request.ts";
+import type { WaitingRequest } from "./shard.ts";
 
 /** What serving needs. */
 export interface ServingServices {
@@ -68,6 +69,7 @@ export class Serving {
   /** Nothing is left. */
   close(): void {
     this.#isDrained = true;
+    this.#guard.close();
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
     for (const reading of this.#readings.values()) reading.end();
@@ -81,13 +83,27 @@ export class Serving {
    */
   async answer(request: Request, path: string, fullPath: string): Promise<Response> {
     const admitted = await this.#guard.admit(request, fullPath);
-    if (this.#isDrained) throw new RefusedRequest(503, "stopping", "This process takes nothing any more");
+    const needs: Promise<unknown>[] = [];
+    try {
+      return await this.#serve(request, path, admitted, (taking) => void needs.push(taking));
+    } finally {
+      void Promise.all(needs).then(admitted.release);
+    }
+  }
+
+  async #serve(
+    request: Request,
+    path: string,
+    admitted: GuardedRequest,
+    needs: (taking: Promise<unknown>) => void,
+  ): Promise<Response> {
+    if (this.#isDrained) throw stopping();
     if (request.method === "GET") return this.#greet(admitted);
     const reading = this.#readings.get(path);
     if (reading === undefined) throw new RefusedRequest(404, "no-receiver", `No process reads ${path}`);
     if (!reading.isDeclared) throw new RefusedRequest(503, "unavailable", `${path} is not read yet`);
     // Its signal is not touched before it is needed: Deno writes a warning then, because it aborts it after an answer too.
-    return await this.#take(reading, admitted, () => request.signal.aborted);
+    return await this.#take(reading, admitted, { isGone: () => request.signal.aborted, needs });
   }
 
   #greet({ from, nonce }: GuardedRequest): Response {
@@ -104,7 +120,11 @@ export class Serving {
     );
   }
 
-  async #take(reading: ChannelReading, admitted: GuardedRequest, isGone: () => boolean): Promise<Response> {
+  async #take(
+    reading: ChannelReading,
+    admitted: GuardedRequest,
+    waiting: Pick<WaitingRequest, "isGone" | "needs">,
+  ): Promise<Response> {
     const { from, nonce, body } = admitted;
     const frames = readFrames(body);
     const refused = new Map<number, Refusal>();
@@ -119,13 +139,15 @@ export class Serving {
       }
     }
     const response = this.#openFor(reading, batch, from);
+    let lost = 0;
     try {
       const deliveries = this.#addressed(batch, from, response?.name);
       const rejections = deliveries.length === 0
         ? []
-        : await reading.take(deliveries, { ...admitted, isGone });
+        : await reading.take(deliveries, { ...admitted, ...waiting });
       for (const { index, reason } of rejections) {
         refused.set(indexes[index], { code: "refused", message: `Its receiver rejects it: ${reason}` });
+        if (comesWithResponse(batch[index].replyTo ?? "")) lost++;
       }
     } catch (error) {
       response?.end();
@@ -135,7 +157,7 @@ export class Serving {
     }
     const head = headOfAnswer(nonce, { taken: frames.length, refused });
     if (response === undefined) return this.#respond(encodeFrames([{ head, body: new Uint8Array() }]));
-    response.answer(head);
+    response.answer(head, lost);
     return this.#respond(response.body);
   }
 
@@ -189,9 +211,9 @@ export class Serving {
 
 function readFrames(body: Uint8Array<ArrayBuffer>): Frame[] {
   try {
-    const frames = framesOf(body, body.length);
-    if (frames.length <= parcelsMax) return frames;
-    throw new RefusedRequest(413, "too-large", `It has ${frames.length} of ${parcelsMax} messages`);
+    const frames = framesOf(body, parcelsMax);
+    if (frames !== undefined) return frames;
+    throw new RefusedRequest(413, "too-large", `It has more than ${parcelsMax} messages`);
   } catch (error) {
     if (error instanceof RefusedRequest || !(error instanceof PosthornError)) throw error;
     throw new RefusedRequest(400, error.code, error.message);

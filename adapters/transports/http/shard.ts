@@ -3,7 +3,7 @@ import { messageOf, PosthornError } from "../../../runtime/base/errors.ts";
 import { codeOf } from "../../../runtime/base/thrown.ts";
 import type { Delivery, Receiver, Rejection, Tenure } from "../../../runtime/ports/transport.ts";
 import type { Received } from "./parcels.ts";
-import { RefusedRequest } from "./refused_request.ts";
+import { RefusedRequest, stopping } from "./refused_request.ts";
 
 /** How long a request waits until what it brought is accepted, in milliseconds: less than its sender does. */
 const answerMs = 20_000;
@@ -30,6 +30,8 @@ export interface WaitingRequest {
   readonly expiresAtMs: number;
   /** Whether its connection has ended. */
   isGone(): boolean;
+  /** What it brought is needed until then, maybe longer than its sender waits. */
+  needs(taking: Promise<unknown>): void;
 }
 
 /** How a shard is read. */
@@ -96,6 +98,7 @@ export class Shard {
       this.#usedMs = this.#services.clock.monotonicMs();
     });
     this.#tail = taking.catch(() => {}); // who sent it is told
+    request.needs(this.#tail);
     const { promise: late, reject } = Promise.withResolvers<never>();
     const cancel = this.#watch(request, () => sender.abort(), () => {
       reject(
@@ -234,10 +237,6 @@ export class Shard {
     }
     return { from, known: count };
   }
-}
-
-function stopping(): RefusedRequest {
-  return new RefusedRequest(503, "stopping", "This process takes nothing any more");
 }
 
 /** Whether two are the same message: one without an id is not recognised. */

@@ -8,6 +8,8 @@ import { outboxPrefix, scheduled, schedulePrefix, wholeIndexPrefix } from "../ro
 const leftBehindMs = 30_000;
 /** For what is due within this time a process waits, rather than be stopped and started again. */
 const soonMs = 2_000;
+/** The farthest time that is told: platforms take none beyond some year, and to look once more costs little. */
+const farthestMs = 30 * 86_400_000;
 /** The clock of the platform may be so far ahead: then the process runs a little before the time that was told. */
 const earlyMs = 1_000;
 /** Two measurements of one time differ by less: that is no earlier time. */
@@ -20,7 +22,7 @@ export type TellWakeAt = (atMs: number | undefined) => void;
  * When this process must run again, if it does not run until then, for what waits in the store: at the next schedule or
  * retry, and a while after a commit whose messages it may not handle, since it may end at any time. That is told before
  * the commit that makes it necessary, so no crash comes between the two; and as seldom as possible, because a time that is
- * too early only costs a look.
+ * too early only costs a look. A store may keep an earlier time than it was told, so each heartbeat tells it once more.
  *
  * If the store starts the process again (`sleeps`), the platform may stop it whenever it has no timer. So what is not due
  * soon has none: the process is started at the time that was told, and its next heartbeat finds what is due.
@@ -32,16 +34,20 @@ export class WakeTimes {
   readonly idleTimers: Timers;
   readonly #clock: Clock;
   readonly #tell: TellWakeAt | undefined;
+  /** Tells the store the same once more, if it can start this process. */
+  readonly #remind: TellWakeAt | undefined;
   readonly #sleeps: boolean;
   readonly #wakeClock: RungClock;
   readonly #idleClock: RungClock;
   /** The time that was told last, until it has passed. */
   #toldMs: number | undefined;
 
-  /** `tell` is absent if nobody wants to know. */
-  constructor(clock: Clock, tell: TellWakeAt | undefined, sleeps: boolean) {
+  /** `tell` is absent if nobody wants to know, and `remind` if the store cannot start this process. */
+  constructor(clock: Clock, tell: TellWakeAt | undefined, remind: TellWakeAt | undefined) {
+    const sleeps = remind !== undefined;
     this.#clock = clock;
     this.#tell = tell;
+    this.#remind = remind;
     this.#sleeps = sleeps;
     this.#wakeClock = new RungClock(clock, (delayMs) => {
       if (delayMs > soonMs) this.#wakeBy(clock.now() + delayMs);
@@ -88,6 +94,12 @@ export class WakeTimes {
       this.#toldMs = undefined;
       this.#tell?.(undefined);
     }
+    this.remind();
+  }
+
+  /** Tells the store its time once more: it may have kept an earlier one, which has come while the process ran. */
+  remind(): void {
+    if (this.#toldMs !== undefined) this.#remind?.(this.#toldMs);
   }
 
   /** Cancels all timers, because the system has stopped. What was told stays so, for what stays in the store. */
@@ -96,11 +108,11 @@ export class WakeTimes {
     this.idleTimers.clear();
   }
 
-  #wakeBy(atMs: number): void {
-    if (this.#tell === undefined || atMs === Infinity) return;
-    if (this.#toldMs !== undefined && this.#toldMs < atMs + sameMs && this.#toldMs > this.#clock.now()) {
-      return;
-    }
+  #wakeBy(neededMs: number): void {
+    if (this.#tell === undefined || neededMs === Infinity) return;
+    const nowMs = this.#clock.now();
+    const atMs = Math.min(neededMs, nowMs + farthestMs);
+    if (this.#toldMs !== undefined && this.#toldMs < atMs + sameMs && this.#toldMs > nowMs) return;
     this.#toldMs = atMs;
     this.#tell(atMs);
   }

@@ -176,6 +176,37 @@ for (const order of ["hold", "aside"] as const) {
   });
 }
 
+test("a schedule beyond what a platform takes is looked at now and then, and refuses nothing", async (stage) => {
+  const centuryMs = 100 * 365.25 * 24 * hourMs;
+  const system = await stage.start([worker(scripts)]);
+  await ref(system, "ada").tell(Worker.run, `later ${10 * centuryMs}`);
+  await stage.pass(restMs);
+  await stage.ring(system); // that of the message
+  assert.ok(stage.alarmMs! < centuryMs);
+  await stage.ring(system);
+  const set = stage.alarmMs;
+  assert.ok(set !== undefined && set > stage.clock.now() - stage.begunMs + 24 * hourMs, `it is ${set}`);
+});
+
+test("an alarm that was set for something else is set again, although the process has run when it rang", async (stage) => {
+  const system = await stage.start([worker(scripts)]);
+  await ref(system, "ada").tell(Worker.note, "one", { id: "1" });
+  await stage.pass(20_500); // it was handled, and its alarm is left
+  assert.equal(stage.alarmMs, leftBehindMs);
+  await ref(system, "bob").tell(Worker.run, "hang", { id: "2" });
+  await stage.ring(system);
+  assert.equal(stage.alarmMs, 20_500 + leftBehindMs, "for what may be left behind");
+});
+
+test("an alarm that a living process has heard is set for the next schedule", async (stage) => {
+  const system = await stage.start([worker({ ...scripts, plan: scripts.later })]);
+  await ref(system, "ada").tell(Worker.note, "one", { id: "1" });
+  await stage.pass(20_500);
+  await ref(system, "ada").ask(Worker.call, `plan ${hourMs}`, { timeoutMs: 60_000 });
+  await stage.ring(system);
+  assert.equal(stage.alarmMs, 20_500 + hourMs);
+});
+
 test("a schedule that was cancelled costs a few looks, and then no alarm is set", async (stage) => {
   const system = await stage.start([worker(scripts)]);
   await ref(system, "ada").tell(Worker.run, `later ${hourMs}`);

@@ -22,9 +22,15 @@ export const sleepRules: readonly SleepRule[] = [
   },
   {
     name: "told-again",
-    foundBy: 8,
+    foundBy: 7,
     says: "a process that was started in time tells when it must run next",
     code: (patches) => patches.method(WakeTimes.prototype, "settle", () => () => {}),
+  },
+  {
+    name: "told-once-more",
+    foundBy: 3,
+    says: "a process that has looked tells again what was told, since an earlier time may have been kept",
+    code: (patches) => patches.method(WakeTimes.prototype, "remind", () => () => {}),
   },
   {
     name: "looks-when-started",

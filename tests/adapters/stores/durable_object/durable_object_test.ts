@@ -52,20 +52,61 @@ Deno.test("the alarm is set for an earlier time only, and left if nothing waits"
   await connection.close();
 });
 
-Deno.test("a commit is refused if the alarm could not be set before", async () => {
+Deno.test("a commit is refused as long as the alarm cannot be set, and sets it to what was told before", async () => {
   using object = new FakeObject();
   const { clock, connection } = await connect(object);
-  object.fails = { what: "setAlarm", message: "there is no alarm handler" };
-  connection.wakeAt!(clock.now() + hourMs);
-  await clock.settle();
+  const nowMs = clock.now();
+  const refuse = () => object.fails = { what: "setAlarm", message: "there is no alarm handler" };
+  refuse();
+  connection.wakeAt!(nowMs + hourMs);
   await assert.rejects(put(connection, "a"), {
     code: "store-unavailable",
     message: "Cannot set the alarm of the Durable Object: there is no alarm handler",
   });
+  refuse();
+  await assert.rejects(put(connection, "a"), { code: "store-unavailable" });
   assert.deepEqual(await connection.read(["a"]), [undefined]);
-  connection.wakeAt!(clock.now() + hourMs);
   await put(connection, "a");
+  assert.equal(object.alarmMs, nowMs + hourMs, "although nobody has told it again");
+});
+
+Deno.test("an alarm that could not be set is not left out for one that is told later", async () => {
+  using object = new FakeObject();
+  const { clock, connection } = await connect(object);
+  const nowMs = clock.now();
+  object.fails = { what: "setAlarm", message: "internal error" };
+  connection.wakeAt!(nowMs + hourMs);
+  await clock.settle();
+  connection.wakeAt!(nowMs + 2 * hourMs);
+  await put(connection, "a");
+  assert.equal(object.alarmMs, nowMs + hourMs);
+});
+
+Deno.test("two connections of a store do not set the alarm back for each other", async () => {
+  using object = new FakeObject();
+  const store = durableObject(object.storage);
+  const clock = new VirtualClock();
+  const [one, other] = [await store.open({ clock }), await store.open({ clock })];
+  one.wakeAt!(clock.now() + hourMs);
+  other.wakeAt!(clock.now() + 2 * hourMs);
   assert.equal(object.alarmMs, clock.now() + hourMs);
+});
+
+Deno.test("expired rows of an object that never writes many at a time do not accumulate", async () => {
+  using object = new FakeObject();
+  const clock = new VirtualClock();
+  for (let starts = 0; starts < 20; starts++) {
+    const connection = await durableObject(object.storage).open({ clock });
+    const writes = [{
+      key: `mark\u001f${starts}`,
+      value: new Uint8Array(1),
+      expiresAtMs: clock.now() + hourMs,
+    }];
+    await connection.commit([{ checks: [], writes, removals: [] }]);
+    await connection.close();
+    await clock.advance(hourMs);
+  }
+  assert.equal(object.keys("mark").length, 1);
 });
 
 for (

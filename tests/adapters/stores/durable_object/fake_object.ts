@@ -57,6 +57,7 @@ export class FakeObject implements Disposable {
       // deno-lint-ignore require-await -- what is thrown rejects
       setAlarm: async (atMs) => {
         this.#fail("setAlarm");
+        if (atMs > Date.UTC(2189, 11, 31)) throw new TypeError("This API doesn't support dates after 2189.");
         this.alarmMs = atMs;
         this.alarmsSet++;
       },

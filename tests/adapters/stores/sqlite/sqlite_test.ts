@@ -216,6 +216,18 @@ Deno.test("sqlite: what has expired goes a few at a time, never early, and no ti
   assert.equal(virtual.waiting, 0);
 });
 
+Deno.test("sqlite: what has expired does not accumulate, although each process writes a little and ends", async () => {
+  await using file = await temporary();
+  const virtual = new VirtualClock();
+  for (let starts = 0; starts < 10; starts++) {
+    const connection = await sqlite(file.path, { synchronous: "normal" }).open({ clock: virtual });
+    await put(connection, `k${starts}`, new Uint8Array(1), virtual.now() + 1_000);
+    assert.equal(await countOf(connection, ""), 1);
+    await connection.close();
+    await virtual.advance(2_000);
+  }
+});
+
 Deno.test("sqlite: what does not fit is refused as a whole, and removals make room again", async () => {
   await using file = await temporary();
   const connection = await sqlite(file.path, { bytesMax: 1_000_000 }).open({ clock });

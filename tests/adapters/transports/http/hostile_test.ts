@@ -7,6 +7,7 @@ import { httpTransport } from "@posthorn/posthorn/http-transport";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { Hono } from "hono";
 import { Order, order } from "../../../runtime/remote/services.ts";
+import { BodyRoom } from "../../../../adapters/transports/http/body_room.ts";
 import { keys } from "./network.ts";
 import { signed, type SignedOptions } from "./signed.ts";
 
@@ -144,6 +145,20 @@ const refusals: Readonly<Record<string, readonly [options: SignedOptions, status
   "a body with a negative length": [{ body: '{"length":-5}\n"tea"\n' }, 400, "unreadable-body"],
   "a body with a length beyond all numbers": [{ body: '{"length":1e308}\n"tea"\n' }, 400, "unreadable-body"],
   "a body with deep brackets": [{ body: `${"[".repeat(200_000)}\n` }, 400, "unreadable-body"],
+  "a body with a text that is no UTF-8": [
+    {
+      body: Uint8Array.of(
+        ...new TextEncoder().encode('{"id":"m-1","operation":"add","key":"'),
+        0xff,
+        34,
+        125,
+        10,
+      ),
+    },
+    400,
+    "unreadable-body",
+  ],
+  "a body of more messages than may come at once": [{ body: "{}\n".repeat(10_001) }, 413, "too-large"],
   "a body of ten million bytes": [{ body: "x".repeat(10_000_000) }, 413, "too-large"],
 };
 
@@ -161,6 +176,50 @@ for (const [what, [options, status, code]] of Object.entries(refusals)) {
     assert.deepEqual(await world.lines(), ["tea"]);
   });
 }
+
+Deno.test("a body that does not come is not waited for, and holds nothing", async () => {
+  await using world = await shop();
+  const { app, clock, send } = world;
+  let left = 0;
+  /** A request whose body never ends, and its answer. */
+  const stall = async (nonce: string) => {
+    const { promise: isRead, resolve: pull } = Promise.withResolvers<void>();
+    const stream = { pull: () => pull(), cancel: () => void left++ };
+    const body = new ReadableStream(stream, { highWaterMark: 0 });
+    const answering = Promise.resolve(app.fetch(new Request(signed(inbox, { nonce }), { body })));
+    await isRead;
+    return { answering };
+  };
+  const { answering } = await stall("slow");
+  await clock.advance(14_999);
+  assert.equal(left, 0);
+  await clock.advance(1);
+  const response = await answering;
+  assert.deepEqual([response.status, (await response.json()).code, left], [408, "incomplete-body", 1]);
+  assert.equal((await send({ nonce: "later" })).status, 200);
+  const stopped = await stall("stopped");
+  await world.system.stop();
+  assert.deepEqual([(await stopped.answering).status, left, clock.waiting], [503, 2, 0]);
+});
+
+Deno.test("bodies leave room for others: of one service, and when they are over", async () => {
+  assert.ok(new BodyRoom(38_797_312).take("books", 38_797_312), "the largest request that there may be");
+  const room = new BodyRoom(1_000);
+  const bytes = 4_194_304;
+  let count = 0;
+  while (room.take("books", bytes)) count++;
+  assert.deepEqual([count, room.size], [8, 33_554_432]);
+  assert.ok(room.take("mail", bytes));
+  room.give("books", bytes);
+  assert.ok(room.take("mail", bytes));
+  for (const [service, held] of [["books", 7], ["mail", 2]] as const) room.give(service, held * bytes);
+  assert.equal(room.size, 0);
+  await using world = await shop();
+  for (let number = 0; number < 15; number++) { // more than fit at once
+    const { code } = await world.send({ nonce: `n-${number}`, body: "x".repeat(5_000_000) });
+    assert.equal(code, "unreadable-body");
+  }
+});
 
 Deno.test("a request is accepted once, and again when it was signed anew", async () => {
   for (const stored of [true, false]) {

@@ -19,7 +19,7 @@ const frame = (text: string) => ({ head: {}, body: new TextEncoder().encode(text
 
 async function textsIn(body: ReadableStream<Uint8Array>): Promise<string[]> {
   const bytes = new Uint8Array(await new Response(body).arrayBuffer());
-  return framesOf(bytes, 1_000).map((one) => new TextDecoder().decode(one.body));
+  return framesOf(bytes, 1_000)!.map((one) => new TextDecoder().decode(one.body));
 }
 
 Deno.test("a reply that comes before the answer waits for it, and the response ends with the last one", async () => {
@@ -140,4 +140,24 @@ Deno.test("an ask is handed over once, and in a tenure in which nothing comes ag
   await stage.settled(books.send([ask()]));
   const [{ tenure, again }] = [...here.taken, ...there.taken];
   assert.deepEqual([tenure.once, again], [true, false]);
+});
+
+Deno.test("an ask that its receiver rejects is not waited for, on either side", async () => {
+  await using stage = new Stage();
+  const taker = new Taker();
+  const shop = await stage.open("shop", stage.transport(["books"]), undefined);
+  shop.receive(inbox, taker);
+  const books = await stage.open("books", stage.transport(["shop"]), undefined);
+  books.receive({ kind: "process" }, new Taker());
+  const to = { kind: "inbox", protocol: "order", key: "ada", operation: question } as const;
+  const parcel = stage.parcel(to, {
+    replyTo: { kind: "process" },
+    correlationId: "c",
+    expiresAtMs: stage.clock.now() + 600_000,
+  });
+  taker.rejects = new Set([parcel.id]);
+  const [answer] = await stage.settled(books.send([parcel]));
+  assert.equal(answer?.code, "refused");
+  for (let passed = 0; passed < 50; passed++) await stage.pass(100);
+  assert.equal(stage.clock.waiting, 0);
 });

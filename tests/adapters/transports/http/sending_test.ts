@@ -303,3 +303,24 @@ Deno.test("two services with one inbox are told, and one of them gets all", asyn
   assert.deepEqual(takers.map(({ ids }) => ids.length), [0, 3], "the first one that is named");
   assert.deepEqual(stage.reported.map((error) => (error as { code: string }).code), ["another-service"]);
 });
+
+Deno.test("an answer that comes after its time is not left unread", async () => {
+  await using world = await books();
+  const { stage, connection, network } = world;
+  const { promise: late, resolve } = Promise.withResolvers<Response>();
+  let cancelled = false;
+  const transport = httpTransport({
+    services: { shop: { url: "https://shop.test/posthorn", fetch: () => late } }, // and takes no notice of its signal
+    keys,
+    greets: false,
+  });
+  await connection.close();
+  network.way = (request, next) => next(request);
+  const impatient = await stage.open("books", transport);
+  const sending = codeOf(impatient.send([stage.parcel()]));
+  for (let passed = 0; passed < 60; passed++) await stage.pass(500);
+  assert.equal(await stage.settled(sending), "transport-unavailable");
+  resolve(new Response(new ReadableStream({ cancel: () => void (cancelled = true) }), { headers: frames }));
+  await stage.pass(0);
+  assert.ok(cancelled);
+});
