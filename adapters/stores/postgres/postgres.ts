@@ -177,6 +177,7 @@ async function loadPool(url: string): Promise<OwnPool> {
   try {
     return await poolOf(url);
   } catch (error) {
+    if (error instanceof StoreError) throw error;
     throw new StoreError("store-unavailable", `Cannot open PostgreSQL: ${messageOf(error)}`, {
       cause: error,
     });
