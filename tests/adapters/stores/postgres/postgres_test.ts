@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { StoreError, systemClock } from "@posthorn/posthorn";
 import { memoryStore } from "@posthorn/posthorn/memory";
@@ -42,6 +43,18 @@ Deno.test("postgres: options and targets out of their bounds are refused", () =>
   for (const target of [undefined, null, {}, 5]) assert.throws(() => postgres(target as never), TypeError);
 });
 
+Deno.test("postgres: a URL that cannot be read is told without its password", async () => {
+  for (const password of ["s3cr/et", "s3cr#et", "s3cr?et", "s3cr%2Fet", "s3cret"]) {
+    const port = password === "s3cret" || password.includes("%") ? "none" : "1";
+    const url = `postgres://me:${password}@127.0.0.1:${port}/app`;
+    const error = await Promise.resolve(postgres(url).open({ clock })).catch((error) => error);
+    assert(error instanceof StoreError);
+    assert.equal(error.code, "store-unavailable");
+    assert.match(error.message, /its URL cannot be read: .* %2F/);
+    assert(!inspect(error, { depth: 9, showHidden: true }).includes("s3cr"), "its cause has none either");
+  }
+});
+
 postgresTest("postgres: a server that is not there is store-unavailable, without its password", async () => {
   const message = await refusalOf("postgres://me:secret@127.0.0.1:1/app", {});
   assert.match(message, /Cannot connect to PostgreSQL: .*ECONNREFUSED/);
@@ -56,6 +69,26 @@ postgresTest(
     await connections[0].commit([put("k")]);
     assert.deepEqual(await contents(connections[5]), ["k: k"]);
     await Promise.all(connections.map((connection) => connection.close()));
+  },
+);
+
+postgresTest(
+  "postgres: also where each transaction sees what was there when it began",
+  async ({ url, schema }) => {
+    const role = `${schema}_role`;
+    await withDatabase(url, async (client) => {
+      await client.query(`CREATE ROLE ${role} LOGIN SUPERUSER`);
+      try {
+        await client.query(`ALTER ROLE ${role} SET default_transaction_isolation = serializable`);
+        const store = postgres(url.replace("postgres@", `${role}@`), { schema });
+        const connections = await Promise.all(Array.from({ length: 6 }, () => store.open({ clock })));
+        await connections[0].commit([put("k")]);
+        await Promise.all(connections.map((connection) => connection.close()));
+      } finally {
+        await client.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
+        await client.query(`DROP ROLE ${role}`);
+      }
+    });
   },
 );
 
@@ -84,7 +117,10 @@ postgresTest("postgres: the schema of another version is refused", async ({ url,
   for (const [version, why] of [[2, "a newer version of Posthorn"], [0, "does not know how it was made"]]) {
     await withDatabase(
       url,
-      (client) => client.query(`UPDATE "${schema}".migration SET version = ${version}`),
+      (client) =>
+        client.query(
+          `UPDATE "${schema}".migration SET version = ${version}; DROP TABLE IF EXISTS "${schema}".presence`,
+        ),
     );
     assert.match(await refusalOf(url, { schema }), new RegExp(`has version ${version} of 1: .*${why}`));
   }
@@ -104,12 +140,13 @@ postgresTest(
           /no right to create schema .* needs CREATE on the database/,
         );
         await client.query(postgresMigration({ schema }));
+        await client.query(`REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA "${schema}" FROM PUBLIC`); // as hardened ones have it
         const grants = [...postgresMigration({ schema }).matchAll(/^-- (GRANT .*) TO role;$/gm)];
         for (const [, grant] of grants) {
           const refused = await refusalOf(asRole, { schema, migrate: false });
           assert.match(
             refused,
-            /no right to use schema .*: GRANT USAGE ON SCHEMA .*; GRANT .* TABLES .*; GRANT .* SEQUENCES/,
+            /no right to use schema .*: GRANT USAGE ON SCHEMA .*; GRANT .* TABLES .*; GRANT .* SEQUENCES .*; GRANT .* FUNCTIONS/,
           );
           await client.query(`${grant} TO ${role}`);
         }
