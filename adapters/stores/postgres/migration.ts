@@ -2,6 +2,7 @@ import { messageOf } from "../../../runtime/base/errors.ts";
 import { StoreError } from "../../../runtime/base/store_errors.ts";
 import { commitFunctions } from "./commit_function.ts";
 import { requireSchema } from "./options.ts";
+import { plannerSettings } from "./planner_settings.ts";
 import { postedFunctions } from "./posted_functions.ts";
 import type { Statements } from "./statements.ts";
 
@@ -77,13 +78,13 @@ CREATE UNLOGGED TABLE "${schema}".presence (
 );
 ${postedFunctions(schema).trim()}
 CREATE FUNCTION "${schema}".read(ks text[]) RETURNS TABLE (k text, v bytea, t text)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+LANGUAGE plpgsql STABLE ${plannerSettings} AS $function$
 BEGIN
   RETURN QUERY SELECT key, value, version::text FROM "${schema}".entries WHERE key = ANY(ks);
 END $function$;
 CREATE FUNCTION "${schema}".list(low text, high text, backwards boolean, n int)
 RETURNS TABLE (k text, v bytea, t text)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+LANGUAGE plpgsql STABLE ${plannerSettings} AS $function$
 BEGIN
   IF backwards THEN
     IF high IS NULL THEN
@@ -102,7 +103,7 @@ BEGIN
   END IF;
 END $function$;
 CREATE FUNCTION "${schema}".expire(until bigint, n int) RETURNS int
-LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+LANGUAGE plpgsql ${plannerSettings} AS $function$
 DECLARE gone int;
 BEGIN
   DELETE FROM "${schema}".entries WHERE key IN (SELECT key FROM "${schema}".entries

@@ -112,6 +112,21 @@ postgresTest(
   },
 );
 
+postgresTest(
+  "postgres: the server compiles no plan of a function that finds rows",
+  async ({ url, schema }) => {
+    await withDatabase(url, async (client) => {
+      await client.query(postgresMigration({ schema }));
+      const { rows } = await client.query(
+        "SELECT proname, 'jit=off' = ANY(proconfig) AS off FROM pg_proc " +
+          `WHERE pronamespace = '"${schema}"'::regnamespace AND proname NOT IN ('announce', 'look') ORDER BY 1`,
+      );
+      const names = ["commit", "commit_some", "expire", "held", "list", "read", "send"];
+      assert.deepEqual(rows, names.map((proname) => ({ proname, off: true })));
+    });
+  },
+);
+
 postgresTest("postgres: the schema of another version is refused", async ({ url, schema }) => {
   await (await postgres(url, { schema }).open({ clock })).close();
   for (const [version, why] of [[2, "a newer version of Posthorn"], [0, "does not know how it was made"]]) {
