@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import fc from "fast-check";
+import pg from "pg";
 import { StoreError, systemClock } from "@posthorn/posthorn";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { postgres, postgresMigration, type PostgresOptions } from "@posthorn/posthorn/postgres";
@@ -199,6 +200,26 @@ postgresTest(
       await pool.end();
       await withDatabase(url, (client) => client.query(`DROP SCHEMA "${schema}_b" CASCADE`));
     }
+  },
+);
+
+postgresTest(
+  "postgres: a pool that outlives many stores has no listeners of theirs",
+  async ({ url, schema }) => {
+    const pool = new pg.Pool({ connectionString: url, max: 3 });
+    const store = postgres(pool, { schema });
+    const listeners = async () => {
+      const client = await pool.connect();
+      client.release();
+      const emitters = [pool, client];
+      return emitters.flatMap((emitter) =>
+        ["connect", "error", "end"].map((event) => emitter.listenerCount(event))
+      );
+    };
+    const before = await listeners();
+    for (let count = 0; count < 3; count++) await (await store.open({ clock })).close();
+    assert.deepEqual(await listeners(), before);
+    await pool.end();
   },
 );
 
