@@ -125,11 +125,12 @@ export interface PostgresStore extends Store {
  * @param options the schema, and how to use the server
  * @returns the store, which is not opened yet
  * @throws {TypeError} if the target is neither a URL nor a pool
- * @throws {RangeError} if an option is out of its bounds
+ * @throws {RangeError} if an option is out of its bounds, or the pool has too few connections
  */
 export function postgres(target: string | PostgresPool, options: PostgresOptions = {}): PostgresStore {
   const { schema, migrate, watch, random } = complete(options);
   requireTarget(target);
+  if (watch === "listen") requireTwo(target);
   const transactions = new Transactions({ traits, clock: systemClock(), random });
   const made = { checked: false };
   return {
@@ -171,6 +172,15 @@ function requireTarget(target: unknown): void {
   const pool = target as { readonly connect?: unknown } | null | undefined;
   if (typeof pool === "object" && pool !== null && typeof pool.connect === "function") return;
   throw new TypeError(`Cannot use target of postgres: it must be a URL or a pool: it is ${typeof target}`);
+}
+
+/** Whoever listens takes a connection for itself: with no other one, nothing would be answered. */
+function requireTwo(target: string | PostgresPool): void {
+  const { max } = (target as { readonly options?: { readonly max?: unknown } }).options ?? {};
+  if (typeof max !== "number" || max >= 2) return;
+  throw new RangeError(
+    `Cannot use pool of postgres: with watch "listen" it needs 2 connections or more: current value of max is ${max}`,
+  );
 }
 
 async function loadPool(url: string): Promise<OwnPool> {

@@ -41,6 +41,9 @@ Deno.test("postgres: options and targets out of their bounds are refused", () =>
   assert.throws(() => postgres("mysql://root:secret@localhost"), (error: Error) => {
     return error instanceof TypeError && !error.message.includes("secret");
   });
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  assert.throws(() => postgres(pool), /it needs 2 connections or more: current value of max is 1/);
+  postgres(pool, { watch: "poll" });
   for (const target of [undefined, null, {}, 5]) assert.throws(() => postgres(target as never), TypeError);
 });
 
