@@ -266,8 +266,16 @@ for (const watch of ["listen", "poll"] as const) {
           await told(2);
           await send();
           await told(3);
+          const looked = `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000) - last_value < 300 AS now
+            FROM "${schema}".looked`;
+          const untilLooked = async () => {
+            while (!(await client.query(looked)).rows[0].now);
+          };
+          await untilLooked();
+          await listener.query("SELECT 1"); // what was sent before it looked has been heard of
           notified = 0;
           for (let count = 4; count < 8; count++) {
+            await untilLooked();
             await send();
             await told(count);
           }
