@@ -16,12 +16,12 @@ CREATE FUNCTION "${schema}".send(
 ) RETURNS boolean LANGUAGE plpgsql ${plannerSettings} AS $function$
 DECLARE found_rows int;
 BEGIN
-  INSERT INTO ${entries} SELECT k, decode(b, 'hex'), token, e FROM unnest(ks, bs, es) u(k, b, e)
+  INSERT INTO ${entries} SELECT k, decode(b, 'hex'), token, nullif(e, 0) FROM unnest(ks, bs, es) u(k, b, e)
     WHERE k IS DISTINCT FROM replaced ON CONFLICT (key) DO NOTHING;
   GET DIAGNOSTICS found_rows = ROW_COUNT;
   IF found_rows <> cardinality(ks) - (replaced IS NOT NULL)::int THEN RAISE SQLSTATE 'PH001'; END IF;
   IF replaced IS NOT NULL THEN
-    UPDATE ${entries} x SET value = decode(b, 'hex'), version = token, expires = e FROM unnest(ks, bs, es) u(k, b, e)
+    UPDATE ${entries} x SET value = decode(b, 'hex'), version = token, expires = nullif(e, 0) FROM unnest(ks, bs, es) u(k, b, e)
       WHERE k = replaced AND x.key = k AND x.version = was;
     GET DIAGNOSTICS found_rows = ROW_COUNT;
     IF found_rows <> 1 THEN RAISE SQLSTATE 'PH001'; END IF;

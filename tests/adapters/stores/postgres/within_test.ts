@@ -59,6 +59,26 @@ postgresTest(
   },
 );
 
+postgresTest("within: whatever the user has set for the session", async (given) => {
+  await inShop(given, async ({ client, commit, until }) => {
+    const settings = ["array_nulls = off", "search_path = nowhere", "standard_conforming_strings = off"]
+      .concat(
+        "bytea_output = escape",
+        "default_transaction_isolation = serializable",
+      );
+    for (const [index, setting] of settings.entries()) {
+      await client.query(`SET ${setting}`);
+      await commit((tx) =>
+        tx.ref(Order, `k"'\\{}, NULL`).tell(Order.placed, `${index}`, { id: `${index}\\'"` })
+      );
+      await commit((tx) =>
+        tx.ref(Order, `k"'\\{}, NULL`).tell(Order.placed, `${index}`, { id: `${index}\\'"` })
+      );
+    }
+    assert.deepEqual(await until(`k"'\\{}, NULL`, settings.length), settings.map((_, index) => `${index}`));
+  });
+});
+
 postgresTest("within: a request is taken back by its ticket, before it is due", async (given) => {
   await inShop(given, async ({ system, commit, told }) => {
     let id = "";
