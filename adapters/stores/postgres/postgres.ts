@@ -39,6 +39,8 @@ const waitMsMax = 320;
 
 /** The state if somebody else has a row in hand for long, and how often a part alone is tried then. */
 const locked = "55P03";
+/** The state if the server has ended a statement because of its time: the role has a limit that is shorter than that. */
+const canceled = "57014";
 const lockedTriesMax = 2;
 
 /**
@@ -313,7 +315,7 @@ class PostgresConnection implements StoreConnection {
       try {
         return await this.#commit.run(parts, version, (...statement) => statements.run(...statement));
       } catch (error) {
-        if (stateOf(error) === locked && parts.length > 1) throw error;
+        if ([locked, canceled].includes(stateOf(error)) && parts.length > 1) throw error;
         if (stateOf(error) === locked && tries === lockedTriesMax) throw lockedOut(error);
         if (!isInTheWay(error) || tries === triesMax) throw failureOfCommit(error);
       }
@@ -363,7 +365,7 @@ class PostgresConnection implements StoreConnection {
  * open. Several parts are refused with another error, and then come one by one.
  */
 function lockedOut(cause: unknown): StoreError {
-  const why = `an open transaction uses the same id: ${messageOf(cause)}`;
+  const why = `a lock is held for long, as if an open transaction uses the same id: ${messageOf(cause)}`;
   return new StoreError("store-unavailable", `Cannot commit to PostgreSQL: ${why}`, { cause });
 }
 

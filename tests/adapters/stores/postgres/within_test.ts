@@ -202,7 +202,7 @@ postgresTest("within: who uses the id of an open transaction is refused, and nob
       (_, n) => system.ref(Order, `b${n}`).tell(Order.placed, "x", { id: "y" }),
     );
     await Promise.all(beside);
-    assert.match(await refused, /store-unavailable: .* an open transaction uses the same id/);
+    assert.match(await refused, /store-unavailable: .* as if an open transaction uses the same id/);
     await client.query("COMMIT");
     await repeat();
     assert.deepEqual(await until("ada", 1), ["once"]);
