@@ -1,5 +1,5 @@
 import { DeadlineExceededError } from "../runtime/base/errors.ts";
-import { laterAddress, LaterReply, TransientLaterReply } from "../runtime/messages/later.ts";
+import { withdrawalOf } from "../runtime/messages/later.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** How long a caller that does not wait for others still waits: as a rule a commit of its own store is all that it takes. */
@@ -15,9 +15,8 @@ export async function withdraw(
   later: string,
   late: Promise<unknown> | undefined,
 ): Promise<void> {
-  const { protocol, key } = laterAddress(later, "open");
-  const { withdraw } = protocol === LaterReply.withdraw.protocol ? LaterReply : TransientLaterReply;
-  const decided = runtime.modes.ask({ protocol, key }, withdraw, undefined, undefined).catch((error) => {
+  const { to, operation } = withdrawalOf(later);
+  const decided = runtime.modes.ask(to, operation, undefined, undefined).catch((error) => {
     if (!(error instanceof DeadlineExceededError)) throw error;
   });
   decided.catch(() => {}); // it may reject when nobody waits any more

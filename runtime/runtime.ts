@@ -328,7 +328,10 @@ function beginRemote(
     ids,
     stored: store !== undefined,
     respondents: () => runtime.persistence?.respondents,
-    laterOf: (requestId, replyTo) => runtime.modes.laterOf(requestId, replyTo),
+    laterOf: async (requestId, replyTo) => {
+      await runtime.scheduler.turn(); // one whose turn has just ended is opened by a message
+      return runtime.modes.laterOf(requestId, replyTo);
+    },
     accept: (to, operation, payload, route) => delivery.accept(to, operation, payload, route),
     report: (error) => delivery.transportFailed(traits.name, error),
   });

@@ -96,6 +96,7 @@ export const statuses: Readonly<Record<string, number>> = {
   "protocol-hosted": 500,
   "turn-over": 500,
   "not-transient": 500,
+  "copy-refused": 500,
   "too-many-schedules": 500,
 };
 

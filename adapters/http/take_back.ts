@@ -26,7 +26,7 @@ export async function takeBack(
     }
     const what = "Cannot take back the request";
     if (outcome === "given-up") {
-      throw new PosthornError(outcome, `${what}: the service that handles it could not be reached in time`);
+      throw new PosthornError(outcome, `${what}: the service that handles it did not decide in time`);
     }
     throw new RequestError(409, "already-done", `${what}: it is ${outcome}`, {}, { outcome });
   } catch (error) {

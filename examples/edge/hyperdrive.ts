@@ -6,7 +6,7 @@ import { postgres } from "@posthorn/posthorn/postgres";
 
 const Order = protocol("order", {
   add: tell(unchecked<number>()),
-  total: ask(unchecked<void>(), unchecked<number>()),
+  total: ask(unchecked<number>()),
 });
 
 const order = actor(Order, {

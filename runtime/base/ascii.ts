@@ -25,3 +25,13 @@ export function asciiBytesOf(text: string): Uint8Array<ArrayBuffer> | undefined 
   }
   return bytes;
 }
+
+const encoder = new TextEncoder();
+
+/** How many bytes a text has in UTF-8. */
+export function utf8Length(text: string): number {
+  for (let index = 0; index < text.length; index++) {
+    if (text.charCodeAt(index) > 0x7f) return encoder.encode(text).length;
+  }
+  return text.length;
+}

@@ -170,10 +170,9 @@ async function begin(
   otherClocks: OtherClocks,
 ): Promise<OpenStore> {
   const { clock, random, deduplicationWindowMs, limits } = options;
-  const { timers, delivery } = services;
   const wakeTimes = wakeTimesOf(connection, options, localActors, services);
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
-  session.onUnreadable = (row, error) => delivery.unreadable(row, error);
+  session.onUnreadable = (row, error) => services.delivery.unreadable(row, error);
   const delayed = new DelayedRows(session, ids, limits, (dueMs) => scheduleRunner.wakeAt(dueMs));
   const rows = writingOf(session, options, services, ids, localActors, delayed, () => keeping);
   const { replies, surveyReplies, unhosted, writer, committedDelivery } = rows;
@@ -182,10 +181,11 @@ async function begin(
     writer.remote = await remote.beginRows({ session, writer, committedDelivery, replies, deadLettered });
   }
   const runningRequests = new RunningRequests(session);
-  const log = new EventLogRows(session, (error) => delivery.callbackFailed("watch", error));
+  const log = new EventLogRows(session, (error) => services.delivery.callbackFailed("watch", error));
   const writing = { session, writer, committedDelivery };
   const accepting = { ...writing, replies, ids, deduplicationWindowMs };
-  const peerAcceptor = new PeerAcceptor(accepting);
+  const beside = besideTurns({ ...accepting, delayed }, options, services, localActors);
+  const peerAcceptor = new PeerAcceptor(accepting, beside.cancellations);
   const looks = [() => replies.look(), () => runningRequests.look(), () => log.look()];
   const stored = new DeadLetterRows(writing, letters, limits.deadLetters);
   const running = { timers: wakeTimes.timers, cron: services.cron, writer, committedDelivery, delayed };
@@ -193,10 +193,7 @@ async function begin(
   const turnWrites = new TurnWrites(session, writer, scheduleRunner, services.cron);
   const keeping = keepingOf(services, writing, localActors, { connection, wakeTimes, remote }, [
     ...looks, // a notification of the watch may have been lost
-    () => surveyReplies.heartbeat(),
-    () => peerAcceptor.replies.heartbeat(),
-    () => unhosted.heartbeat(),
-    () => stored.heartbeat(),
+    ...[surveyReplies, peerAcceptor.replies, unhosted, stored].map((rows) => () => rows.heartbeat()),
     () => scheduleRunner.run(),
     () => delayed.heartbeat(),
     ...remote === undefined ? [] : [() => remote.heartbeat()],
@@ -215,7 +212,7 @@ async function begin(
     session,
     writer,
     replies,
-    ...besideTurns({ ...accepting, delayed }, options, services, localActors),
+    ...beside,
     surveyReplies,
     log,
     unhosted,
@@ -231,7 +228,7 @@ async function begin(
     topicsOf: (actor) => topicsOf(connection, actor),
     turnWrites,
     laters: new LaterRows(replies, turnWrites),
-    crashSuspects: new CrashSuspects(timers),
+    crashSuspects: new CrashSuspects(services.timers),
     membership,
     runningRequests,
     committedDelivery,

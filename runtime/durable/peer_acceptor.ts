@@ -13,12 +13,13 @@ import {
   type NamedMessage,
   tellingPlace,
 } from "./delivery/acceptance.ts";
-import { commitOne } from "./commits/commit_one.ts";
-import { removalOf } from "./commits/write_set.ts";
+import { commitKnown } from "./commits/commit_one.ts";
+import { WriteSet } from "./commits/write_set.ts";
+import type { Cancellations } from "./delivery/cancellations.ts";
 import { PeerReplies } from "./delivery/peer_replies.ts";
 import { MarkedCommit } from "./marked_commit.ts";
 import { mailPrefix } from "./rows/keys.ts";
-import { type NewMessage, positionToken } from "./rows/queued_message.ts";
+import { type NewMessage, positionToken, QueuedMessage } from "./rows/queued_message.ts";
 
 /**
  * Accepts messages from outside for actors that other processes host: each is committed to its mailbox, and its actor is
@@ -29,9 +30,11 @@ export class PeerAcceptor {
   /** The replies that asks of this process wait for. */
   readonly replies: PeerReplies;
   readonly #services: AcceptanceServices;
+  readonly #cancellations: Cancellations;
 
-  constructor(services: AcceptanceServices) {
+  constructor(services: AcceptanceServices, cancellations: Cancellations) {
     this.#services = services;
+    this.#cancellations = cancellations;
     this.replies = new PeerReplies(services.session, services.ids);
   }
 
@@ -47,7 +50,7 @@ export class PeerAcceptor {
     };
     try {
       const { mail, accepted } = this.#send(to, withAddresses(route, key), payload, undefined);
-      this.replies.sent(key, () => void this.#takeBack(mail, accepted));
+      this.replies.sent(key, () => void this.#takeBack(to, mail, accepted));
       return accepted.catch(forget);
     } catch (error) {
       return forget(error);
@@ -82,15 +85,17 @@ export class PeerAcceptor {
    * Takes back an ask that waits in its mailbox, or runs: then its turn cannot commit. If the store does not say so, its
    * deadline ends it.
    */
-  async #takeBack(key: string, accepted: Promise<Acceptance>): Promise<void> {
-    const { session } = this.#services;
+  async #takeBack(to: ActorId, key: string, accepted: Promise<Acceptance>): Promise<void> {
+    const { session, committedDelivery } = this.#services;
     try {
       if (await accepted.then(() => false, () => true)) return; // it was not sent
       const [mail] = await session.connection.read([key]);
       if (mail === undefined) return;
-      const writeSet = removalOf(mail, mail.value.length);
+      const writeSet = new WriteSet();
+      this.#cancellations.takeOut(writeSet, to, QueuedMessage.of(mail, mailPrefix(to)));
       writeSet.rings = true; // so that a process which runs it looks
-      await commitOne(session.committer, writeSet);
+      const version = await commitKnown(session, writeSet);
+      if (version !== undefined) writeSet.land(committedDelivery, version, session.nextReadEpoch());
     } catch (error) {
       if (!isOfStore(error)) session.onUnreadable(key, error);
     }

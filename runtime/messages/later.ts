@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
-import type { Address } from "../language/address.ts";
+import type { ActorId, Address } from "../language/address.ts";
 import { givenAddress } from "../language/given_address.ts";
 import { type Later, type LaterParts, laterParts } from "../language/later.ts";
 import type { Reason } from "../language/later_options.ts";
@@ -46,6 +46,12 @@ const transientMark = "U";
 export function laterAddress(key: string, operation: "open" | "answer" | "fail" | "expire"): Address {
   const { protocol } = (key.startsWith(transientMark) ? TransientLaterReply : LaterReply).answer;
   return { protocol, key, operation };
+}
+
+/** The actor that keeps a request, and its operation that withdraws it. */
+export function withdrawalOf(key: string): { readonly to: ActorId; readonly operation: Operation } {
+  const { withdraw } = key.startsWith(transientMark) ? TransientLaterReply : LaterReply;
+  return { to: { protocol: withdraw.protocol, key }, operation: withdraw };
 }
 
 /** Whether what a reply carries is the key of such an actor. */

@@ -6,16 +6,23 @@ import { mailPrefix } from "../durable/rows/keys.ts";
 import { pages } from "../durable/rows/pages.ts";
 import { type MessageHeader, QueuedMessage } from "../durable/rows/queued_message.ts";
 import { readableHead } from "../durable/rows/readable_head.ts";
+import type { Address } from "../language/address.ts";
 import { Route } from "../messages/envelope.ts";
 import { toldTo } from "../messages/failure_addresses.ts";
-import { laterAddress, LaterReply } from "../messages/later.ts";
-import { remoteAddress } from "../messages/remote_address.ts";
+import { withdrawalOf } from "../messages/later.ts";
+import { remoteAddress, type ReplyAddress } from "../messages/remote_address.ts";
 import type { Entry } from "../ports/store.ts";
 import type { Meaning } from "./meaning.ts";
 import type { ReceivedMessage } from "./received_message.ts";
 
 /** A message that takes back a request. */
 export type CancelMeaning = Meaning & { readonly kind: "cancel" };
+
+/** What is left of a request: its row, if it waits; or the key of its later, if it is answered later. */
+export interface LeftOfRequest {
+  readonly waiting?: Entry | undefined;
+  readonly later?: string | undefined;
+}
 
 /** How many messages one list gives, and how many are looked through for one that has stepped aside. */
 const listMax = 1_000;
@@ -27,19 +34,36 @@ const pagesMax = 100;
  */
 export class CancelIntake {
   readonly #store: OpenStore;
+  readonly #laterInMemory: (requestId: string, replyTo: Address) => Promise<string | undefined>;
 
-  constructor(store: OpenStore) {
+  constructor(
+    store: OpenStore,
+    laterInMemory: (requestId: string, replyTo: Address) => Promise<string | undefined>,
+  ) {
     this.#store = store;
+    this.#laterInMemory = laterInMemory;
   }
 
-  /** The row of a request that still waits; `mark` is its mark. */
-  async find(
-    { to, requestId, returnTo }: CancelMeaning,
-    mark: Entry | undefined,
+  /** What is left of a request; `mark` is its mark. */
+  async find(meaning: CancelMeaning, mark: Entry | undefined): Promise<LeftOfRequest> {
+    if (mark === undefined) return {};
+    const { to, requestId, returnTo } = meaning;
+    if (this.#store.localActors.hosting(to.protocol) === "transient") {
+      if (returnTo === undefined) return {};
+      return { later: await this.#laterInMemory(requestId, remoteAddress(returnTo, "arrive")) };
+    }
+    const { mail, later } = readableHead<AcceptanceMark>(mark.value) ?? {};
+    if (mail === undefined || returnTo === undefined) return { later };
+    return { later, waiting: await this.#waiting(meaning, returnTo, mail) };
+  }
+
+  /** The row of a request, which was at `key` at first. */
+  async #waiting(
+    { to, requestId }: CancelMeaning,
+    returnTo: ReplyAddress,
+    key: string,
   ): Promise<Entry | undefined> {
     const { session: { connection }, localActors } = this.#store;
-    const key = mark && readableHead<AcceptanceMark>(mark.value)?.mail;
-    if (key === undefined || returnTo === undefined) return undefined;
     const [mail] = await connection.read([key]);
     if (mail !== undefined) return mail;
     if (localActors.hosts.get(to.protocol)?.actor.retry.order !== "aside") return undefined; // it never moves
@@ -60,11 +84,11 @@ export class CancelIntake {
     one: WriteSet,
     { id: token }: ReceivedMessage,
     { to, request, operation, requestId, returnTo }: CancelMeaning,
-    { mark, known, waiting, untilMs }: {
+    { mark, known, left: { waiting, later }, untilMs }: {
       readonly mark: Entry | undefined;
       /** Whether the mark says that the request was accepted. */
       readonly known: boolean;
-      readonly waiting: Entry | undefined;
+      readonly left: LeftOfRequest;
       readonly untilMs: number | undefined;
     },
   ): void {
@@ -81,10 +105,9 @@ export class CancelIntake {
       });
     }
     if (waiting === undefined) {
-      const later = mark && readableHead<AcceptanceMark>(mark.value)?.later;
       if (later === undefined) return;
-      const { protocol, key } = laterAddress(later, "open");
-      return writer.post(one, { protocol, key }, new Route(LaterReply.withdraw), undefined);
+      const { to: keeper, operation } = withdrawalOf(later);
+      return writer.post(one, keeper, new Route(operation), undefined);
     }
     const mail = QueuedMessage.of(waiting, mailPrefix(to));
     const { head, head: { failTo } } = mail;

@@ -109,7 +109,7 @@ export class DurableIntake implements Receiver {
     const mark = comesOnce(meaning, tenure, this.#parts.reads)
       ? undefined
       : messageMark(message, this.#channel);
-    return { message, meaning, mark, ran: false, shrunk: 0, waiting: undefined };
+    return { message, meaning, mark, ran: false, shrunk: 0, left: {} };
   }
 
   /** The rows that decide what a part does: marks if repeats may be among the messages, and what waits for replies. */
@@ -135,7 +135,7 @@ export class DurableIntake implements Receiver {
       const { meaning } = arrival;
       if (meaning.kind !== "cancel") continue;
       const find = () => this.#effects.cancels.find(meaning, rows.get(meaning.request));
-      arrival.waiting = await this.#available(find, patience);
+      arrival.left = await this.#available(find, patience);
     }
     return rows;
   }

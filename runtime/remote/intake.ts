@@ -36,7 +36,7 @@ export interface IntakeServices {
   /** Functions in this process that answer surveys beside a store; absent if there is none. */
   readonly respondents: LocalRespondents | undefined;
   /** The key of the later in memory of a request that is answered later, by its id and where its reply goes. */
-  laterOf(requestId: string, replyTo: Address): string | undefined;
+  laterOf(requestId: string, replyTo: Address): Promise<string | undefined>;
   /** The asks and surveys of this process that wait for replies. */
   readonly pending: PendingReplies;
   /** Puts a message from outside a turn into its mailbox, as `Delivery.accept` does. */
@@ -69,17 +69,15 @@ export function intakeOf(intake: IntakeServices): Intake {
   });
   const stopping = new AbortController();
   const freshId = () => ids.ulid();
+  const laterOf: IntakeServices["laterOf"] = (id, replyTo) => intake.laterOf(id, replyTo);
   const receiverOf = (channel: Channel): Receiver => {
     const reading = {
       read: (one: Delivery, tenure: Tenure): ReceivedMessage => receivedMessage(one, tenure, freshId),
       meaningOf: (message: ReceivedMessage): Meaning => meanings.of(message, channel),
     };
     if (channel.kind === "process") return new ProcessReceiver(pending);
-    const parts = { ...reading, clock, runs, asks, stopping: stopping.signal };
-    if (store === undefined || durable === undefined) {
-      const laterOf: IntakeServices["laterOf"] = (id, replyTo) => intake.laterOf(id, replyTo);
-      return new TransientIntake({ ...parts, delivery, laterOf });
-    }
+    const parts = { ...reading, clock, runs, asks, laterOf, stopping: stopping.signal };
+    if (store === undefined || durable === undefined) return new TransientIntake({ ...parts, delivery });
     const respondents = ({ route, payload }: Meaning & { readonly kind: "message" }) => {
       const found = Publication.is(payload)
         ? intake.respondents?.of(topicKey(payload.operation), payload.check().subject) ?? []

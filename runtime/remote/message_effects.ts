@@ -3,6 +3,7 @@ import { messageOf } from "../base/errors.ts";
 import { guarded } from "../base/guarded.ts";
 import { codeOf } from "../base/thrown.ts";
 import { endAt } from "../base/times.ts";
+import type { Address } from "../language/address.ts";
 import { Publication } from "../messages/builtin_protocols.ts";
 import { Route } from "../messages/envelope.ts";
 import type { Entry } from "../ports/store.ts";
@@ -14,7 +15,7 @@ import { positionToken } from "../durable/rows/queued_message.ts";
 import { toText } from "../durable/rows/value_codec.ts";
 import type { BatchPart } from "./batch_part.ts";
 import { keptBody } from "./decode_body.ts";
-import { CancelIntake, type CancelMeaning } from "./cancel_intake.ts";
+import { CancelIntake, type CancelMeaning, type LeftOfRequest } from "./cancel_intake.ts";
 import type { Meaning } from "./meaning.ts";
 import { isKnown } from "./message_mark.ts";
 import type { ReceivedMessage } from "./received_message.ts";
@@ -33,8 +34,8 @@ export interface Arrival {
    * without its body, 3 nothing but its mark.
    */
   shrunk: number;
-  /** The row of the request that it takes back, if that still waits. */
-  waiting: Entry | undefined;
+  /** What is left of the request that it takes back. */
+  left: LeftOfRequest;
 }
 
 /** What is needed to accept messages. */
@@ -43,6 +44,8 @@ export interface EffectParts {
   readonly clock: Clock;
   readonly deduplicationWindowMs: number;
   readonly asks: RemoteAsks;
+  /** The key of the later in memory of a request that is answered later, by its id and where its reply goes. */
+  laterOf(requestId: string, replyTo: Address): Promise<string | undefined>;
   /** Finds the functions in this process that a survey asks. The result asks them. */
   respondents(meaning: Meaning & { readonly kind: "message" }): { readonly count: number; ask(): void };
 }
@@ -60,7 +63,7 @@ export class MessageEffects {
   constructor(parts: EffectParts) {
     this.#parts = parts;
     this.replies = new ReplyIntake(parts.store);
-    this.cancels = new CancelIntake(parts.store);
+    this.cancels = new CancelIntake(parts.store, (id, replyTo) => parts.laterOf(id, replyTo));
   }
 
   /**
@@ -114,7 +117,7 @@ export class MessageEffects {
   }
 
   #effectOf(
-    { message, meaning, mark, ran, waiting }: Arrival,
+    { message, meaning, mark, ran, left }: Arrival,
     part: BatchPart,
     rows: ReadonlyMap<string, Entry>,
   ): WriteSet {
@@ -127,7 +130,7 @@ export class MessageEffects {
       const late = this.#answer(one, message, meaning, part, rows);
       if (late !== undefined) this.replies.refuse(one, message, name, outcome, late);
     } else if (meaning.kind === "cancel") {
-      this.#cancel(one, message, meaning, rows.get(meaning.request), waiting);
+      this.#cancel(one, message, meaning, rows.get(meaning.request), left);
     } else if (meaning.kind === "refused") {
       const { to, route, kept: payload, fault, asked } = meaning;
       if (asked) one.after(() => asks.refuse(message, fault));
@@ -148,12 +151,12 @@ export class MessageEffects {
     message: ReceivedMessage,
     meaning: CancelMeaning,
     mark: Entry | undefined,
-    waiting: Entry | undefined,
+    left: LeftOfRequest,
   ): void {
     const { store: { session }, clock, deduplicationWindowMs } = this.#parts;
     const known = isKnown(session, mark);
     const untilMs = endAt(clock.now() + deduplicationWindowMs);
-    this.cancels.take(one, message, meaning, { mark, known, waiting, untilMs });
+    this.cancels.take(one, message, meaning, { mark, known, left, untilMs });
   }
 
   #deliver(

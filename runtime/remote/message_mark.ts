@@ -11,8 +11,8 @@ import { decoded, type ReceivedMessage } from "./received_message.ts";
 import { channelName } from "./source_row.ts";
 import { wireHeaders } from "./wire.ts";
 
-/** A longer key is replaced by hashes: any store takes keys of that length, and names of senders have no bound. */
-const keyUnitsMax = 1_000;
+/** Any store takes keys of that length, and what senders call themselves has no bound. */
+const nameUnitsMax = 1_000;
 const decoder = new TextDecoder();
 
 /**
@@ -59,10 +59,14 @@ function markOfParts({ sender, channel, key, operation, correlationId, id, print
   readonly print: string;
 }): string {
   const parts = [`from ${sender}`, channelName(channel), key, operation, correlationId, id, print];
-  const name = parts.map(encodeName).join("\n");
-  if (name.length <= keyUnitsMax) return markKey(name);
+  return markKey(boundedName(parts.map(encodeName).join("\n")));
+}
+
+/** A name that strangers make up, in at most 1,000 characters: hashes stand for a longer one. */
+export function boundedName(name: string): string {
+  if (name.length <= nameUnitsMax) return name;
   const [front, back] = [name.slice(0, name.length >> 1), name.slice(name.length >> 1)];
-  return markKey(`remote\n${[name, front, back].map(fingerprint).join("\n")}`);
+  return `remote\n${[name, front, back].map(fingerprint).join("\n")}`;
 }
 
 /**

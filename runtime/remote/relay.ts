@@ -4,9 +4,10 @@ import { TooLargeError } from "../base/store_errors.ts";
 import { commitOne } from "../durable/commits/commit_one.ts";
 import { WriteSet } from "../durable/commits/write_set.ts";
 import type { RemoteWritingServices } from "../durable/remote_part.ts";
-import { expectKey, lastPart, outboxLanePrefix } from "../durable/rows/keys.ts";
+import { expectKey, lastPart, outboxLanePrefix, replyRowKey } from "../durable/rows/keys.ts";
 import { decodeValue, fromText } from "../durable/rows/value_codec.ts";
 import { namedOperation, nameOf } from "../messages/envelope.ts";
+import { keptReplyOf } from "../messages/kept_reply.ts";
 import { Remote } from "../messages/remote_address.ts";
 import { timeOfReplyName } from "../messages/reply_name.ts";
 import { fits, sizeOfCommit } from "../ports/commit_size.ts";
@@ -231,14 +232,11 @@ export class Relay {
   async #buryAs(row: Row, { reason, why }: Fault, text: string): Promise<void> {
     const { key, version, bytes, head } = row;
     const { session, writer, committedDelivery, deadLettered } = this.#services;
-    const awaits = expectedRow(head);
-    const [waiting] = awaits === undefined ? [] : await session.connection.read([awaits]);
-    if (awaits !== undefined && waiting === undefined) return await this.#removeAll([row]); // it was answered
+    const writeSet = new WriteSet();
+    if (!await this.#claimOutcome(writeSet, head)) return await this.#removeAll([row]);
     const { to, message, sender, expected } = head;
     const mail = { ...message, sent: { sender, replyName: expected?.name } };
-    const writeSet = new WriteSet();
     writeSet.removeIfUnchanged({ key, version }, bytes);
-    if (waiting !== undefined) writeSet.removeIfUnchanged(waiting, waiting.value.length); // the failure is its outcome
     const name = nameOf(namedOperation({ ...to, operation: mail.operation }), to.key);
     const letter = writer.deadLetter(
       writeSet,
@@ -250,6 +248,27 @@ export class Relay {
     const committed = await commitOne(session.committer, writeSet, "a dead letter");
     if (committed !== undefined) writeSet.land(committedDelivery, committed, session.nextReadEpoch());
     this.#gone([row]);
+  }
+
+  /**
+   * Adds to a commit that a failure is the outcome of a request. Returns whether it has none: it may have been answered, or
+   * given up, while nobody knew whether the broker has it.
+   */
+  async #claimOutcome(writeSet: WriteSet, head: OutboxHead): Promise<boolean> {
+    const { session: { connection }, replies } = this.#services;
+    const awaits = expectedRow(head);
+    if (awaits !== undefined) {
+      const [waiting] = await connection.read([awaits]);
+      if (waiting !== undefined) writeSet.removeIfUnchanged(waiting, waiting.value.length);
+      return waiting !== undefined;
+    }
+    const name = keptReplyOf(head.message.replyTo);
+    if (name === undefined) return true;
+    const key = replyRowKey(name);
+    const [reply] = await connection.read([key]);
+    writeSet.checks.push({ key, version: reply?.version });
+    const { status, cancellation } = reply && replies.statusOf(reply.value) || {};
+    return status !== "done" && cancellation === undefined; // a letter that is sent again has failed before
   }
 }
 

@@ -41,7 +41,7 @@ export interface RemoteParts {
   /** Functions in this process that answer surveys beside a store; `undefined` without a store. */
   respondents(): LocalRespondents | undefined;
   /** The key of the later in memory of a request that is answered later, by its id and where its reply goes. */
-  laterOf(requestId: string, replyTo: Address): string | undefined;
+  laterOf(requestId: string, replyTo: Address): Promise<string | undefined>;
   /** Puts a message from outside a turn into its mailbox, as `Delivery.accept` does. */
   accept(to: ActorId, operation: Operation, payload: unknown, route: Route): Promise<unknown> | undefined;
   /** Reports what no call can report. */

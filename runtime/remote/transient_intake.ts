@@ -1,17 +1,18 @@
 import type { Clock } from "../base/clock.ts";
 import type { DeliveryPort } from "../activations/runtime_services.ts";
 import { MailboxFullError } from "../base/errors.ts";
-import type { Address } from "../language/address.ts";
+import type { ActorId, Address } from "../language/address.ts";
 import { Envelope, Route } from "../messages/envelope.ts";
-import { laterAddress, LaterReply } from "../messages/later.ts";
+import { withdrawalOf } from "../messages/later.ts";
 import { remoteAddress } from "../messages/remote_address.ts";
 import { shownActor } from "../messages/shown_name.ts";
 import type { Delivery, Receiver, Rejection, Tenure } from "../ports/transport.ts";
+import type { CancelMeaning } from "./cancel_intake.ts";
 import type { Meaning } from "./meaning.ts";
 import { Patience } from "./patience.ts";
 import { outcomeUnknown, type RemoteAsks } from "./remote_asks.ts";
 import type { ReceivedMessage } from "./received_message.ts";
-import type { TransientMeaning, TransientRuns } from "./transient_runs.ts";
+import type { TransientRuns } from "./transient_runs.ts";
 
 /** What an intake without a store needs. */
 export interface TransientIntakeParts {
@@ -19,8 +20,8 @@ export interface TransientIntakeParts {
   readonly delivery: DeliveryPort;
   readonly runs: TransientRuns;
   readonly asks: RemoteAsks;
-  /** The key of the later of a request that is answered later, by its id and where its reply goes. */
-  laterOf(requestId: string, replyTo: Address): string | undefined;
+  /** The key of the later in memory of a request that is answered later, by its id and where its reply goes. */
+  laterOf(requestId: string, replyTo: Address): Promise<string | undefined>;
   /** Is aborted when the system stops. */
   readonly stopping: AbortSignal;
   read(delivery: Delivery, tenure: Tenure): ReceivedMessage;
@@ -46,7 +47,7 @@ export class TransientIntake implements Receiver {
 
   async take(batch: readonly Delivery[], tenure: Tenure): Promise<readonly Rejection[]> {
     const { clock, stopping, read, meaningOf, runs } = this.#parts;
-    let patience: Patience | undefined;
+    const patience = new Patience(clock, tenure, stopping);
     const rejections: Rejection[] = [];
     const ends: Promise<void>[] = [];
     for (let index = 0; index < batch.length; index++) {
@@ -54,29 +55,23 @@ export class TransientIntake implements Receiver {
       const message = read(delivery, tenure);
       const meaning = meaningOf(message);
       if (meaning.kind === "message") {
-        patience ??= new Patience(clock, tenure, stopping);
-        // Without a wait, what the batch takes back has not begun to run.
-        if (!runs.hasRoom(meaning.to)) await this.#room(meaning, patience);
+        // No message overtakes another one. Without a wait, what the batch takes back has not begun to run.
+        while (!runs.hasRoom(meaning.to)) await patience.wait(() => this.#full(meaning.to));
         patience.advanced();
         ends.push(runs.run(meaning));
-      } else {
+      } else if (meaning.kind === "cancel") ends.push(this.#takeBack(meaning));
+      else {
         const reason = this.#takeOther(message, meaning, tenure);
         if (reason !== undefined) rejections.push({ index, reason });
       }
     }
-    await patience?.turns(Promise.all(ends));
+    if (ends.length > 0) await patience.turns(Promise.all(ends));
     return rejections;
   }
 
-  /** Waits until there is room in the mailbox of the receiver: no message overtakes another one. */
-  async #room({ to }: TransientMeaning, patience: Patience): Promise<void> {
-    const { runs, delivery } = this.#parts;
-    while (!runs.hasRoom(to)) {
-      await patience.wait(() => {
-        const bound = delivery.hosts.get(to.protocol)?.turnCapacity ?? 0;
-        return new MailboxFullError(shownActor(to.protocol, to.key), bound, bound);
-      });
-    }
+  #full({ protocol, key }: ActorId): MailboxFullError {
+    const bound = this.#parts.delivery.hosts.get(protocol)?.turnCapacity ?? 0;
+    return new MailboxFullError(shownActor(protocol, key), bound, bound);
   }
 
   /** Takes what goes into no mailbox. Returns why it will not be handled. */
@@ -91,23 +86,22 @@ export class TransientIntake implements Receiver {
       const envelope = new Envelope(route, to.key, message.id, kept);
       delivery.deadLetter(envelope, fault.code, `${envelope}: ${fault.message}`);
       return fault.code;
-    } else if (meaning.kind === "cancel") this.#takeBack(meaning);
-    else if (meaning.kind === "reply") return "late-reply"; // nobody keeps anything that waits for it
+    } else if (meaning.kind === "reply") return "late-reply"; // nobody keeps anything that waits for it
   }
 
   /**
    * Takes back a request, as a system without other services does. One that is over has been answered, and its answer tells
    * how it ended; of one that never came, or is answered by another process, nothing is known here.
    */
-  #takeBack({ to, requestId, returnTo }: Meaning & { readonly kind: "cancel" }): void {
+  async #takeBack({ to, requestId, returnTo }: CancelMeaning): Promise<void> {
     if (returnTo?.correlationId === undefined) return; // only who sent the request knows that
     const { delivery, runs, laterOf } = this.#parts;
     const replyTo = remoteAddress(returnTo, "arrive");
     if (runs.takeBack(to, requestId, replyTo)) return;
-    const later = laterOf(requestId, replyTo);
-    if (later !== undefined) {
-      delivery.deliver(laterAddress(later, "open"), new Route(LaterReply.withdraw), undefined);
-    }
+    const later = await laterOf(requestId, replyTo);
+    if (later === undefined) return;
+    const { to: keeper, operation } = withdrawalOf(later);
+    delivery.deliver(keeper, new Route(operation), undefined);
   }
 
   /** Whether an ask may have been started before. In a log its position tells, as far as this process read it. */

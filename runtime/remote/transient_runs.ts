@@ -8,9 +8,10 @@ import { toldTo } from "../messages/failure_addresses.ts";
 import type { ToldFailure } from "../messages/told_failure.ts";
 import { codeOfThrown } from "../ports/dead_letters.ts";
 import type { Meaning } from "./meaning.ts";
+import { boundedName } from "./message_mark.ts";
 
 /** A message for an actor in memory. */
-export type TransientMeaning = Meaning & { readonly kind: "message" };
+type TransientMeaning = Meaning & { readonly kind: "message" };
 
 /**
  * Runs messages of other services in actors that live in memory. Nothing of such an actor is kept, so a message counts as
@@ -50,6 +51,9 @@ export class TransientRuns {
     const cause = new Envelope(route, to.key, others.id!, undefined);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     promise.catch(() => {}); // whoever waits for the batch gets it
+    const refuse = (failure: ToldFailure) => {
+      if (failTo !== undefined) this.#delivery.deliverTo(failTo, toldTo(failTo, failure), cause);
+    };
     const ended = new TurnEnd({
       replyTo: isReplyTarget(replyTo) ? undefined : replyTo,
       reply: (reply) => {
@@ -58,15 +62,11 @@ export class TransientRuns {
       fail: (error) => {
         if (error instanceof StoppedError) return reject(error);
         const { code, message } = error;
-        const failure = { id: String(cause.id), code, message, ...codeOfThrown(error) };
-        if (failTo !== undefined) this.#delivery.deliverTo(failTo, toldTo(failTo, failure), cause);
+        refuse({ id: String(cause.id), code, message, ...codeOfThrown(error) });
         resolve();
       },
+      refuse,
       done: resolve,
-      takenBack: (failure) => {
-        if (failTo !== undefined) this.#delivery.deliverTo(failTo, toldTo(failTo, failure), cause);
-        resolve();
-      },
     }, { replyTo: isReplyTarget(replyTo) ? undefined : replyTo, failTo });
     const own = new Route(operation, causationId, correlationId, ended, deadline, others);
     if (this.#takenBack?.has(nameOfRequest(to, cause.id, ended.replyTo)) === true) resolve(); // who asked was told
@@ -76,19 +76,25 @@ export class TransientRuns {
 
   /**
    * Takes back a request, by its id and where its reply goes: it waits no longer, and if it runs its turn takes no effect.
-   * Who asked is told. Returns whether it was here.
+   * So it is with its copies, if the broker has handed it over again. Who asked is told. Returns whether it was here.
    */
   takeBack(to: ActorId, requestId: string, replyTo: Address): boolean {
     const name = nameOfRequest(to, requestId, replyTo);
     if (this.#takenBack?.has(name) === true) return true;
-    const isIt = ({ extras, replyTo: target }: Route) =>
-      target instanceof TurnEnd && target.replyTo?.key === replyTo.key && extras?.id === requestId;
-    const envelope = this.#delivery.hosts.get(to.protocol)?.find(to.key)?.takeBack(isIt);
-    if (envelope === undefined) return false;
-    (this.#takenBack ??= new BoundedSet(this.#takenBackMax)).add(name);
-    this.#delivery.inspect({ type: "cancelled" }, envelope);
-    (envelope.route.replyTo as TurnEnd).takenBack(envelope);
-    return true;
+    const isIt = ({ extras, replyTo: end }: Route) =>
+      end instanceof TurnEnd && !end.over && end.replyTo?.key === replyTo.key && extras?.id === requestId;
+    const activation = this.#delivery.hosts.get(to.protocol)?.find(to.key);
+    let isHere = false;
+    for (;;) {
+      const envelope = activation?.takeBack(isIt);
+      if (envelope === undefined) return isHere;
+      this.#delivery.inspect({ type: "cancelled" }, envelope);
+      const end = envelope.route.replyTo as TurnEnd;
+      if (!isHere) end.refuse({ ...cancelledFailure(requestId, String(envelope)), outcome: "cancelled" });
+      end.takenBack();
+      if (!isHere) (this.#takenBack ??= new BoundedSet(this.#takenBackMax)).add(name);
+      isHere = true;
+    }
   }
 }
 
@@ -98,18 +104,18 @@ interface TurnEndParts {
   readonly replyTo: Address | undefined;
   reply(value: unknown): void;
   fail(error: PosthornError): void;
+  refuse(failure: ToldFailure): void;
   done(): void;
-  takenBack(failure: ToldFailure): void;
 }
 
 /** What a request is known by when it comes again. */
 function nameOfRequest({ protocol, key }: ActorId, id: unknown, replyTo: Address | undefined): string {
-  return [protocol, key, String(id), replyTo?.key].join("\n");
+  return boundedName([protocol, key, String(id), replyTo?.key].join("\n"));
 }
 
 /** Waits for the end of a turn. Of a publication it is the turn of the topic, which tells respondents where they reply. */
 class TurnEnd implements ReplyTarget {
-  readonly over = false;
+  over = false;
   readonly origin: NonNullable<ReplyTarget["origin"]>;
   readonly #parts: TurnEndParts;
 
@@ -139,9 +145,14 @@ class TurnEnd implements ReplyTarget {
     this.#parts.done();
   }
 
-  /** The request was taken back: there will be no reply. */
-  takenBack(request: Envelope): void {
-    const failure = cancelledFailure(String(request.id), String(request));
-    this.#parts.takenBack({ ...failure, outcome: "cancelled" });
+  /** Tells who asked that there will be no reply. */
+  refuse(failure: ToldFailure): void {
+    this.#parts.refuse(failure);
+  }
+
+  /** The request was taken back. */
+  takenBack(): void {
+    this.over = true;
+    this.#parts.done();
   }
 }

@@ -29,14 +29,14 @@ export const frontRules: readonly Rule[] = [
   },
   {
     name: "transient-refuses",
-    foundBy: 4,
+    foundBy: 1,
     says: "mail for an actor that is transient where it is hosted is refused there",
     faultPlan: fronts,
     code: (patches) => patches.method(RefusedMail.prototype, "refuse", () => () => Promise.resolve()),
   },
   {
     name: "refusal-is-told",
-    foundBy: 4,
+    foundBy: 1,
     says: "whoever waits for a reply to refused mail is told in the commit that refuses it",
     faultPlan: fronts,
     part: (part) => ({

@@ -45,7 +45,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "fence-of-reads",
-    foundBy: 1,
+    foundBy: 3,
     says: "an ask that only reads is answered only if its actor is still as it was read",
     part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
   },
@@ -83,7 +83,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "timer-check",
-    foundBy: 11,
+    foundBy: 1,
     says: "a schedule sends its message only if it was neither cancelled nor set again",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -96,7 +96,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "letter-check",
-    foundBy: 34,
+    foundBy: 27,
     says: "a dead letter is resent only if it is still a dead letter",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
@@ -197,7 +197,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "mark-with-turn",
-    foundBy: 156,
+    foundBy: 15,
     says: "a message that is accepted with its turn has its mark in the same commit",
     faultPlan: repeated,
     part: (part) =>
@@ -213,7 +213,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "own-index",
-    foundBy: 4,
+    foundBy: 5,
     says:
       "an instance looks at its own index entries after a commit that may have succeeded without an answer",
     connect: (connection) => ({
@@ -225,7 +225,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "list-before-tidy",
-    foundBy: 17,
+    foundBy: 3,
     says: "an index entry is removed only if the store, and not memory, shows that no message waits",
     connect: (connection, clock) => ({
       async commit(parts) {
@@ -299,7 +299,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "latest-turns",
-    foundBy: 232,
+    foundBy: 24,
     says: "a record names the latest turns of the instances that had it before",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, undefined),

@@ -189,7 +189,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "letters-anew",
-    foundBy: 49,
+    foundBy: 12,
     says: "dead letters are counted again if instances removed different ones",
     faultPlan: (faultPlan) =>
       within("crowded", "spoiled", "deadlines")({
@@ -205,7 +205,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "never-fits",
-    foundBy: 172,
+    foundBy: 47,
     says: "a part that no commit can take is refused, and blocks nothing",
     faultPlan: within("bulky"),
     code: (patches) =>
@@ -225,7 +225,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "page-refused",
-    foundBy: 9,
+    foundBy: 2,
     says: "a page of an event that no commit can take is a dead letter",
     faultPlan: within("bulky"),
     code: (patches) => patches.getter(Batch.prototype, "turns", ({ taken }) => taken),
@@ -254,7 +254,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "tried-where-it-waits",
-    foundBy: 3,
+    foundBy: 2,
     says: "an attempt of a crash suspect is written only if the message still waits",
     faultPlan: (faultPlan) => ({
       ...repeated(faultPlan),
@@ -265,7 +265,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "ended-stay-ended",
-    foundBy: 94,
+    foundBy: 36,
     says: "an instance that has ended is not written as living by a commit that succeeds late",
     faultPlan: (plan) => ({ ...plan, scenes: [] }),
     part: (part) => ({
@@ -314,7 +314,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "turn-slots",
-    foundBy: 2,
+    foundBy: 4,
     says: "no more turns of a protocol are awaited at once than its concurrency allows",
     faultPlan: within("limited"),
     code: (patches) => patches.method(TurnSlots.prototype, "enter", () => () => true),
@@ -339,7 +339,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "own-wait",
-    foundBy: 3,
+    foundBy: 1,
     says: "a retry waits no longer than it should, whatever the clocks say",
     faultPlan: within("hours"),
     code: (patches) =>

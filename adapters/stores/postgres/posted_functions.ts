@@ -3,10 +3,10 @@ import { lookedForMs, payloadOfPosted } from "./posted_watch.ts";
 
 /**
  * What sending within transactions of users needs in the schema. `send` writes rows that are not there yet, and at most one
- * in place of another version: else it does nothing and returns false. It takes only texts, so any client can call it. `announce` runs in such a transaction: it counts the send,
- * and notifies who listens, unless somebody has looked for messages just now. `look` is such a look; with `again` it says
- * that another one will follow. The two sequences are outside of transactions, so each sees what the other one has done.
- * `held` counts entries, at most so many.
+ * in place of another version: else it does nothing and returns false. It takes only texts, so any client can call it.
+ * `announce` runs in such a transaction: it counts the send, and notifies who listens, unless somebody has looked for
+ * messages just now. `look` is such a look; with `again` it says that another one will follow. The two sequences are outside
+ * of transactions, so each sees what the other one has done. `held` counts entries, at most so many.
  */
 export function postedFunctions(schema: string): string {
   const entries = `"${schema}".entries`;
@@ -40,7 +40,7 @@ DECLARE
 BEGIN
   PERFORM nextval('"${schema}".announced');
   SELECT last_value INTO seen FROM "${schema}".looked;
-  IF at - seen BETWEEN 0 AND ${lookedForMs} THEN RETURN; END IF;
+  IF abs(at - seen) <= ${lookedForMs} THEN RETURN; END IF; -- who looks may do so in between
   PERFORM nextval('"${schema}".bell'), pg_notify(channel, '${payloadOfPosted}');
 END $function$;
 CREATE FUNCTION "${schema}".look(prefix text, again boolean) RETURNS TABLE (messages bigint, sends bigint)

@@ -1,31 +1,35 @@
-import type { Clock } from "../../../runtime/base/clock.ts";
 import { withoutCredentials } from "../../../runtime/base/credentials.ts";
 import { messageOf, PosthornError } from "../../../runtime/base/errors.ts";
 import type { Server, Settings } from "./options.ts";
-import { RefusedError, type ServerInfo, Wire } from "./wire.ts";
+import { RefusedError, type ServerInfo, Wire, type WireOptions } from "./wire.ts";
 
 /** Connects once. The connection does not come back by itself. */
-export async function connect(server: Server, name: string, settings: Settings, clock: Clock): Promise<Wire> {
+export async function connect(
+  server: Server,
+  settings: Settings,
+  options: Pick<WireOptions, "clock" | "name" | "report" | "signal">,
+): Promise<Wire> {
   const { tls } = settings;
+  const login = await loginOf(server, settings); // loaded before the server counts the time that it takes
   return await Wire.open({
+    ...options,
     open: server.isWebSocket
       ? (await import("./web_socket_pipe.ts")).webSocketPipe(server.address)
       : (await import("./socket_pipe.ts")).socketPipe(server.host, server.port, tls),
-    clock,
-    name,
     mustBeSecure: tls !== undefined,
-    login: (info) => login(server, settings, info),
+    login,
   });
 }
 
 /** Who this program is, in the words of the protocol. */
-async function login({ user, password }: Server, { credentials }: Settings, { nonce }: ServerInfo) {
+async function loginOf({ user, password }: Server, { credentials }: Settings): Promise<WireOptions["login"]> {
   if (credentials !== undefined) {
     const { credsAuthenticator } = await import("@nats-io/nats-core");
-    return { ...credsAuthenticator(new TextEncoder().encode(credentials))(nonce) };
+    const answer = credsAuthenticator(new TextEncoder().encode(credentials));
+    return ({ nonce }: ServerInfo) => ({ ...answer(nonce) });
   }
-  if (user === "") return {};
-  return password === undefined ? { auth_token: user } : { user, pass: password };
+  if (user === "") return () => ({});
+  return password === undefined ? () => ({ auth_token: user }) : () => ({ user, pass: password });
 }
 
 /** What went wrong with a server, as an error of this package without a secret. */

@@ -66,10 +66,10 @@ export class FrameReader {
       return feed + 1;
     }
     const words = line.split(" "); // MSG subject number [reply] size; HMSG … size of headers, size of all
-    const size = Number(words[words.length - 1]);
-    const headSize = isPlain ? 0 : Number(words[words.length - 2]);
-    const hasReply = words.length === (isPlain ? 5 : 6);
-    if (!(size >= headSize && headSize >= 0 && size <= messageBytesMax)) {
+    const size = sizeOf(words[words.length - 1]);
+    const headSize = isPlain ? 0 : sizeOf(words[words.length - 2]);
+    const others = words.length - (isPlain ? 4 : 5);
+    if (!(size >= headSize && size <= messageBytesMax) || (others !== 0 && others !== 1)) {
       throw new Error("the server sends no messages");
     }
     const from = feed + 1;
@@ -78,11 +78,17 @@ export class FrameReader {
       this.#needed = end - at;
       return undefined;
     }
+    if (bytes[end - 1] !== lineFeed) throw new Error("a message of the server has another size than it says");
     const head = isPlain ? undefined : bytes.subarray(from, from + headSize);
     const data = bytes.subarray(from + headSize, from + size);
-    this.#handler.message(Number(words[2]), new Message(words[1], hasReply ? words[3] : "", data, head));
+    this.#handler.message(Number(words[2]), new Message(words[1], others === 1 ? words[3] : "", data, head));
     return end;
   }
+}
+
+/** A size as the protocol writes it; `NaN` if it is none. */
+function sizeOf(word: string): number {
+  return /^\d+$/.test(word) ? Number(word) : NaN;
 }
 
 function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {

@@ -1,6 +1,7 @@
+import { utf8Length } from "../../../runtime/base/ascii.ts";
 import { guarded } from "../../../runtime/base/guarded.ts";
 import type { Channel, Delivery } from "../../../runtime/ports/transport.ts";
-import type { Message } from "./message.ts";
+import { type Header, headerBlock, type Message } from "./message.ts";
 import { type AskTokens, askTokensOf, replyName, textOf } from "./names.ts";
 
 /** Headers that the delivery has in its own words, or that say something to the server alone. */
@@ -84,6 +85,30 @@ const none: Delivery["headers"] = {};
 /** About how many bytes a message takes in memory. */
 export function bytesOf({ data }: Message): number {
   return data.length + 1_024;
+}
+
+/** How many bytes of headers a stream takes. */
+const streamHeadMax = 65_535;
+
+/**
+ * The headers of a message that is put aside: why first, then its own, as many as there is room for. A message of a
+ * stranger may be as large as the server allows.
+ */
+export function asideHeaders(
+  { subject, headers: own }: Message,
+  reason: string,
+  room: number,
+): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const said: readonly Header[] = [["posthorn-reason", reason], ["posthorn-subject", subject], ...own];
+  let left = Math.min(room, streamHeadMax) - headerBlock({}).length;
+  for (const [name, value] of said) {
+    const bytes = utf8Length(name) + utf8Length(value) + 4; // with a colon, a blank and the end of the line
+    if (bytes > left || Object.hasOwn(headers, name) || /^nats-/i.test(name)) continue;
+    headers[name] = value;
+    left -= bytes;
+  }
+  return headers;
 }
 
 interface Place {

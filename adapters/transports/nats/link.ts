@@ -32,6 +32,8 @@ export class Link {
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(state: TransportState) => void>();
   readonly #running: Promise<void>;
+  /** The session that there is, also if it cannot be used yet. */
+  #made: Session | undefined;
   #state: TransportState = { status: "connecting", reason: "it has not been tried yet" };
 
   constructor(options: LinkOptions) {
@@ -66,7 +68,7 @@ export class Link {
   /** Ends the session, and makes no other one. */
   async close(): Promise<void> {
     this.#stop.abort();
-    const { session } = this;
+    const session = this.#made;
     session?.end(new PosthornError("transport-closed", "The connection to NATS is closed"));
     await session?.close();
     await this.#running;
@@ -100,14 +102,17 @@ export class Link {
   /** Connects once. Resolves with the reason when the session has ended, or was not begun. */
   async #attempt(server: Server, began: () => void): Promise<unknown> {
     const { settings, services, prepare } = this.#options;
+    const { signal } = this.#stop;
     let session: Session | undefined;
     try {
-      const { clock, service, report } = services;
-      const connection = await connect(server, `posthorn-${service}`, settings, clock);
-      session = new Session({ connection, clock, inbox: this.inbox, denied: report });
+      const { clock, random, service, report } = services;
+      const name = `posthorn-${service}`;
+      const connection = await connect(server, settings, { clock, name, report, signal });
+      const secret = random.ulid(clock.now());
+      session = this.#made = new Session({ connection, clock, inbox: this.inbox, secret, denied: report });
       requireServer(connection.info, server);
       await prepare(session);
-      if (this.#stop.signal.aborted) return undefined;
+      if (signal.aborted) return undefined;
       this.session = session;
       began();
       this.#become({ status: "connected" });
@@ -119,6 +124,7 @@ export class Link {
     } catch (error) {
       return error;
     } finally {
+      this.#made = undefined;
       await session?.close();
     }
   }

@@ -1,6 +1,6 @@
 import { pause } from "../../../runtime/base/pause.ts";
 import type { Channel, Receiver, Tenure, TransportServices } from "../../../runtime/ports/transport.ts";
-import { bytesOf, deliveryOf } from "./incoming.ts";
+import { asideHeaders, bytesOf, deliveryOf } from "./incoming.ts";
 import { Lease } from "./lease.ts";
 import type { Message } from "./message.ts";
 import { channelToken } from "./names.ts";
@@ -171,11 +171,8 @@ export class LogReader {
   async #putAside(session: Session, message: Message, reason: string): Promise<void> {
     const { log: { channel }, streams } = this.#options;
     const protocol = "protocol" in channel ? channel.protocol : "posthorn";
-    const headers: Record<string, string> = {
-      "posthorn-reason": reason,
-      "posthorn-subject": message.subject,
-    };
-    for (const [name, value] of message.headers) if (!/^nats-/i.test(name)) headers[name] ??= value;
-    await streams.putAside(session, protocol, { body: message.data, headers });
+    const body = message.data;
+    const headers = asideHeaders(message, reason, session.payloadBytes - body.length);
+    await streams.putAside(session, protocol, { body, headers });
   }
 }

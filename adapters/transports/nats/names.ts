@@ -181,9 +181,16 @@ export function isStreamAddress(address: string): boolean {
     /^([a-z][a-z0-9-]*\.)?[a-z][A-Za-z0-9]*\.[^.]+\.posthorn\.[^.]+$/.test(address);
 }
 
-/** Whether a reply may be sent to that address: to a subject without wildcards, and none that controls the server. */
+/** The subjects, in whatever namespace, of what services note for themselves, and of what is no reply. */
+const reserved = /^([a-z][a-z0-9-]*\.)?posthorn\.(services|readers|dead|events)\./;
+
+/**
+ * Whether a reply may be sent to that address: to a subject without wildcards, and none that controls the server or a
+ * service. A stranger gives it, who may not publish there perhaps.
+ */
 export function isAddress(address: string): boolean {
-  return address.length <= 2_000 && /^[^\s.*>$][^\s.*>]*(\.[^\s.*>]+)*$/.test(address);
+  return address.length <= 2_000 && /^[^\s.*>$][^\s.*>]*(\.[^\s.*>]+)*$/.test(address) &&
+    !reserved.test(address);
 }
 
 /** The name of a channel, as one token. */

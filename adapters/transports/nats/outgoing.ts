@@ -1,3 +1,4 @@
+import { utf8Length } from "../../../runtime/base/ascii.ts";
 import type { Destination, Parcel, Refusal } from "../../../runtime/ports/transport.ts";
 import { askReply, type AskTokens, isAddress, isStreamAddress, type Names, tokenOf } from "./names.ts";
 import type { Outgoing } from "./session.ts";
@@ -36,8 +37,9 @@ export function routeOf(parcel: Parcel, sending: Sending, once = false): Route |
   if (to.kind !== "reply" && to.protocol === "posthorn") {
     return refuse("refused", "NATS reserves the name posthorn");
   }
-  if (subject.length > subjectBytesMax) {
-    return refuse("too-large", `its subject has ${subject.length} of ${subjectBytesMax} bytes`);
+  const subjectBytes = utf8Length(subject); // a stranger's address may have any letters
+  if (subjectBytes > subjectBytesMax) {
+    return refuse("too-large", `its subject has ${subjectBytes} of ${subjectBytesMax} bytes`);
   }
   if (body.length > messageBytes) {
     return refuse("too-large", `its body has ${body.length} of ${messageBytes} bytes`);
@@ -131,9 +133,9 @@ function percentEncoded(text: string): string {
   );
 }
 
-/** The size of headers on the wire, with those that a chain adds. */
+/** The size of headers on the wire, with those that a chain adds. What a stranger calls its reply may have any letters. */
 function sizeOf(headers: Readonly<Record<string, string>>): number {
   let size = 160;
-  for (const name in headers) size += name.length + headers[name].length + 4;
+  for (const name in headers) size += name.length + utf8Length(headers[name]) + 4;
   return size;
 }

@@ -10,6 +10,8 @@ export interface Pipe {
   /** Resolves when it can be written to. Rejects if it never can. */
   readonly opened: Promise<void>;
   write(bytes: Uint8Array): void;
+  /** How many bytes were given to it that the other side, or the platform, has not taken. */
+  readonly waitingBytes: number;
   /** Begins TLS. Rejects if the other side is not trusted. Absent where the platform has done that. */
   secure?(): Promise<void>;
   /** Writes what is left, and ends. */

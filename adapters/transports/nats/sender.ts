@@ -18,7 +18,8 @@ const atOnceMax = 500;
 /** How long a send begins chains. The last of them may take ten seconds more. */
 const sendMs = 18_000;
 const wrongLastId = 10_070;
-const tooLarge = 10_054;
+/** The message is larger than the stream takes, or its headers are larger than any stream does. */
+const tooLarge = [10_054, 10_097];
 
 /**
  * Publishes to streams so that a prefix lands. Each message names the one before it, which must be the last of the stream:
@@ -81,7 +82,7 @@ function outcomeOf(answer: Answer): Outcome {
   if (answer === "unheard" || answer === "denied") return answer;
   const { error, seq, duplicate } = jsonOf<Acknowledgement>(answer as Message) ?? {};
   if (error?.err_code === wrongLastId || duplicate) return "broken"; // a duplicate is a name that somebody has forged
-  if (error?.err_code === tooLarge) return "too-large";
+  if (error !== undefined && tooLarge.includes(error.err_code)) return "too-large";
   if (error !== undefined) return { why: `${error.description} (${error.err_code})` };
   return seq === undefined ? { why: "what has answered is no stream" } : "stored";
 }
@@ -109,6 +110,6 @@ function tooSlow(subject: string): PosthornError {
 function tooLargeFor(subject: string): Refusal {
   return {
     code: "too-large",
-    message: `Cannot send to ${subject}: the message is larger than its stream allows`,
+    message: `Cannot send to ${subject}: the message, or its headers, are larger than its stream allows`,
   };
 }

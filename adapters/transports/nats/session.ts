@@ -39,8 +39,10 @@ interface Exchange {
 export interface SessionOptions {
   readonly connection: Pick<Wire, keyof Wire>;
   readonly clock: Clock;
-  /** The subject under which all answers to this process come: nobody can guess it. */
+  /** The subject under which all answers to this process come. Who is asked something knows it. */
   readonly inbox: string;
+  /** A text that nobody knows: nobody but the server answers to what is named by it. */
+  readonly secret: string;
   /** The server does not allow something. */
   denied(error: Error): void;
 }
@@ -94,12 +96,12 @@ export class Session {
 
   /** The maximum size of a message with its headers, in bytes. */
   get payloadBytes(): number {
-    return this.#connection.info.max_payload ?? 1_048_576;
+    return this.#connection.payloadBytes;
   }
 
-  /** A part of a subject that no other part of this session has. */
+  /** A part of a subject that no other part of this session has, and that nobody can guess. */
   name(): string {
-    return `${++this.#named}`;
+    return `${this.#options.secret}-${++this.#named}`;
   }
 
   /** Publishes messages in order, and resolves with their answers. Rejects if one does not come in time. */

@@ -28,6 +28,10 @@ class SocketPipe implements Pipe {
     this.#socket.write(bytes);
   }
 
+  get waitingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   async secure(): Promise<void> {
     const socket = this.#socket;
     this.#unhear();

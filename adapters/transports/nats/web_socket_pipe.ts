@@ -1,5 +1,7 @@
 import type { OpenPipe } from "./pipe.ts";
 
+const encoder = new TextEncoder();
+
 /** A pipe over a WebSocket. Its platform does TLS, and knows whom to trust. */
 export function webSocketPipe(url: string): OpenPipe {
   return (listener) => {
@@ -17,7 +19,7 @@ export function webSocketPipe(url: string): OpenPipe {
     socket.binaryType = "arraybuffer";
     socket.onopen = () => opened.resolve();
     socket.onmessage = ({ data }) => {
-      if (!isOver) listener.data(new Uint8Array(data));
+      if (!isOver) listener.data(typeof data === "string" ? encoder.encode(data) : new Uint8Array(data));
     };
     socket.onerror = (event) => {
       const { message = "the WebSocket has failed" } = event as Partial<ErrorEvent>;
@@ -33,6 +35,9 @@ export function webSocketPipe(url: string): OpenPipe {
       opened: opened.promise,
       write: (bytes) => {
         if (socket.readyState === WebSocket.OPEN) socket.send(bytes as Uint8Array<ArrayBuffer>);
+      },
+      get waitingBytes() {
+        return socket.bufferedAmount;
       },
       end: () => socket.close(),
       destroy: () => {

@@ -1,4 +1,6 @@
+import { utf8Length } from "../../../runtime/base/ascii.ts";
 import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
+import { PosthornError } from "../../../runtime/base/errors.ts";
 import { FrameReader } from "./frames.ts";
 import { Gathered } from "./gathered.ts";
 import { headerBlock, type Message } from "./message.ts";
@@ -22,8 +24,12 @@ export interface WireOptions {
   readonly name: string;
   /** Whether there must be TLS. */
   readonly mustBeSecure: boolean;
+  /** Connects no longer when it is aborted. What is connected stays. */
+  readonly signal: AbortSignal;
   /** Who this program is, as the server wants to know it. */
-  login(info: ServerInfo): Promise<Readonly<Record<string, string>>>;
+  login(info: ServerInfo): Readonly<Record<string, string>>;
+  /** Is told what a hearer has thrown: that concerns no other message, and not the connection. */
+  report(error: unknown): void;
 }
 
 /** What the server does not let this program do with a subject. */
@@ -38,11 +44,17 @@ export class RefusedError extends Error {
 }
 
 const connectMs = 5_000;
-/** How often the server is pinged. A connection on which two pings in a row get no answer is cut. */
+/**
+ * How often the server is pinged. A connection is cut on which nothing comes while two pings wait for their answers. If
+ * other things come, an answer may be behind them on a slow line: then so many may wait.
+ */
 const pingMs = 5_000;
-const pingsMax = 2;
+const quietMax = 2;
+const pingsMax = 12;
 /** How long what is left may take to be written. */
 const endMs = 1_000;
+/** How many bytes may wait for a server, or a network, that does not take them. */
+const waitingMax = 268_435_456;
 /** What has been gathered is written at once when it has so many bytes. */
 const gatheredMax = 32_768;
 
@@ -57,6 +69,7 @@ export class Wire {
   readonly closed: Promise<Error | undefined>;
   info: ServerInfo = {};
   readonly #clock: Clock;
+  readonly #report: WireOptions["report"];
   readonly #closed = Promise.withResolvers<Error | undefined>();
   /** Resolves when its pipe has ended. */
   readonly #gone = Promise.withResolvers<void>();
@@ -69,14 +82,17 @@ export class Wire {
   readonly #write = () => this.#writeNow();
   readonly #pipe: Pipe;
   #subscriptions = 0;
+  /** How many pings have no answer, and how many of them were sent since anything came. */
   #pings = 0;
+  #quiet = 0;
   #isOver = false;
   #reason: Error | undefined;
   #cancelPing: Cancel = () => {};
   #cancelEnd: Cancel = () => {};
 
-  private constructor({ clock, open }: WireOptions) {
+  private constructor({ clock, open, report }: WireOptions) {
     this.#clock = clock;
+    this.#report = report;
     this.closed = this.#closed.promise;
     this.#pipe = open({
       data: (bytes) => this.#read(bytes),
@@ -89,9 +105,13 @@ export class Wire {
 
   /** Connects, and says who this program is. Rejects if the server is away, or does not let it in. */
   static async open(options: WireOptions): Promise<Wire> {
+    const { clock, signal } = options;
     const wire = new Wire(options);
     const late = () => wire.#end(new Error(`the server has not answered within ${connectMs} ms`));
-    const cancel = options.clock.setTimer(connectMs, late);
+    const cancel = clock.setTimer(connectMs, late);
+    const stop = () => wire.#end(new Error("it is not needed any more"));
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
     try {
       await Promise.race([wire.#connect(options), wire.closed.then((reason) => Promise.reject(reason))]);
       wire.#ping();
@@ -101,7 +121,14 @@ export class Wire {
       throw wire.#reason ?? error;
     } finally {
       cancel();
+      signal.removeEventListener("abort", stop);
     }
+  }
+
+  /** The maximum size of a message with its headers, in bytes. */
+  get payloadBytes(): number {
+    const { max_payload = 0 } = this.info;
+    return max_payload > 0 ? max_payload : 1_048_576; // it may say that there is no limit
   }
 
   /** Whether it takes nothing any more. */
@@ -109,7 +136,7 @@ export class Wire {
     return this.#isOver;
   }
 
-  /** Publishes a message. It is lost if the connection breaks. */
+  /** Publishes a message. It is lost if the connection breaks. Throws if the server takes none of that size. */
   publish(
     subject: string,
     body: Uint8Array,
@@ -118,10 +145,13 @@ export class Wire {
   ): void {
     if (this.#isOver) return;
     const to = reply === "" ? subject : `${subject} ${reply}`;
-    if (headers === undefined) this.#gather(`PUB ${to} ${body.length}\r\n`);
-    else {
+    if (headers === undefined) {
+      this.#requireRoom(subject, body.length);
+      this.#gather(`PUB ${to} ${body.length}\r\n`);
+    } else {
       const block = headerBlock(headers);
-      const size = byteLength(block);
+      const size = utf8Length(block);
+      this.#requireRoom(subject, size + body.length);
       this.#gather(`HPUB ${to} ${size} ${size + body.length}\r\n${block}`);
     }
     this.#gathered.add(body);
@@ -129,13 +159,20 @@ export class Wire {
     if (this.#gathered.length > gatheredMax) this.#writeNow();
   }
 
-  /** Hears a subject until the result is called; `queue` names those that share it. */
+  /**
+   * Hears a subject until the result is called; `queue` names those that share it. What the server has sent before it knows
+   * that is heard too: no other one of the queue will get it.
+   */
   subscribe(subject: string, hear: (message: Message) => void, queue = ""): () => void {
     const number = ++this.#subscriptions;
     this.#hearers.set(number, hear);
     this.#gather(`SUB ${subject} ${queue === "" ? "" : `${queue} `}${number}\r\n`);
+    let isLeft = false;
     return () => {
-      if (this.#hearers.delete(number)) this.#gather(`UNSUB ${number}\r\n`);
+      if (isLeft) return;
+      isLeft = true;
+      this.#gather(`UNSUB ${number}\r\n`);
+      void this.flush().then(() => this.#hearers.delete(number));
     };
   }
 
@@ -183,7 +220,7 @@ export class Wire {
       protocol: 1,
       headers: true,
       no_responders: true,
-      ...await login(this.info),
+      ...login(this.info),
     };
     this.#gather(`CONNECT ${JSON.stringify(said)}\r\n`);
     await this.flush();
@@ -191,9 +228,23 @@ export class Wire {
 
   #newReader(): FrameReader {
     return new FrameReader({
-      message: (subscription, message) => this.#hearers.get(subscription)?.(message),
+      message: (subscription, message) => {
+        if (this.#isOver) return;
+        try {
+          this.#hearers.get(subscription)?.(message);
+        } catch (error) {
+          this.#report(error);
+        }
+      },
       line: (name, rest) => this.#heard(name, rest),
     });
+  }
+
+  /** The server would end the connection. */
+  #requireRoom(subject: string, bytes: number): void {
+    if (bytes <= this.payloadBytes) return;
+    const sizes = `it has ${bytes} of ${this.payloadBytes} bytes with its headers`;
+    throw new PosthornError("too-large", `Cannot send to ${subject}: ${sizes}`);
   }
 
   #gather(text: string): void {
@@ -203,10 +254,19 @@ export class Wire {
   }
 
   #writeNow(): void {
-    if (this.#gathered.length > 0) this.#pipe.write(this.#gathered.take());
+    if (this.#gathered.length === 0) return;
+    const bytes = this.#gathered.take();
+    if (this.#pipe.waitingBytes + bytes.length > waitingMax) {
+      return this.#end(
+        new Error(`the server has not taken ${this.#pipe.waitingBytes} of ${waitingMax} bytes`),
+      );
+    }
+    this.#pipe.write(bytes);
   }
 
   #read(bytes: Uint8Array): void {
+    if (this.#isOver) return; // what comes behind something that nobody understands means nothing
+    this.#quiet = 0;
     try {
       this.#reader.read(bytes);
     } catch (error) {
@@ -221,30 +281,48 @@ export class Wire {
       case "PONG":
         return this.#pongs.shift()?.();
       case "INFO": {
-        this.info = JSON.parse(rest);
+        this.info = infoOf(rest);
         return this.#greeted.resolve();
       }
       case "-ERR":
         return this.#failed(rest.replace(/^'|'$/g, ""));
+      case "+OK":
+        return;
     }
+    throw new Error("it is no server of NATS, or one that nobody understands");
   }
 
-  /** The server complains. Most of that concerns one subject, or comes before it ends the connection. */
+  /**
+   * The server complains. If that does not concern one subject, it has ended the connection, or has not done what this
+   * program relies on: as with more subscriptions than it allows.
+   */
   #failed(words: string): void {
     if (/permissions violation/i.test(words)) {
       const [, operation, subject] = /(Publish|Subscription) to "(\S+)"/.exec(words) ?? [];
       if (subject === undefined) return;
-      return this.onDenied?.({ operation: operation === "Publish" ? "publish" : "subscription", subject });
+      return this.#denied({ operation: operation === "Publish" ? "publish" : "subscription", subject });
     }
-    const refuses = /authorization violation|authentication (expired|timeout)/i.test(words);
-    this.#reason = refuses ? new RefusedError(words) : new Error(words);
-    if (refuses) this.#end(this.#reason);
+    const refuses = /authorization violation|authentication (expired|revoked|timeout)|maximum sub/i.test(
+      words,
+    );
+    this.#end(refuses ? new RefusedError(words) : new Error(words));
+  }
+
+  #denied(denial: Denial): void {
+    try {
+      this.onDenied?.(denial);
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   #ping(): void {
     if (this.#isOver) return;
     this.#cancelPing = this.#clock.setTimer(pingMs, () => {
-      if (this.#pings >= pingsMax) return this.#end(new Error("the server does not answer"));
+      if (this.#quiet >= quietMax || this.#pings >= pingsMax) {
+        return this.#end(new Error("the server does not answer"));
+      }
+      this.#quiet++;
       this.#pings++;
       void this.flush().then(() => this.#pings = 0);
       this.#ping();
@@ -270,15 +348,13 @@ export class Wire {
   }
 }
 
-function errorOf(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+/** What a server says about itself. Throws if it is none. */
+function infoOf(text: string): ServerInfo {
+  const info: unknown = JSON.parse(text);
+  if (typeof info !== "object" || info === null) throw new Error("it is no server of NATS");
+  return info;
 }
 
-const encoder = new TextEncoder();
-
-function byteLength(text: string): number {
-  for (let index = 0; index < text.length; index++) {
-    if (text.charCodeAt(index) > 0x7f) return encoder.encode(text).length;
-  }
-  return text.length;
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -2,9 +2,9 @@ import type { ActorId } from "../../language/address.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
-import type { Check } from "../../ports/store.ts";
-import { removalOf, WriteSet } from "../commits/write_set.ts";
+import { removalOf } from "../commits/write_set.ts";
 import type { Membership } from "./membership.ts";
+import { PostedEntries } from "./posted_entries.ts";
 import type { WakeTimes } from "./wake_times.ts";
 import {
   behindAll,
@@ -75,7 +75,7 @@ export class Assignments {
   readonly #heard = new Map<string, string>();
   readonly #round = new SingleFlight(() => this.#goRound());
   readonly #claiming = new SingleFlight(() => this.#hear());
-  readonly #taking = new SingleFlight(() => this.#takePosted());
+  readonly #taking: SingleFlight;
   readonly #others: readonly SingleFlight[];
   readonly #saying: SingleFlight;
   /** Whether it rests while nothing waits. */
@@ -101,6 +101,13 @@ export class Assignments {
     const { processes, unknownOutcomes } = session.traits;
     this.#rests = processes === "one" && !unknownOutcomes;
     this.#saying = new SingleFlight(() => membership.say().finally(() => this.#wait()));
+    const posted = new PostedEntries(session, membership, {
+      hosts: (protocol) => this.hosts(protocol),
+      isReleased: (actor) => this.#isReleased(actor),
+      isOver: () => this.#ended,
+      take: (actor, version) => this.#take(actor, version),
+    });
+    this.#taking = new SingleFlight(() => posted.take());
     this.#lookedAt = indexPrefix(session.instance);
   }
 
@@ -288,57 +295,16 @@ export class Assignments {
         const committed = await commitKnown(this.#session, writeSet);
         if (committed === undefined) return;
         this.#session.probes?.reach("an actor is taken over");
-        if (this.#services.look(actor, crashed)) this.wrote(actor, committed);
-        else this.left(actor);
+        this.#take(actor, committed, crashed);
       }));
       if (this.#ended) return;
     }
   }
 
-  /** Takes what transactions of users have written: one read if it is little, else one per protocol of others. */
-  async #takePosted(): Promise<void> {
-    const prefix = indexPrefix(posted);
-    const { connection } = this.#session;
-    const some = await connection.list({ prefix, limit: pageMax });
-    if (some.length < pageMax) return await this.#takePage(some);
-    for (let after = prefix; !this.#ended;) {
-      const [first] = await connection.list({ prefix, after, limit: 1 });
-      if (first === undefined) return;
-      const { protocol } = indexed(first.key);
-      const range = { prefix: protocolPrefix(posted, protocol), limit: pageMax };
-      if (this.#takesPosted(protocol)) {
-        for await (const rows of pages(connection, range)) await this.#takePage(rows);
-      }
-      after = range.prefix + behindAll;
-    }
-  }
-
-  /** Whether its actors are hosted here, or by nobody. */
-  #takesPosted(protocol: string): boolean {
-    return this.hosts(protocol) || !this.#membership.hostedElsewhere(protocol);
-  }
-
-  async #takePage(rows: readonly Check[]): Promise<void> {
-    const byActor = Map.groupBy(rows, ({ key }) => nameOfActor(indexed(key)));
-    await Promise.all(byActor.values().map((some) => this.#takePostedFor(indexed(some[0].key), some)));
-  }
-
-  /** Puts an actor into the index of this instance, or of unassigned actors, in place of the entries of its messages. */
-  async #takePostedFor(actor: ActorId, rows: readonly Check[]): Promise<void> {
-    const { clock, instance, traits: { limits } } = this.#session;
-    if (this.#ended || !this.#takesPosted(actor.protocol)) return;
-    for (const some of slicesOf(rows, Math.min(limits.checks, pageMax))) {
-      const writeSet = new WriteSet();
-      for (const row of some) writeSet.removeIfUnchanged(row);
-      const isOwn = this.hosts(actor.protocol) && !this.#isReleased(actor);
-      if (isOwn) writeSet.write(indexKey(instance, actor), new Uint8Array());
-      else writeSet.leave(actor, clock.now());
-      const committed = await commitKnown(this.#session, writeSet);
-      if (committed === undefined || !isOwn) continue;
-      this.#session.probes?.reach("an actor has mail of a transaction");
-      if (this.#services.look(actor)) this.wrote(actor, committed);
-      else this.left(actor);
-    }
+  /** An actor is in the index of this instance now. */
+  #take(actor: ActorId, version: string, crashed = false): void {
+    if (this.#services.look(actor, crashed)) this.wrote(actor, version);
+    else this.left(actor);
   }
 
   /** Claims unassigned actors of those hosted protocols whose key has changed. */

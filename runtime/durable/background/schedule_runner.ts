@@ -73,7 +73,7 @@ export class ScheduleRunner {
       const nowMs = clock.now();
       const due = rows.filter(({ key }) => scheduled(key).dueMs <= nowMs);
       // A schedule that cannot be sent now stays, and does not hinder those behind it.
-      const sent = await Promise.allSettled(due.map((row) => this.#fire(row, nowMs)));
+      const sent = await Promise.allSettled(due.map((row) => this.#tryOne(row, nowMs)));
       if (sent.some(({ status }) => status === "rejected")) {
         this.wakeAt(nowMs + traits.heartbeatMs);
       }
@@ -82,51 +82,59 @@ export class ScheduleRunner {
     }
   }
 
+  /** One of which nothing can be made is reported, and stays; rejects if the store does not answer. */
+  async #tryOne(due: Entry, nowMs: number): Promise<void> {
+    try {
+      await this.#fire(due, nowMs);
+    } catch (error) {
+      if (isOfStore(error)) throw error;
+      this.#session.onUnreadable(due.key, error);
+    }
+  }
+
   async #fire(due: Entry, nowMs: number): Promise<void> {
-    const { actor, name } = scheduled(due.key);
     if (this.#waits(due, nowMs)) return this.#wait(nowMs);
     const found = await this.#read(due);
-    let writeSet = removalOf(due);
-    let arrived: (() => void) | undefined;
-    if (found !== undefined) { // if not, it was cancelled or set anew
-      try {
-        if (found.head.cron !== undefined) await this.#services.cron.load();
-        if (this.#waits(due, nowMs)) return this.#wait(nowMs); // others have come meanwhile
-        if (found.head.delayed !== undefined) arrived = this.#leave(actor.key);
-        this.#send(writeSet, found, nowMs);
-        requireFits(nameOfMessage(found), sizeOfCommit(writeSet, this.#limits), this.#limits);
-      } catch (error) {
-        this.#session.probes?.reach("a schedule cannot be sent");
-        writeSet = this.#giveUp(found, error);
-      }
-    }
-    const what = `the schedule ${name} of ${actor.protocol}/${actor.key}`;
+    if (found === undefined) return await this.#commit(due, removalOf(due)); // it was cancelled or set anew
+    if (found.head.delayed === undefined) return await this.#sendOrGiveUp(found, nowMs);
+    if (this.#waits(due, nowMs)) return this.#wait(nowMs); // others have come meanwhile
+    const { key } = scheduled(due.key).actor;
+    const underWay = this.#underWay;
+    underWay.set(key, (underWay.get(key) ?? 0) + 1);
     try {
-      const committed = await commitKnown(this.#session, writeSet, what);
-      if (committed === undefined) this.#session.probes?.reach("another sent what is due");
-      else {
-        if (found?.head.delayed !== undefined) this.#services.delayed.sent(found.row.value.length);
-        writeSet.land(this.#services.committedDelivery, committed, this.#session.nextReadEpoch());
-      }
+      await this.#sendOrGiveUp(found, nowMs);
     } finally {
-      arrived?.();
+      const left = underWay.get(key)! - 1;
+      if (left > 0) underWay.set(key, left);
+      else underWay.delete(key);
     }
+  }
+
+  async #sendOrGiveUp(found: DueSchedule, nowMs: number): Promise<void> {
+    let writeSet = removalOf(found.due);
+    try {
+      if (found.head.cron !== undefined) await this.#services.cron.load();
+      this.#send(writeSet, found, nowMs);
+      requireFits(nameOfMessage(found), sizeOfCommit(writeSet, this.#limits), this.#limits);
+    } catch (error) {
+      this.#session.probes?.reach("a schedule cannot be sent");
+      writeSet = this.#giveUp(found, error);
+    }
+    await this.#commit(found.due, writeSet, found);
+  }
+
+  async #commit(due: Entry, writeSet: WriteSet, found?: DueSchedule): Promise<void> {
+    const { actor, name } = scheduled(due.key);
+    const what = `the schedule ${name} of ${actor.protocol}/${actor.key}`;
+    const committed = await commitKnown(this.#session, writeSet, what);
+    if (committed === undefined) return this.#session.probes?.reach("another sent what is due");
+    if (found?.head.delayed !== undefined) this.#services.delayed.sent(found.row.value.length);
+    writeSet.land(this.#services.committedDelivery, committed, this.#session.nextReadEpoch());
   }
 
   #wait(nowMs: number): void {
     this.#session.probes?.reach("a delayed message waits for room");
     this.wakeAt(nowMs + this.#session.traits.heartbeatMs);
-  }
-
-  /** Counts a delayed message that is on its way to the mailbox of its owner, until the result is called. */
-  #leave(owner: string): () => void {
-    const underWay = this.#underWay;
-    underWay.set(owner, (underWay.get(owner) ?? 0) + 1);
-    return () => {
-      const left = underWay.get(owner)! - 1;
-      if (left > 0) underWay.set(owner, left);
-      else underWay.delete(owner);
-    };
   }
 
   /**

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { actor, type Address, protocol, tell, unchecked } from "@posthorn/posthorn";
+import type { StoredSchedule } from "../../../runtime/durable/rows/schedule_row.ts";
+import { decodeValue, encodeValue } from "../../../runtime/durable/rows/value_codec.ts";
 import {
   deadOf,
   inMemory,
@@ -251,4 +253,28 @@ onEach(kinds, "an unreadable delayed row stops nothing beside it", async (stage)
   await connection.close();
   await stage.pass(6_000);
   assert.deepEqual(await notesOf(system, "ada"), ["kept"]);
+});
+
+onEach(kinds, "a delayed row that nothing can be made of is reported, and takes no room", async (stage) => {
+  const system = await stage.start([worker(scripts, { mailbox: { capacity: 1 } })]);
+  const unreadable: string[] = [];
+  system.inspect((event) => void (event.type === "unreadable" && unreadable.push(event.row)));
+  await ref(system, "ada").tell(Worker.note, "spoiled", { afterMs: 5_000 });
+  const connection = await stage.store.open({ clock: stage.clock });
+  const [{ key, version, value }] = await connection.list({ prefix: "timer\u001f", limit: 1 });
+  const { head, text } = decodeValue<StoredSchedule>(value);
+  const spoiled = encodeValue({ ...head, delayed: {} }, text);
+  await connection.commit([{
+    checks: [{ key, version }],
+    writes: [{ key, value: spoiled }],
+    removals: [],
+    rings: false,
+  }]);
+  await connection.close();
+  await stage.pass(100_000, 1_000);
+  assert.ok(unreadable.length > 10, "each attempt is reported");
+  await ref(system, "ada").tell(Worker.note, "loaded"); // the mailbox of an actor in memory is looked at
+  await ref(system, "ada").tell(Worker.note, "kept", { afterMs: 1_000 });
+  await stage.pass(10_000, 500);
+  assert.deepEqual(await notesOf(system, "ada"), ["loaded", "kept"]);
 });

@@ -176,6 +176,11 @@ onEach(kinds, "an ask whose signal aborts does not run any more", async (stage) 
   assert.deepEqual(await within(stage, notesOf(host, "ada")), ["ran"], "only the one that was not aborted");
   await stage.pass(10_000);
   assert.deepEqual([deadOf(host), await stage.keys("mail", "reply")], [[], []]);
+  assert.deepEqual(
+    [front, host].map((system) => system.stats().cancelled),
+    [2, 0],
+    "who took them back counts them",
+  );
 });
 
 onEach(

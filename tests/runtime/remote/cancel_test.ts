@@ -6,6 +6,7 @@ import {
   CancelledError,
   Failure,
   protocol,
+  ReplyPendingError,
   RetryableError,
   submit,
   type System,
@@ -33,7 +34,7 @@ class World implements AsyncDisposable {
   readonly ordered: string[] = [];
   readonly store = memoryStore();
 
-  async mill(stored = true): Promise<System> {
+  async mill(stored = true, transient = false): Promise<System> {
     const mill = actor(Mill, {
       state: () => 0,
       on: {
@@ -51,6 +52,7 @@ class World implements AsyncDisposable {
         abandoned: (_ctx, failure) => void this.abandoned.push(failure),
       },
       retry: { order: "aside" },
+      transient,
     });
     const options = { ...stored && { store: this.store }, expose: [Mill] };
     return await this.services.start("mill", [mill], options);
@@ -228,17 +230,22 @@ Deno.test("a service without a store takes back what waits there", async () => {
   assert.deepEqual([cancelled, accepted], [1, done + dead + cancelled + waiting + running]);
 });
 
-Deno.test("a service without a store withdraws what it has answered later", async () => {
-  await using world = new World();
-  const { services } = world;
-  await world.mill(false);
-  const boss = await world.boss(false);
-  const ticket = await world.submit(boss, "later", { id: "mine" });
-  await services.pass(500);
-  assert.equal(await services.during(ticket.cancel()), "withdrawn");
-  await services.pass(500);
-  assert.deepEqual(world.abandoned.map(({ id, code }) => [id, code]), [["mine", "cancelled"]]);
-});
+for (const stored of [false, true]) {
+  const where = stored ? "an actor in memory beside a store" : "a service without a store";
+  Deno.test(`${where} withdraws what it has answered later`, async () => {
+    await using world = new World();
+    const { services } = world;
+    await world.mill(stored, true);
+    const boss = await world.boss(false);
+    const stays = await world.submit(boss, "later", { id: "other" });
+    const ticket = await world.submit(boss, "later", { id: "mine" });
+    await services.pass(500);
+    assert.equal(await services.during(ticket.cancel()), "withdrawn");
+    await services.pass(500);
+    assert.deepEqual(world.abandoned.map(({ id, code }) => [id, code]), [["mine", "cancelled"]]);
+    await assert.rejects(stays.reply({ timeoutMs: 0 }), ReplyPendingError);
+  });
+}
 
 Deno.test("two services without a store take back, and know what was too late", async () => {
   await using world = new World();

@@ -4,6 +4,7 @@ import {
   ask,
   event,
   Failure,
+  type Later,
   protocol,
   type Store,
   submit,
@@ -46,10 +47,12 @@ export const Market = protocol("market", {
   quote: survey(z.string(), z.string()),
 });
 
+type Settled = string | Later<string>;
+
 /** What the handlers of an order do, besides taking notes. */
 export interface OrderScripts {
   readonly onAdd?: (text: string) => unknown;
-  readonly onSettle?: (text: string) => string;
+  readonly onSettle?: (text: string, later: () => Later<string>) => Settled | Promise<Settled>;
 }
 
 /** An actor that notes all that it gets. */
@@ -67,7 +70,7 @@ export function order(scripts: OrderScripts = {}, traits: object = {}): Actor<"o
       total: (ctx) => [...ctx.state],
       settle(ctx, text) {
         ctx.state = [...ctx.state, text];
-        return scripts.onSettle?.(text) ?? `settled ${text}`;
+        return scripts.onSettle?.(text, () => ctx.later()) ?? `settled ${text}`;
       },
       replied(ctx, text) {
         ctx.state = [...ctx.state, `replied ${text}`];
@@ -192,7 +195,7 @@ function readerOn(
     respondents: persistence.respondents,
     pending,
     accept: (to, operation, payload, route) => delivery.accept(to, operation, payload, route),
-    laterOf: () => undefined,
+    laterOf: () => Promise.resolve(undefined),
     sendNow: (parcel) => void sent.push(parcel),
   });
   return { system, open, intake, pending, sent, receiver: (channel = inbox) => intake.receiverOf(channel) };

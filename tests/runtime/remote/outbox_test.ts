@@ -20,7 +20,7 @@ import type { SendOptions } from "../../../runtime/language/address.ts";
 import type { IngressSendOptions } from "../../../runtime/language/ingress_options.ts";
 import { receivedMessage } from "../../../runtime/remote/received_message.ts";
 import { FakeTransport } from "./fake_transport.ts";
-import { tenureOf } from "./intake_stage.ts";
+import { delivered, tenureOf } from "./intake_stage.ts";
 
 const Ledger = protocol("ledger", {
   note: tell(z.string()),
@@ -316,6 +316,53 @@ inMemory("a published event leaves with the commit of its turn", async (stage) =
   const to = { kind: "event", protocol: "shop", event: "opened", mode: "event", subject: "" };
   assert.deepEqual(first.to, { ...to, key: "shop/shop/a" });
   assert.deepEqual(second.to, { ...to, key: "shop" });
+});
+
+inMemory("a request that is given up stays so when its row comes too late to be sent", async (stage) => {
+  const { system, transport } = await start(stage);
+  transport.state = { status: "connecting", reason: "it is away" };
+  const ticket = await system.ref(Ledger, "main").submit(Ledger.book, 5, { timeoutMs: 5_000 });
+  const cancelling = ticket.cancel({ timeoutMs: 10_000 });
+  await stage.pass(5_000, 500);
+  assert.equal(await cancelling, "given-up");
+  transport.state = { status: "connected" };
+  await stage.pass(20_000);
+  assert.deepEqual(await stage.keys("out"), []);
+  assert.equal(await ticket.cancel(), "given-up");
+  await assert.rejects(ticket.reply({ timeoutMs: 0 }), { code: "given-up" });
+  assert.deepEqual(deadOf(system), []);
+});
+
+inMemory("a request that failed for good is a dead letter again when it is sent again", async (stage) => {
+  const { system, transport } = await start(stage);
+  transport.answer = (batch) => batch.map(() => ({ code: "refused", message: "too bad" }));
+  const ticket = await system.ref(Ledger, "main").submit(Ledger.book, 5);
+  for (let round = 1; round <= 2; round++) {
+    await stage.pass(1_000);
+    assert.deepEqual(deadOf(system), ["main book: undeliverable"]);
+    assert.equal(await ticket.cancel(), "failed");
+    if (round === 1) await system.deadLetters.resend(system.deadLetters.list()[0].id);
+  }
+});
+
+inMemory("a reply stays that came before its request was known to be sent", async (stage) => {
+  const { system, transport } = await start(stage, { deduplicationWindowMs: 60_000 });
+  transport.answer = (batch) => {
+    transport.take(batch);
+    throw new Error("the answer is lost");
+  };
+  const ticket = await system.ref(Ledger, "main").submit(Ledger.book, 5);
+  await stage.pass(1_000);
+  const receiving = transport.receivers.get("replies")!;
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  const { correlationId } = transport.taken[0];
+  await receiving.take([delivered(undefined, "booked", { id: "reply", correlationId })], tenure);
+  assert.equal(await ticket.reply({ peek: true }), "booked");
+  await stage.pass(60_000);
+  assert.deepEqual(await stage.keys("out"), []);
+  assert.equal(await ticket.reply(), "booked");
+  assert.deepEqual(deadOf(system), []);
 });
 
 inMemory("a submit says where its reply goes, and what it must carry", async (stage) => {

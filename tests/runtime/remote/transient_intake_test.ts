@@ -44,6 +44,12 @@ async function started(scripts: OrderScripts = {}, traits: object = {}) {
   return { clock, transport, system, receiver, [Symbol.asyncDispose]: stop };
 }
 
+/** What takes back a request to settle. */
+function cancelling(id: string, correlationId: string) {
+  const headers = { "posthorn-cancel": "settle", "posthorn-cancel-id": id };
+  return delivered(undefined, undefined, { id: `cancel ${id}`, replyTo: "q", correlationId, headers });
+}
+
 Deno.test("a batch is acknowledged when its turns are over", async () => {
   const gate = Promise.withResolvers<void>();
   await using world = await started({ onAdd: (text) => text === "b" ? gate.promise : undefined });
@@ -139,7 +145,7 @@ Deno.test("a submit that runs is taken back, and does not run if it is handed ov
   const gate = Promise.withResolvers<string>();
   const onSettle = (text: string) => {
     ran.push(text);
-    return text === "tea" ? gate.promise as unknown as string : `settled ${text}`;
+    return text === "tea" ? gate.promise : `settled ${text}`;
   };
   await using world = await started({ onSettle });
   const receiving = world.receiver();
@@ -147,26 +153,20 @@ Deno.test("a submit that runs is taken back, and does not run if it is handed ov
   await receiving.begin(tenure);
   const request = (text: string, correlationId: string) =>
     delivered("settle", text, { id: text, replyTo: "q", correlationId });
-  const cancel = (id: string, correlationId: string) =>
-    delivered(undefined, undefined, {
-      id: `cancel ${id}`,
-      replyTo: "q",
-      correlationId,
-      headers: { "posthorn-cancel": "settle", "posthorn-cancel-id": id },
-    });
-  const taking = receiving.take([request("tea", "c1"), request("milk", "c2"), cancel("milk", "c2")], tenure);
+  const [tea, milk] = [request("tea", "c1"), request("milk", "c2")];
+  const taking = receiving.take([tea, milk, milk, tea, cancelling("milk", "c2")], tenure); // with copies
   await world.clock.settle();
-  await receiving.take([cancel("tea", "guessed"), cancel("milk", "c2")], tenureOf());
+  await receiving.take([cancelling("tea", "guessed"), cancelling("milk", "c2")], tenureOf());
   await world.clock.settle();
   assert.deepEqual(
     world.transport.taken.length,
     1,
     "it was told once, and who guesses a name takes nothing back",
   );
-  await receiving.take([cancel("tea", "c1")], tenureOf());
+  await receiving.take([cancelling("tea", "c1")], tenureOf());
   assert.deepEqual(await taking, [], "nothing of the batch is left");
   gate.resolve("settled tea");
-  await receiving.take([request("tea", "c1"), request("rice", "c3")], tenureOf());
+  await receiving.take([tea, request("rice", "c3")], tenureOf());
   await world.clock.settle();
   assert.deepEqual(ran, ["tea", "rice"]);
   assert.deepEqual(await notesOf(world.system), ["rice"]);
@@ -176,7 +176,30 @@ Deno.test("a submit that runs is taken back, and does not run if it is handed ov
   assert.match(shown(world.transport.taken[0]), cancelled("c2"));
   assert.match(shown(world.transport.taken[1]), cancelled("c1"));
   assert.equal(shown(world.transport.taken[2]), 'q c3 json "settled rice"');
-  assert.equal(world.system.stats().cancelled, 2);
+  assert.equal(world.system.stats().cancelled, 4);
+});
+
+Deno.test("a submit that is answered later is withdrawn by what comes right behind it", async () => {
+  await using world = await started({ onSettle: (_text, later) => later() });
+  const { clock } = world;
+  const receiving = world.receiver();
+  const tenure = tenureOf();
+  await receiving.begin(tenure);
+  const turns: (() => void)[] = []; // of the event loop, for which all that runs without it does not wait
+  let nowMs = clock.monotonicMs();
+  clock.monotonicMs = () => nowMs += 10; // so that none of them runs more than one actor
+  clock.yield = (run) => void turns.push(run);
+  const request = delivered("settle", "tea", { id: "tea", replyTo: "q", correlationId: "c" });
+  await receiving.take([request], tenure);
+  const taking = receiving.take([cancelling("tea", "guessed"), cancelling("tea", "c")], tenure);
+  for (let count = 0; count < 2_000; count++) {
+    await Promise.resolve();
+    if (count % 100 === 99) turns.shift()?.();
+  }
+  await taking;
+  await clock.settle();
+  assert.equal(world.transport.taken.length, 1);
+  assert.match(shown(world.transport.taken[0]), /^q c problem.*"outcome":"withdrawn"/);
 });
 
 Deno.test("an ask that a log hands over again is not run again", async () => {
@@ -253,6 +276,29 @@ Deno.test("a full mailbox makes its shard wait, and ends the tenure after a minu
   await world.clock.advance(5_000);
   await taking;
   assert.deepEqual(await notesOf(world.system), texts);
+});
+
+Deno.test("shards that wait for the same mailbox do not overfill it", async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  await using world = await started({ onAdd: (text) => gates[Number(text)]?.promise }, {
+    mailbox: { capacity: 1 },
+  });
+  const receiving = world.receiver();
+  const take = async (...texts: string[]) => {
+    const tenure = tenureOf(`of ${texts[0]}`);
+    await receiving.begin(tenure);
+    await receiving.take(additions(texts), tenure);
+  };
+  const texts = Array.from({ length: 11 }, (_, index) => String(index));
+  const taking = [take(...texts), take("a"), take("b"), take("c")];
+  await world.clock.advance(2_000);
+  gates[0].resolve(); // one leaves, and three wait for its place
+  await world.clock.advance(2_000);
+  assert.deepEqual(lettersOf(world.system), []);
+  gates[1].resolve();
+  await world.clock.advance(5_000);
+  await Promise.all(taking);
+  assert.deepEqual((await notesOf(world.system)).toSorted(), [...texts, "a", "b", "c"].toSorted());
 });
 
 Deno.test("an event comes to the subscribers of a system without a store", async () => {

@@ -61,7 +61,7 @@ function kind<const Name extends string>(name: Name) {
 export const kinds = { alpha: kind("alpha"), beta: kind("beta"), gamma: kind("gamma") };
 
 /** The protocol of a service without a store. */
-export const Worker = protocol("worker", { note: tell(job) });
+export const Worker = protocol("worker", { note: tell(job), work: submit(job, reply) });
 /** Its actor. */
 export const worker = "worker/w1";
 

@@ -113,6 +113,11 @@ export function workerActor(pause: () => Promise<void>, handled: (entry: string)
         await pause();
         handled(`${from}#${n}`);
       },
+      async work(_, { tag, from, n }) {
+        await pause();
+        handled(`${from}#${n}`);
+        return { tag, from: worker, n: 0 };
+      },
     },
   });
 }

@@ -7,7 +7,8 @@ import {
   type System,
 } from "@posthorn/posthorn";
 import type { SimulatedBroker, SimulatedHost, Simulation } from "@posthorn/posthorn/testing/simulation";
-import { actors, type Job, kinds, partsOf, type Service, services } from "./messages.ts";
+import { actors, type Job, kinds, partsOf, type Service, services, Worker, worker } from "./messages.ts";
+import { hashOf } from "./service_actors.ts";
 
 /** A message that a user has sent. */
 export interface SentJob {
@@ -62,6 +63,8 @@ type Outcome<T> = { readonly value: T } | { readonly error: unknown } | { readon
 
 const waitMs = 20_000;
 const attemptsMax = 200;
+/** How long a request to the service without a store may take, which may lose it with its process. */
+const workerMs = 15_000;
 
 export interface ServiceClientsOptions {
   readonly simulations: ReadonlyMap<Service, Simulation<System>>;
@@ -184,13 +187,16 @@ export class ServiceClients {
 
   /** Submits, and takes it back after a while, through any process. */
   async #cancel(service: Service, tag: string): Promise<void> {
-    const to = this.#pick(actors);
+    const picked = this.#pick(actors);
+    const to = hashOf(`${tag} back`) % 4 === 0 ? worker : picked;
     const { service: other, key } = partsOf(to);
     const job = { tag, from: `${service}-back${tag}`, n: 1, hops: 0 };
     const sent: SentCancel = { to, entry: `${job.from}#1`, service, ticket: undefined, outcome: undefined };
     this.cancels.push(sent);
     const submit = async (system: System) => {
-      const ticket = await system.ref(kinds[other], key).submit(kinds[other].work, job, { id: tag });
+      const ticket = to === worker
+        ? await system.ref(Worker, key).submit(Worker.work, job, { id: tag, timeoutMs: workerMs })
+        : await system.ref(kinds[other], key).submit(kinds[other].work, job, { id: tag });
       return ticket.id;
     };
     sent.ticket = await this.#until(service, submit, `${tag} for ${to}`);

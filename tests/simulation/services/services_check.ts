@@ -59,6 +59,12 @@ export function checkServices(options: ServicesCheckOptions): void {
   checkEvents(states, clients, fail, (to, entry) => isDead(to, entry, true));
   checkAsks(states, clients, fail);
   for (const { to, entry, outcome } of clients.cancels) {
+    if (to === worker) { // what it has decided is lost with its process, so what was cancelled may run
+      if (outcome === "done" && !options.handled.has(entry)) {
+        fail(`${to} has not handled ${entry}, which is done`);
+      }
+      continue;
+    }
     const count = states.get(to)!.log.filter((other) => other === entry).length;
     if (outcome === "cancelled" && count > 0) fail(`${entry} ran at ${to} although it was cancelled`);
     const stands = outcome === "done" || outcome === "withdrawn";

@@ -15,6 +15,9 @@ const marks = [
   "a request is cancelled",
   "a request is done",
   "a request is taken back before it comes",
+  ...["cancelled", "done", "given-up"].map((outcome) =>
+    `a request to the service without a store is ${outcome}`
+  ),
   "a request is withdrawn",
   "an actor is taken over",
   "another instance tries a message",

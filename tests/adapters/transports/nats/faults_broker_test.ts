@@ -312,3 +312,29 @@ brokerTest(
     assert.notEqual(untrusting.state.status, "connected", "an authority that nobody knows is not trusted");
   },
 );
+
+brokerTest(
+  "nats",
+  "no ask is lost while one of two processes drains: what the server gave it before is handed over",
+  async ({ url, prefix }) => {
+    await using stage = new Stage(prefix);
+    const inbox = stage.inbox("a", [total]);
+    const draining = await stage.connect("reader", { url });
+    const takens = [await stage.read(draining, inbox)];
+    takens.push(await stage.read(await stage.connect("reader", { url }), inbox));
+    const sender = await stage.connect("sender", { url });
+    const to = { kind: "inbox", protocol: inbox.protocol, key: "ada", operation: total } as const;
+    const asks = parcels(inbox, 0, 2_000, { to, replyTo: { kind: "process" }, correlationId: "c" });
+    let drained: Promise<void> | undefined;
+    for (const [index, ask] of asks.entries()) {
+      assert(sender.sendNow!(ask, (refusal) => assert.fail(refusal?.message)));
+      if (index % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+      if (index === 1_000) drained = draining.drain();
+    }
+    await drained;
+    const taken = () => takens.flatMap(({ bodies }) => bodies).toSorted((a, b) => Number(a) - Number(b));
+    await eventually(() => taken().length === asks.length, "all are taken");
+    assert.deepEqual(taken(), numbers(asks.length));
+    assert(takens[0].deliveries.length > 0);
+  },
+);

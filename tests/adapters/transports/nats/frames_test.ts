@@ -85,7 +85,16 @@ Deno.test("a large message comes together from many pieces", () => {
 
 Deno.test("what is no server of NATS is not listened to for ever", () => {
   const messages = ["MSG a 1 -1\r\n", "MSG a 1 x\r\n", "MSG a 1 999999999999\r\n", "HMSG a 1 5 3\r\n"];
+  messages.push(
+    "MSG a 1 1.5\r\n",
+    "MSG a 1 1e1\r\n",
+    "MSG a 1 \r\n",
+    "MSG 1\r\n",
+    "HMSG a 1 1\r\n",
+    "MSG a 1 b c 1\r\n",
+  );
   for (const line of messages) assert.throws(() => readAll([encoder.encode(line)]), /sends no messages/);
+  assert.throws(() => readAll([encoder.encode("MSG a 1 1\r\nxyz\r\n")]), /another size/);
   const endless = Array.from({ length: 300 }, () => new Uint8Array(1_000).fill(65));
   assert.throws(() => readAll(endless), /does not end/);
 });

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { nkeys } from "@nats-io/nats-core";
 import type { NatsOptions } from "@posthorn/posthorn/nats";
+import { makeCertificates } from "../../../brokers/certificates.ts";
 import { brokerTest } from "../../../brokers/given.ts";
 import { TcpProxy } from "../../../brokers/tcp_proxy.ts";
-import { add, eventually, parcels, Stage, total } from "./stage.ts";
+import { add, beginsTls, eventually, parcels, Stage, total } from "./stage.ts";
 
 /** Tells and asks, with small bodies and large ones. */
 async function exchange(stage: Stage, options: NatsOptions): Promise<void> {
@@ -47,11 +48,69 @@ brokerTest(
 );
 
 brokerTest("nats", "bodies of all sizes come as they were sent over TLS", async ({ own, prefix }) => {
-  const [major, minor] = Deno.version.deno.split(".").map(Number);
-  if (major === 2 && minor < 9) return; // it cannot begin TLS on an open connection
+  if (!beginsTls) return;
   await using stage = new Stage(prefix);
   const { node } = await own({ tls: true, password: true });
   await exchange(stage, { url: node.url, tls: { ca: await Deno.readTextFile(node.authority!) } });
+});
+
+brokerTest(
+  "nats",
+  "a server that is not trusted, or is another one, gets nothing",
+  async ({ own, prefix }) => {
+    if (!beginsTls) return;
+    await using stage = new Stage(prefix);
+    const { node } = await own({ tls: true, password: true });
+    const [{ reason }, other] = await Promise.all([
+      stage.connect("a", { url: node.url }).then(({ state }) => state),
+      makeCertificates(await Deno.makeTempDir({ dir: node.authority!.replace(/[^/]+$/, "") })),
+    ]);
+    assert.match(reason!, /certificate/i);
+    const ca = await Deno.readTextFile(other.authority);
+    const untrusted = await stage.connect("b", { url: node.url, tls: { ca } });
+    assert.match(untrusted.state.reason!, /certificate/i);
+  },
+);
+
+brokerTest("nats", "a server that wants a certificate is shown one", async ({ own, prefix }) => {
+  if (!beginsTls) return;
+  await using stage = new Stage(prefix);
+  const folder = await Deno.makeTempDir();
+  try {
+    const files = await makeCertificates(folder);
+    const [ca, cert, key] = await Promise.all(
+      [files.authority, files.certificate, files.key].map((file) => Deno.readTextFile(file)),
+    );
+    const { url } = await own({
+      configuration: [
+        `tls { cert_file: "${files.certificate}", key_file: "${files.key}", ca_file: "${files.authority}", verify: true }`,
+      ],
+    });
+    const shown = await stage.connect("a", { url, tls: { ca, cert, key } });
+    assert.deepEqual(shown.state, { status: "connected" });
+    const bare = await stage.connect("b", { url, tls: { ca } });
+    assert.equal(bare.state.status, "connecting");
+    assert.match(bare.state.reason!, /certificate/i);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+brokerTest("nats", "a password or a token may have any letters", async ({ own, prefix }) => {
+  await using stage = new Stage(prefix);
+  const odd = `p@:/ %"'é日`;
+  const [quoted, encoded] = [JSON.stringify(odd), encodeURIComponent(odd)];
+  for (
+    const [login, authorization] of [
+      [encoded, `token: ${quoted}`],
+      [`${encoded}:${encoded}`, `user: ${quoted}, password: ${quoted}`],
+    ]
+  ) {
+    const { url } = await own({ configuration: [`authorization { ${authorization} }`] });
+    const known = await stage.connect("a", { url: url.replace("//", `//${login}@`) });
+    assert.deepEqual(known.state, { status: "connected" });
+    assert.equal((await stage.connect("b", { url })).state.status, "refused");
+  }
 });
 
 brokerTest(

@@ -10,20 +10,23 @@ const inbox = "_INBOX.me";
 function stage() {
   const clock = new VirtualClock();
   const published: string[] = [];
+  const replies: string[] = [];
   const closed = Promise.withResolvers<undefined>();
   const state = { isClosed: false };
   let pings = 0;
   let hear: (message: Message) => void = () => {};
   const connection: SessionOptions["connection"] = {
     info: {},
+    payloadBytes: 1_048_576,
     onDenied: undefined,
     subscribe: (_subject, hearing) => {
       hear = hearing;
       return () => {};
     },
-    publish: (subject) => {
+    publish: (subject, _body, reply) => {
       if (state.isClosed) throw new Error("closed connection");
       published.push(subject);
+      replies.push(reply);
     },
     flush: () => Promise.resolve(void pings++),
     closed: closed.promise,
@@ -32,11 +35,18 @@ function stage() {
     },
     close: () => Promise.resolve(closed.resolve(undefined)),
   };
-  const session = new Session({ connection, clock, inbox, denied: (error) => assert.fail(error) });
+  const session = new Session({
+    connection,
+    clock,
+    inbox,
+    secret: "secret",
+    denied: (error) => assert.fail(error),
+  });
   return {
     clock,
     session,
     published,
+    replies,
     /** The client has closed the connection, and has not said so yet. */
     closeSilently: () => void (state.isClosed = true),
     pings: () => pings,
@@ -189,5 +199,20 @@ Deno.test("many messages to which nobody listens are each found at once, also be
   unheard.filter((index) => index >= 800).forEach(answer);
   assert.deepEqual(told, unheard);
   assert(looks < 5_000, `${looks} looks at ${indexes.length} messages`);
+  await session.close();
+});
+
+Deno.test("who is asked something cannot guess where the server's answers come", async () => {
+  const { clock, session, replies, reply } = stage();
+  assert.equal(session.postNow(message("order.ada.total", "1"), () => {}), true);
+  let isStored = false;
+  const stored = session.exchange([{ subject: "order.ada.add", body: new Uint8Array(), headers: {} }]);
+  void stored.then(() => isStored = true);
+  const known = replies[0].split(".").slice(0, 2).join(".");
+  for (let number = 0; number < 10; number++) reply(`${known}.a.${number}.0`);
+  await clock.settle();
+  assert.equal(isStored, false);
+  reply(replies[1]);
+  await stored;
   await session.close();
 });

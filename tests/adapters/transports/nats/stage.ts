@@ -15,6 +15,10 @@ import type {
 export const add = { name: "add", mode: "tell" } as const;
 export const total = { name: "total", mode: "ask" } as const;
 
+const [major, minor] = Deno.version.deno.split(".").map(Number);
+/** Older versions of Deno cannot begin TLS on an open connection. */
+export const beginsTls = major > 2 || minor >= 9;
+
 export type Inbox = Channel & { readonly kind: "inbox" };
 
 /** What a receiver was given. */

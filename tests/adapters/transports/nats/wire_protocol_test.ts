@@ -9,7 +9,7 @@ const info = 'INFO {"version":"2.11.0","jetstream":true,"max_payload":1048576}\r
 
 function stage(options: Partial<WireOptions> = {}, securing?: () => Promise<void>) {
   const clock = new VirtualClock();
-  const state = { text: "", ended: 0, destroyed: 0 };
+  const state = { text: "", waiting: 0, ended: 0, destroyed: 0 };
   let listener!: PipeListener;
   const destroy = () => {
     state.destroyed++;
@@ -21,6 +21,9 @@ function stage(options: Partial<WireOptions> = {}, securing?: () => Promise<void
       return {
         opened: Promise.resolve(),
         write: (bytes) => void (state.text += new TextDecoder().decode(bytes)),
+        get waitingBytes() {
+          return state.waiting;
+        },
         ...(securing !== undefined && { secure: securing }),
         end: () => void state.ended++,
         destroy,
@@ -29,7 +32,9 @@ function stage(options: Partial<WireOptions> = {}, securing?: () => Promise<void
     clock,
     name: "test",
     mustBeSecure: false,
-    login: () => Promise.resolve({ user: "ann", pass: "secret" }),
+    signal: new AbortController().signal,
+    login: () => ({ user: "ann", pass: "secret" }),
+    report: (error) => assert.fail(String(error)),
     ...options,
   });
   opening.catch(() => {}); // the test awaits it
@@ -123,7 +128,7 @@ Deno.test("what is published at once is written at once, in order", async () => 
   await clock.settle();
   assert.equal(
     sent(),
-    "PUB a.b 1\r\n1\r\nHPUB a.b r 22 23\r\nNATS/1.0\r\nx-é: ü\r\n\r\n1\r\nSUB c q 1\r\nUNSUB 1\r\n",
+    "PUB a.b 1\r\n1\r\nHPUB a.b r 22 23\r\nNATS/1.0\r\nx-é: ü\r\n\r\n1\r\nSUB c q 1\r\nUNSUB 1\r\nPING\r\n",
   );
   wire.publish("large", new Uint8Array(40_000), "");
   assert.equal(sent().length, "PUB large 40000\r\n".length + 40_000 + 2);
@@ -137,8 +142,9 @@ Deno.test("messages go to their subscription until it ends, and the server's pin
   await say("MSG a 1 x 0\r\n\r\nMSG a 9 y 0\r\n\r\nPING\r\n");
   assert.match(sent(), /PONG\r\n$/);
   unsubscribe();
+  await say("MSG a 1 late 0\r\n\r\nPONG\r\n");
   await say("MSG a 1 z 0\r\n\r\n");
-  assert.deepEqual(heard, ["x"]);
+  assert.deepEqual(heard, ["x", "late"], "what came before the server knew is heard");
   await close(wire, cut);
 });
 
@@ -172,6 +178,38 @@ Deno.test("a server that no longer answers pings is left, and one that answers i
   assert.equal(state.destroyed, 1);
 });
 
+Deno.test("a server that sends something is given a minute for its answer to a ping", async () => {
+  const { wire, clock, say, state } = await opened();
+  await say("MSG a 1 6\r\n");
+  const letters = async () => {
+    for (let count = 0; count < 6; count++) {
+      await clock.advance(10_000 - 1);
+      await say("x");
+    }
+  };
+  await letters();
+  assert.equal(wire.isClosed, false);
+  await say("\r\nPONG\r\nMSG a 1 6\r\n");
+  await letters();
+  assert.equal(wire.isClosed, false);
+  await clock.advance(5_000);
+  assert.match(String(await wire.closed), /does not answer/);
+  assert.equal(state.destroyed, 1);
+});
+
+Deno.test("a connection on which too much waits that the server does not take is ended", async () => {
+  const { wire, clock, sent, state } = await opened();
+  state.waiting = 268_435_456 - "PUB a 0\r\n\r\n".length;
+  wire.publish("a", new Uint8Array(), "");
+  await clock.settle();
+  assert.equal(sent(), "PUB a 0\r\n\r\n");
+  state.waiting++;
+  wire.publish("a", new Uint8Array(), "");
+  await clock.settle();
+  assert.match(String(await wire.closed), /has not taken \d+ of 268435456 bytes/);
+  assert.deepEqual([sent(), state.destroyed], ["", 1]);
+});
+
 Deno.test("a connection that is cut says why, and takes nothing more", async () => {
   const { wire, clock, say, sent, cut } = await opened();
   await say("-ERR 'Stale Connection'\r\n");
@@ -192,4 +230,81 @@ Deno.test("a close writes what is left, and waits a second at most for who does 
   await closing;
   assert.equal(state.destroyed, 1);
   assert.equal(await wire.closed, undefined);
+});
+
+Deno.test("what a hearer throws is reported, and concerns neither other messages nor the connection", async () => {
+  const reported: unknown[] = [];
+  const { wire, say, cut } = await opened({ report: (error) => void reported.push(error) });
+  const heard: string[] = [];
+  const fault = new Error("a hearer fails");
+  wire.onDenied = () => {
+    throw fault;
+  };
+  wire.subscribe("a", ({ reply }) => {
+    if (reply === "x") throw fault;
+    heard.push(reply);
+  });
+  await say("MSG a 1 x 0\r\n\r\nMSG a 1 y 0\r\n\r\n-ERR 'Permissions Violation for Publish to \"a\"'\r\n");
+  await say("MSG a 1 z 0\r\n\r\n");
+  assert.deepEqual([heard, reported, wire.isClosed], [["y", "z"], [fault, fault], false]);
+  await close(wire, cut);
+});
+
+Deno.test("a complaint that concerns no subject ends the connection, with its words and whether it is a refusal", async () => {
+  const cases = [
+    ["Stale Connection", Error],
+    ["Maximum Payload Violation", Error],
+    ["Slow Consumer", Error],
+    ["Unknown Protocol Operation", Error],
+    ["maximum connections exceeded", Error],
+    ["maximum subscriptions exceeded", RefusedError], // it would hear nothing, and not know
+    ["Authorization Violation", RefusedError],
+    ["User Authentication Expired", RefusedError],
+    ["User Authentication Revoked", RefusedError],
+    ["Account Authentication Expired", RefusedError],
+  ] as const;
+  for (const [words, kind] of cases) {
+    const { wire, say, state } = await opened();
+    await say(`-ERR '${words}'\r\n`);
+    const reason = await wire.closed;
+    assert.deepEqual([reason?.message, reason?.constructor, state.destroyed], [words, kind, 1]);
+  }
+});
+
+Deno.test("behind what no server of NATS says nothing is heard", async () => {
+  for (const line of ["HTTP/1.1 400 Bad Request", "MSG a 1 -3", "MSG a 1 1.5", "INFO null", "INFO {"]) {
+    const { wire, say, state } = await opened();
+    const heard: string[] = [];
+    wire.subscribe("a", ({ reply }) => void heard.push(reply));
+    await say(`${line}\r\nMSG a 1 x 0\r\n\r\n`);
+    await say("MSG a 1 y 0\r\n\r\n");
+    assert.deepEqual([heard, wire.isClosed, state.destroyed], [[], true, 1], line);
+  }
+});
+
+Deno.test("what is larger than the server says last is refused, and the server is not sent it", async () => {
+  const { wire, clock, say, sent, cut } = await opened();
+  const body = new Uint8Array(100);
+  const head = "NATS/1.0\r\nx: 日\r\n\r\n".length + 2; // its letter has three bytes
+  await say(`INFO {"version":"2.11.0","max_payload":${100 + head}}\r\n`);
+  assert.equal(wire.payloadBytes, 100 + head);
+  wire.publish("a", body, "", { x: "日" });
+  assert.throws(() => wire.publish("a", body, "", { xx: "日" }), { code: "too-large" });
+  assert.throws(() => wire.publish("a", new Uint8Array(101 + head), ""), { code: "too-large" });
+  await clock.settle();
+  assert.match(sent(), /^HPUB a \d+ \d+\r\nNATS\/1.0\r\nx: 日\r\n\r\n\0{100}\r\n$/);
+  await say('INFO {"version":"2.11.0","max_payload":-1}\r\n');
+  assert.equal(wire.payloadBytes, 1_048_576, "of a server that says no limit");
+  await close(wire, cut);
+});
+
+Deno.test("a connection that is not needed any more is not waited for", async () => {
+  const stop = new AbortController();
+  const { clock, state, opening } = stage({ signal: stop.signal });
+  await clock.settle();
+  stop.abort();
+  await assert.rejects(opening, /not needed/);
+  assert.equal(state.destroyed, 1);
+  const late = stage({ signal: stop.signal });
+  await assert.rejects(late.opening, /not needed/);
 });

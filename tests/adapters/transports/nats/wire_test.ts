@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Channel, Parcel } from "@posthorn/posthorn/transport";
-import { deliveryOf } from "../../../../adapters/transports/nats/incoming.ts";
+import { asideHeaders, deliveryOf } from "../../../../adapters/transports/nats/incoming.ts";
 import { headerBlock, Message } from "../../../../adapters/transports/nats/message.ts";
 import { Names } from "../../../../adapters/transports/nats/names.ts";
 import { type Route, routeOf } from "../../../../adapters/transports/nats/outgoing.ts";
@@ -217,10 +217,45 @@ Deno.test("what cannot be sent is refused before anything of its batch is sent, 
     key: "k",
   } as const;
   assert.match(refused({ ...tell, to }), /^too-large: .*its subject has 4638 of 3000 bytes/);
+  const address = `_INBOX.${"日".repeat(1_000)}`; // shorter in characters than in bytes
+  assert.match(refused({ ...tell, to: { kind: "reply", address } }), /^too-large: .*3007 of 3000 bytes/);
+  assert.match(
+    refused({ ...tell, to: { kind: "reply", address: "_INBOX.a" }, correlationId: "日".repeat(650) }),
+    /^too-large: .* of 2000 bytes with its headers/,
+  );
   const control = { kind: "reply", address: "$JS.API.STREAM.DELETE.ORDER" } as const;
   assert.match(refused({ ...tell, to: control }), /^refused: .*no subject/);
+  for (
+    const kind of [
+      "services.shop.store",
+      "readers.shop.inbox-order",
+      "dead.order.shop",
+      "events.order.settled",
+    ]
+  ) {
+    for (const address of [`posthorn.${kind}`, `test.posthorn.${kind}`]) {
+      assert.match(refused({ ...tell, to: { kind: "reply", address } }), /^refused: .*no subject/, address);
+    }
+  }
   assert.match(
     refused({ ...tell, to: { ...tell.to, protocol: "posthorn" } as Parcel["to"] }),
     /^refused: .*reserves/,
   );
+});
+
+Deno.test("what is put aside says why, and has as many of its headers as there is room for", () => {
+  const own = {
+    "x-large": "日".repeat(300),
+    "Nats-Msg-Id": "c",
+    constructor: "a",
+    "posthorn-reason": "none",
+  };
+  const given = message("order.ada.add", own);
+  const sizeOf = (headers: Record<string, string>) => new TextEncoder().encode(headerBlock(headers)).length;
+  const why = { "posthorn-reason": "unreadable", "posthorn-subject": "order.ada.add" };
+  const all = { ...why, "x-large": own["x-large"], constructor: "a" };
+  assert.deepEqual(asideHeaders(given, "unreadable", sizeOf(all)), all);
+  assert.deepEqual(asideHeaders(given, "unreadable", sizeOf(all) - 1), { ...why, "x-large": own["x-large"] });
+  assert.deepEqual(asideHeaders(given, "unreadable", sizeOf(why) + 100), { ...why, constructor: "a" });
+  assert.deepEqual(asideHeaders(given, "unreadable", 0), {});
 });
