@@ -197,7 +197,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "mark-with-turn",
-    foundBy: 15,
+    foundBy: 134,
     says: "a message that is accepted with its turn has its mark in the same commit",
     faultPlan: repeated,
     part: (part) =>
