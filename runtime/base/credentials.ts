@@ -5,5 +5,6 @@
 export function withoutCredentials(text: string): string {
   return text
     .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, "$1…@")
+    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#:@]*:(?!\d*[/?#])\S*@/gi, "$1…@") // a password that is not escaped
     .replace(/\b([a-z][a-z0-9+.-]*:\/\/[^\s?#]*\?)[^\s#]*/gi, "$1…");
 }

@@ -50,11 +50,11 @@ const looks = 4;
 
 /** Copies a store into an empty one. Resolves with how many rows that were. */
 export async function copyAll({ from, to, clock, random, onProgress }: CopyParts): Promise<number> {
-  const source = await from.open({ clock });
+  const source = patient(await from.open({ clock }), clock);
   try {
     const proof = await proofOf(source, from.traits);
     await requireNobody(source, from.traits, clock, onProgress);
-    const target = await to.open({ clock });
+    const target = patient(await to.open({ clock }), clock);
     try {
       return await new Copy({ source, target, proof, traits: { from: from.traits, to: to.traits } }, {
         clock,
@@ -67,6 +67,27 @@ export async function copyAll({ from, to, clock, random, onProgress }: CopyParts
   } finally {
     await source.close();
   }
+}
+
+/** A connection whose reads are tried again: one that is lost must not end a copy of hours. */
+function patient(connection: StoreConnection, clock: Clock): StoreConnection {
+  const again = async <Result>(read: () => Promise<Result>): Promise<Result> => {
+    for (let tries = 1;; tries++) {
+      try {
+        return await read();
+      } catch (error) {
+        if (!isOfStore(error) || tries === triesMax) throw error;
+      }
+      await new Promise<void>((resolve) => void clock.setTimer(againMs, resolve));
+    }
+  };
+  return {
+    read: (keys) => again(() => connection.read(keys)),
+    list: (range) => again(() => connection.list(range)),
+    commit: (parts) => connection.commit(parts),
+    watch: (onChange) => connection.watch(onChange),
+    close: () => connection.close(),
+  };
 }
 
 /** The first row of the source. */

@@ -120,7 +120,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "listen-first",
-    foundBy: 28,
+    foundBy: 6,
     says: "a published event waits until the functions that have subscribed by then follow the log",
     faultPlan: (faultPlan) => slow(listened(faultPlan)),
     code: (patches) => patches.method(EventLogRows.prototype, "whenFollowed", () => (act) => act()),

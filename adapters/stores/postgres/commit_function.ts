@@ -1,3 +1,5 @@
+import { plannerSettings } from "./planner_settings.ts";
+
 /** What happens to a key in a commit. The numbers are part of the schema. */
 export const kinds = {
   /** Writes unconditionally. */
@@ -44,12 +46,12 @@ const arrays = groups.flatMap(({ name, kinds, has }) =>
 );
 
 /**
- * The settings of the planner are needed: a plan that was made while the table was empty would read all of it, and would
- * stay. Who waits for a lock gives up, later than the server notices that two wait for each other: only a transaction of a user holds one for long, which sends with an id that is
- * used here at the same time, and the other parts of the commit need not wait for it.
+ * Who waits for a lock gives up, later than the server notices that two wait for each other: only a transaction of a user
+ * holds one for long, which sends with an id that is used here at the same time, and the other parts of the commit need not
+ * wait for it.
  */
-const settings = "SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off " +
-  "SET plan_cache_mode = force_generic_plan SET lock_timeout = 1500";
+const settings =
+  `${plannerSettings} SET enable_hashjoin = off SET enable_mergejoin = off SET lock_timeout = 1500`;
 
 /**
  * The functions that are a group commit. One call is one statement, so it is one transaction and one round trip.

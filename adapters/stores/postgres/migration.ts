@@ -2,6 +2,7 @@ import { messageOf } from "../../../runtime/base/errors.ts";
 import { StoreError } from "../../../runtime/base/store_errors.ts";
 import { commitFunctions } from "./commit_function.ts";
 import { requireSchema } from "./options.ts";
+import { plannerSettings } from "./planner_settings.ts";
 import { postedFunctions } from "./posted_functions.ts";
 import type { Statements } from "./statements.ts";
 
@@ -59,6 +60,7 @@ function grantsOf(schema: string): string[] {
     `GRANT USAGE ON SCHEMA "${schema}" TO role`,
     `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "${schema}" TO role`,
     `GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA "${schema}" TO role`,
+    `GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA "${schema}" TO role`, // databases are hardened by taking it from PUBLIC
   ];
 }
 
@@ -76,13 +78,13 @@ CREATE UNLOGGED TABLE "${schema}".presence (
 );
 ${postedFunctions(schema).trim()}
 CREATE FUNCTION "${schema}".read(ks text[]) RETURNS TABLE (k text, v bytea, t text)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+LANGUAGE plpgsql STABLE ${plannerSettings} AS $function$
 BEGIN
   RETURN QUERY SELECT key, value, version::text FROM "${schema}".entries WHERE key = ANY(ks);
 END $function$;
 CREATE FUNCTION "${schema}".list(low text, high text, backwards boolean, n int)
 RETURNS TABLE (k text, v bytea, t text)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+LANGUAGE plpgsql STABLE ${plannerSettings} AS $function$
 BEGIN
   IF backwards THEN
     IF high IS NULL THEN
@@ -101,7 +103,7 @@ BEGIN
   END IF;
 END $function$;
 CREATE FUNCTION "${schema}".expire(until bigint, n int) RETURNS int
-LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+LANGUAGE plpgsql ${plannerSettings} AS $function$
 DECLARE gone int;
 BEGIN
   DELETE FROM "${schema}".entries WHERE key IN (SELECT key FROM "${schema}".entries
@@ -138,6 +140,8 @@ ${objects(schema)}
 END IF;
 END $migration$`);
   } catch (error) {
+    // where transactions see what was there when they began, who comes second creates it in vain
+    if (await versionOf(rows, schema).catch(() => undefined) === current) return;
     const rights =
       `the role needs CREATE on the database (now), or USAGE on the schema and rights on its tables (after ` +
       `\`${commandFor(schema)}\`)`;
@@ -185,19 +189,22 @@ async function versionOf(rows: Rows, schema: string, what = opening): Promise<nu
     throw (error as { readonly code?: string }).code === "42501" ? powerless(schema, what, error) : error;
   }
   const [[version, may]] = found.length === 1 ? found : [[NaN, "true"]];
-  if (may !== "true") throw powerless(schema, what);
+  if (Number(version) === current && may !== "true") throw powerless(schema, what); // another one may have other tables
   return Number(version);
 }
 
 /** Whether the role has what {@linkcode grantsOf} grants. */
 function rightsOf(schema: string): string {
-  const onTable = ["SELECT", "INSERT", "UPDATE", "DELETE"].map((right) =>
-    `has_table_privilege('"${schema}".entries', '${right}')`
-  );
-  const onSequence = ["USAGE", "SELECT", "UPDATE"].map((right) =>
-    `has_sequence_privilege('"${schema}".looked', '${right}')`
-  );
-  return [...onTable, ...onSequence].join(" AND ");
+  const all = (kind: string, names: readonly string[], rights: readonly string[]) =>
+    names.flatMap((name) =>
+      rights.map((right) => `has_${kind}_privilege(to_regclass('"${schema}".${name}'), '${right}')`)
+    );
+  return [
+    ...all("table", ["entries", "presence"], ["SELECT", "INSERT", "UPDATE", "DELETE"]),
+    ...all("sequence", ["bell", "announced", "looked"], ["USAGE", "SELECT", "UPDATE"]),
+    "NOT EXISTS (SELECT FROM pg_proc " +
+    `WHERE pronamespace = '"${schema}"'::regnamespace AND NOT has_function_privilege(oid, 'EXECUTE'))`,
+  ].join(" AND ");
 }
 
 function powerless(schema: string, what: string, cause?: unknown): StoreError {

@@ -1,3 +1,5 @@
+import { StoreError } from "../../../runtime/base/store_errors.ts";
+
 /**
  * What the store asks of a result: rows as arrays, in the order of the columns.
  *
@@ -73,10 +75,24 @@ const connectionsMin = 3;
 /** How long to wait for a connection, in milliseconds. */
 const connectMs = 5_000;
 
-/** Makes a pool for a URL. `pg` is loaded by the first one. */
+/** The part of `pg` that makes pools. */
+interface Driver {
+  readonly Pool: new (options: object) => OwnPool;
+  readonly Client: new (options: object) => unknown;
+}
+
+/** Makes a pool for a URL. `pg` is loaded by the first one. Rejects with a `StoreError` if the URL cannot be read. */
 export async function poolOf(connectionString: string): Promise<OwnPool> {
   const { default: pg } = await import("pg");
-  const { Pool } = pg as unknown as { readonly Pool: new (options: object) => OwnPool };
+  const { Client, Pool } = pg as unknown as Driver;
+  try {
+    new Client({ connectionString }); // it is not connected: a pool reads the URL when somebody needs a connection
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof URIError)) throw error;
+    // that error has the whole URL, in its words and beside them
+    const why = "its URL cannot be read: in a password, characters such as / # ? are written as %2F %23 %3F";
+    throw new StoreError("store-unavailable", `Cannot open PostgreSQL: ${why}`);
+  }
   return new Pool({
     connectionString,
     max: connectionsMax,

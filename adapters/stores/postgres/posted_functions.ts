@@ -1,3 +1,4 @@
+import { plannerSettings } from "./planner_settings.ts";
 import { lookedForMs, payloadOfPosted } from "./posted_watch.ts";
 
 /**
@@ -12,15 +13,15 @@ export function postedFunctions(schema: string): string {
   return `
 CREATE FUNCTION "${schema}".send(
   token bigint, ks text[], bs text[], es bigint[], replaced text, was bigint, channel text
-) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+) RETURNS boolean LANGUAGE plpgsql ${plannerSettings} AS $function$
 DECLARE found_rows int;
 BEGIN
-  INSERT INTO ${entries} SELECT k, decode(b, 'hex'), token, e FROM unnest(ks, bs, es) u(k, b, e)
+  INSERT INTO ${entries} SELECT k, decode(b, 'hex'), token, nullif(e, 0) FROM unnest(ks, bs, es) u(k, b, e)
     WHERE k IS DISTINCT FROM replaced ON CONFLICT (key) DO NOTHING;
   GET DIAGNOSTICS found_rows = ROW_COUNT;
   IF found_rows <> cardinality(ks) - (replaced IS NOT NULL)::int THEN RAISE SQLSTATE 'PH001'; END IF;
   IF replaced IS NOT NULL THEN
-    UPDATE ${entries} x SET value = decode(b, 'hex'), version = token, expires = e FROM unnest(ks, bs, es) u(k, b, e)
+    UPDATE ${entries} x SET value = decode(b, 'hex'), version = token, expires = nullif(e, 0) FROM unnest(ks, bs, es) u(k, b, e)
       WHERE k = replaced AND x.key = k AND x.version = was;
     GET DIAGNOSTICS found_rows = ROW_COUNT;
     IF found_rows <> 1 THEN RAISE SQLSTATE 'PH001'; END IF;
@@ -52,7 +53,7 @@ BEGIN
   RETURN QUERY SELECT n, last_value FROM "${schema}".announced, "${schema}".held(prefix, 1);
 END $function$;
 CREATE FUNCTION "${schema}".held(prefix text, most int) RETURNS TABLE (n bigint, b bigint)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $function$
+LANGUAGE plpgsql STABLE ${plannerSettings} AS $function$
 BEGIN
   RETURN QUERY SELECT count(*), coalesce(sum(octet_length(x.value)), 0)::bigint FROM (
     SELECT value FROM "${schema}".entries

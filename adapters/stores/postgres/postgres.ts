@@ -39,6 +39,8 @@ const waitMsMax = 320;
 
 /** The state if somebody else has a row in hand for long, and how often a part alone is tried then. */
 const locked = "55P03";
+/** The state if the server has ended a statement because of its time: the role has a limit that is shorter than that. */
+const canceled = "57014";
 const lockedTriesMax = 2;
 
 /**
@@ -125,11 +127,12 @@ export interface PostgresStore extends Store {
  * @param options the schema, and how to use the server
  * @returns the store, which is not opened yet
  * @throws {TypeError} if the target is neither a URL nor a pool
- * @throws {RangeError} if an option is out of its bounds
+ * @throws {RangeError} if an option is out of its bounds, or the pool has too few connections
  */
 export function postgres(target: string | PostgresPool, options: PostgresOptions = {}): PostgresStore {
   const { schema, migrate, watch, random } = complete(options);
   requireTarget(target);
+  if (watch === "listen") requireTwo(target);
   const transactions = new Transactions({ traits, clock: systemClock(), random });
   const made = { checked: false };
   return {
@@ -173,10 +176,20 @@ function requireTarget(target: unknown): void {
   throw new TypeError(`Cannot use target of postgres: it must be a URL or a pool: it is ${typeof target}`);
 }
 
+/** Whoever listens takes a connection for itself: with no other one, nothing would be answered. */
+function requireTwo(target: string | PostgresPool): void {
+  const { max } = (target as { readonly options?: { readonly max?: unknown } }).options ?? {};
+  if (typeof max !== "number" || max >= 2) return;
+  throw new RangeError(
+    `Cannot use pool of postgres: with watch "listen" it needs 2 connections or more: current value of max is ${max}`,
+  );
+}
+
 async function loadPool(url: string): Promise<OwnPool> {
   try {
     return await poolOf(url);
   } catch (error) {
+    if (error instanceof StoreError) throw error;
     throw new StoreError("store-unavailable", `Cannot open PostgreSQL: ${messageOf(error)}`, {
       cause: error,
     });
@@ -302,7 +315,7 @@ class PostgresConnection implements StoreConnection {
       try {
         return await this.#commit.run(parts, version, (...statement) => statements.run(...statement));
       } catch (error) {
-        if (stateOf(error) === locked && parts.length > 1) throw error;
+        if ([locked, canceled].includes(stateOf(error)) && parts.length > 1) throw error;
         if (stateOf(error) === locked && tries === lockedTriesMax) throw lockedOut(error);
         if (!isInTheWay(error) || tries === triesMax) throw failureOfCommit(error);
       }
@@ -352,7 +365,7 @@ class PostgresConnection implements StoreConnection {
  * open. Several parts are refused with another error, and then come one by one.
  */
 function lockedOut(cause: unknown): StoreError {
-  const why = `an open transaction uses the same id: ${messageOf(cause)}`;
+  const why = `a lock is held for long, as if an open transaction uses the same id: ${messageOf(cause)}`;
   return new StoreError("store-unavailable", `Cannot commit to PostgreSQL: ${why}`, { cause });
 }
 

@@ -32,11 +32,16 @@ export class PostgresSession {
     this.#clock = clock;
   }
 
-  /** Does this on the session, and on each later one. Resolves with whether it is done by now. */
+  /**
+   * Does this on the session, and on each later one. Resolves with whether it is done by now. That the session has ended may
+   * become known only by this: then it is done on the next one.
+   */
   async keep(use: SessionUse): Promise<boolean> {
     this.#uses.add(use);
     if (this.#beginning === undefined && this.#client !== undefined) await this.#do(this.#client, use);
-    else await (this.#beginning ??= this.#begin());
+    if (this.#beginning !== undefined || this.#client === undefined) {
+      await (this.#beginning ??= this.#begin());
+    }
     return this.#client !== undefined;
   }
 

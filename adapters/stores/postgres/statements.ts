@@ -15,7 +15,8 @@ export class Statements {
   readonly #pool: PostgresPool;
   readonly #limits: TimeLimits;
   readonly #prefix: string | undefined;
-  readonly #guarded = new WeakSet<PostgresClient>();
+  /** The connections that have it, and what forgets each when it has ended. */
+  readonly #guarded = new Map<PostgresClient, () => void>();
   /**
    * A connection that is lost says so by an event, too, which ends the process if nobody listens. The pool listens only
    * while a connection is idle, and one may be lost in the moment in which it is taken, so each has a listener from its
@@ -23,8 +24,10 @@ export class Statements {
    */
   readonly #guard = (client: PostgresClient) => {
     if (this.#guarded.has(client)) return;
-    this.#guarded.add(client);
+    const forget = () => void this.#guarded.delete(client);
+    this.#guarded.set(client, forget);
     client.on("error", ignore);
+    client.on("end", forget);
   };
 
   /**
@@ -69,6 +72,11 @@ export class Statements {
     if (!isShared) return; // its last connections may say that they are lost when it has ended
     this.#pool.off("error", ignore);
     this.#pool.off("connect", this.#guard);
+    for (const [client, forget] of this.#guarded) { // they may outlive many stores
+      client.off("error", ignore);
+      client.off("end", forget);
+    }
+    this.#guarded.clear();
   }
 
   /** Takes a connection for a longer time. Whoever takes it releases it. Rejects with a `StoreError`. */

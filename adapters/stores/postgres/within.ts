@@ -100,9 +100,9 @@ function arrayOf(items: readonly string[]): string {
   return `{${items.map((item) => `"${item.replace(/["\\]/g, "\\$&")}"`).join()}}`;
 }
 
-/** Later than any date is never. */
+/** Later than any date is never, which is 0: the user's session may have `array_nulls` off. */
 function expiryOf(expiresAtMs: number | undefined): string {
-  return expiresAtMs === undefined || expiresAtMs > 8.64e15 ? "NULL" : String(Math.ceil(expiresAtMs));
+  return expiresAtMs === undefined || expiresAtMs > 8.64e15 ? "0" : String(Math.ceil(expiresAtMs));
 }
 
 function fromHex(text: string): Uint8Array {

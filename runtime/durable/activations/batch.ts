@@ -95,7 +95,8 @@ export class Batch {
     this.#remove(mail, writeSet, again);
     const size = this.#with(writeSet);
     const { checks, writes, bytes, keysBytes } = this.#withDirect(mail, size);
-    const withRecord = { checks: checks + 1, writes: writes + 1, bytes: bytes / share, keysBytes };
+    const ofRecord = this.#checks().length;
+    const withRecord = { checks: checks + ofRecord, writes: writes + 1, bytes: bytes / share, keysBytes };
     if (this.taken > 0 && !fits(withRecord, this.#session.traits.limits)) return false;
     this.#take(mail, writeSet, size, again);
     return true;
@@ -206,21 +207,32 @@ export class Batch {
       schedules: this.#schedules,
     };
     const value = this.#session.encoder.encode(head, text ?? "");
-    const check: Check = { key, version: record.storedVersion };
+    const checks = this.#checks();
     const fault = this.erased ? undefined : record.fault;
     // A record that cannot be read is not overwritten: another program may be able to read it.
     const kept = fault === undefined ? [{ key, value, oldBytes: record.bytes }] : [];
     const writes = this.erased ? [this.#erasure(value, head.clock)] : kept;
     const removals = this.erased && record.bytes > 0 ? [{ key, oldBytes: record.bytes }] : [];
     const { limits } = this.#session.traits;
-    const size = sum(this.#size, sizeOfCommit({ checks: [check], writes, removals }, limits));
+    const size = sum(this.#size, sizeOfCommit({ checks, writes, removals }, limits));
     const writeSet = this.#writeSet ??= new WriteSet();
-    writeSet.checks.push(check);
+    writeSet.checks.push(...checks);
     writeSet.writes.push(...writes);
     writeSet.removals.push(...removals);
     requireFits(actor, size, limits);
     const bytes = this.erased ? 0 : fault === undefined ? value.length : record.bytes;
     return { writeSet, size, record: new ActorRecord(head, text, record.version, bytes, fault) };
+  }
+
+  /**
+   * The record is the one from which the batch began. That there is none holds again once the actor has been erased, and a
+   * commit of unknown outcome may land long after it was tried again: so what is kept of its last life is the same, too.
+   */
+  #checks(): Check[] {
+    const { storedVersion, version } = this.#record;
+    const check = { key: recordKey(this.#actor), version: storedVersion };
+    if (storedVersion !== undefined || !this.#session.traits.unknownOutcomes) return [check];
+    return [check, { key: erasedKey(this.#actor), version }];
   }
 
   /**

@@ -56,8 +56,11 @@ export function commitBatch(actor: DurableActivation, batch: Batch): void {
       probes?.reach("a turn landed unheard, and another followed");
       return { landed: undefined };
     }
+    // What is kept of an erased actor goes by itself. A turn that landed has left a record, or is kept of one, for longer.
     hidden = stored.version !== began.version &&
-      (stored.version === undefined || mayHide(stored.head, session.instance, began.head));
+      (stored.version === undefined
+        ? began.storedVersion !== undefined
+        : mayHide(stored.head, session.instance, began.head));
     return "stale";
   };
   session.committer.submit({ part, name, size, done, find });

@@ -9,6 +9,9 @@ for (
     ["Cannot open https://user:word@host:1/db: no", "Cannot open https://…@host:1/db: no"],
     ["https://u:p@w@host/x and postgres://a:b@c", "https://…@host/x and postgres://…@c"],
     ["for url (https://host/db?token=x)", "for url (https://host/db?…"],
+    ["Invalid URL: 'postgres://u:pa/s#w?rd@host/db'", "Invalid URL: 'postgres://…@host/db'"],
+    ["amqp://u:p@a,amqp://u:p/w@b/v", "amqp://…@a,amqp://…@b/v"],
+    ["https://host:8080/a@b is no name", "https://host:8080/a@b is no name"],
     ["https://host/a@b is no name", "https://host/a@b is no name"],
     ["Cannot open ./posthorn.db: a@b?", "Cannot open ./posthorn.db: a@b?"],
   ] as const

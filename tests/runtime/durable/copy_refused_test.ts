@@ -1,7 +1,7 @@
 // A store that cannot be copied, and copies that are interrupted.
 
 import assert from "node:assert/strict";
-import { OutcomeUnknownError, type PosthornError, type Store, System } from "@posthorn/posthorn";
+import { OutcomeUnknownError, type PosthornError, type Store, StoreError, System } from "@posthorn/posthorn";
 import { copyStore } from "@posthorn/posthorn/copy";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import type { AtomicPart, StoreConnection } from "@posthorn/posthorn/store";
@@ -69,7 +69,7 @@ inMemory("copy: a store on which an instance runs is refused, with its name", as
   await ref(system, "ada").tell(Worker.note, "n");
   const to = memoryStore();
   const copying = refusal(copyStore(stage.store, to, { clock: stage.clock }));
-  await stage.pass(10_000);
+  await stage.pass(10_000, 100);
   const [[key]] = await rowsOf(stage.store, stage, "instance");
   assert.equal(
     await copying,
@@ -226,6 +226,36 @@ inMemory("copy: a commit of unknown outcome is tried again", async (stage) => {
     await stage.pass(60_000);
     await copying;
     assert.deepEqual(await rowsOf(to, stage), await rowsOf(from, stage));
+  }
+});
+
+inMemory("copy: a read that the store does not answer is tried again, and not for ever", async (stage) => {
+  const from = await filled(stage);
+  for (
+    const [failures, outcome] of [[4, "copied"], [5, "store-unavailable: Cannot list: it restarts"]] as const
+  ) {
+    const failing = (store: Store): Store => ({
+      ...store,
+      async open(services) {
+        const connection = await store.open(services);
+        let lists = 0;
+        const list: StoreConnection["list"] = (range) =>
+          range.limit > 1 && lists++ < failures
+            ? Promise.reject(new StoreError("store-unavailable", "Cannot list: it restarts"))
+            : connection.list(range);
+        return {
+          list,
+          read: (keys) => connection.read(keys),
+          commit: (parts) => connection.commit(parts),
+          watch: (onChange) => connection.watch(onChange),
+          close: () => connection.close(),
+        };
+      },
+    });
+    const copying = copyStore(failing(from), failing(memoryStore()), { clock: stage.clock });
+    const copied = copying.then(() => "copied", ({ code, message }) => `${code}: ${message}`);
+    await stage.pass(60_000, 1_000);
+    assert.equal(await copied, outcome);
   }
 });
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import pg from "pg";
-import { actor, ask, protocol, System, systemClock, tell, unchecked } from "@posthorn/posthorn";
+import { actor, ask, protocol, StoreError, System, systemClock, tell, unchecked } from "@posthorn/posthorn";
 import { postgres, type PostgresClient, type PostgresPool } from "@posthorn/posthorn/postgres";
 import type { AtomicPart } from "@posthorn/posthorn/store";
 import {
@@ -148,3 +148,23 @@ postgresTest("postgres: arrays of anything arrive as they are", async ({ url }) 
       { numRuns: 20, seed: 15 },
     ));
 });
+
+postgresTest(
+  "postgres: a part that waits for longer than a statement may take holds up no other one",
+  async ({ url, schema }) => {
+    const limited = `${url}?statement_timeout=300`;
+    const connection = await postgres(limited, { schema }).open({ clock });
+    const write = (key: string) => part({ writes: [{ key, value: bytes(key) }] });
+    await withDatabase(url, async (client) => {
+      await connection.commit([write("held"), write("free")]);
+      await client.query("BEGIN");
+      await client.query(`SELECT FROM "${schema}".entries WHERE key = 'held' FOR UPDATE`);
+      const divided = (error: unknown) => !(error instanceof StoreError); // then the parts come one by one
+      await assert.rejects(connection.commit([write("held"), write("free")]), divided);
+      await assert.rejects(connection.commit([write("held")]), { code: "store-unavailable" });
+      assert.equal((await connection.commit([write("free")])).length, 1);
+      await client.query("ROLLBACK");
+    });
+    await connection.close();
+  },
+);

@@ -24,7 +24,7 @@ async function smallDisk(): Promise<AsyncDisposable & { readonly path: string } 
   return {
     path,
     [Symbol.asyncDispose]: async () => {
-      await run("umount", [path]);
+      await run("umount", ["--lazy", path]); // the processes of the server that was killed may still be ending
       await unmounted();
     },
   };

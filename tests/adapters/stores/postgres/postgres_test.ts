@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import fc from "fast-check";
+import pg from "pg";
 import { StoreError, systemClock } from "@posthorn/posthorn";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { postgres, postgresMigration, type PostgresOptions } from "@posthorn/posthorn/postgres";
@@ -39,7 +41,22 @@ Deno.test("postgres: options and targets out of their bounds are refused", () =>
   assert.throws(() => postgres("mysql://root:secret@localhost"), (error: Error) => {
     return error instanceof TypeError && !error.message.includes("secret");
   });
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  assert.throws(() => postgres(pool), /it needs 2 connections or more: current value of max is 1/);
+  postgres(pool, { watch: "poll" });
   for (const target of [undefined, null, {}, 5]) assert.throws(() => postgres(target as never), TypeError);
+});
+
+Deno.test("postgres: a URL that cannot be read is told without its password", async () => {
+  for (const password of ["s3cr/et", "s3cr#et", "s3cr?et", "s3cr%2Fet", "s3cret"]) {
+    const port = password === "s3cret" || password.includes("%") ? "none" : "1";
+    const url = `postgres://me:${password}@127.0.0.1:${port}/app`;
+    const error = await Promise.resolve(postgres(url).open({ clock })).catch((error) => error);
+    assert(error instanceof StoreError);
+    assert.equal(error.code, "store-unavailable");
+    assert.match(error.message, /its URL cannot be read: .* %2F/);
+    assert(!inspect(error, { depth: 9, showHidden: true }).includes("s3cr"), "its cause has none either");
+  }
 });
 
 postgresTest("postgres: a server that is not there is store-unavailable, without its password", async () => {
@@ -56,6 +73,26 @@ postgresTest(
     await connections[0].commit([put("k")]);
     assert.deepEqual(await contents(connections[5]), ["k: k"]);
     await Promise.all(connections.map((connection) => connection.close()));
+  },
+);
+
+postgresTest(
+  "postgres: also where each transaction sees what was there when it began",
+  async ({ url, schema }) => {
+    const role = `${schema}_role`;
+    await withDatabase(url, async (client) => {
+      await client.query(`CREATE ROLE ${role} LOGIN SUPERUSER`);
+      try {
+        await client.query(`ALTER ROLE ${role} SET default_transaction_isolation = serializable`);
+        const store = postgres(url.replace("postgres@", `${role}@`), { schema });
+        const connections = await Promise.all(Array.from({ length: 6 }, () => store.open({ clock })));
+        await connections[0].commit([put("k")]);
+        await Promise.all(connections.map((connection) => connection.close()));
+      } finally {
+        await client.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
+        await client.query(`DROP ROLE ${role}`);
+      }
+    });
   },
 );
 
@@ -79,12 +116,30 @@ postgresTest(
   },
 );
 
+postgresTest(
+  "postgres: the server compiles no plan of a function that finds rows",
+  async ({ url, schema }) => {
+    await withDatabase(url, async (client) => {
+      await client.query(postgresMigration({ schema }));
+      const { rows } = await client.query(
+        "SELECT proname, 'jit=off' = ANY(proconfig) AS off FROM pg_proc " +
+          `WHERE pronamespace = '"${schema}"'::regnamespace AND proname NOT IN ('announce', 'look') ORDER BY 1`,
+      );
+      const names = ["commit", "commit_some", "expire", "held", "list", "read", "send"];
+      assert.deepEqual(rows, names.map((proname) => ({ proname, off: true })));
+    });
+  },
+);
+
 postgresTest("postgres: the schema of another version is refused", async ({ url, schema }) => {
   await (await postgres(url, { schema }).open({ clock })).close();
   for (const [version, why] of [[2, "a newer version of Posthorn"], [0, "does not know how it was made"]]) {
     await withDatabase(
       url,
-      (client) => client.query(`UPDATE "${schema}".migration SET version = ${version}`),
+      (client) =>
+        client.query(
+          `UPDATE "${schema}".migration SET version = ${version}; DROP TABLE IF EXISTS "${schema}".presence`,
+        ),
     );
     assert.match(await refusalOf(url, { schema }), new RegExp(`has version ${version} of 1: .*${why}`));
   }
@@ -104,12 +159,13 @@ postgresTest(
           /no right to create schema .* needs CREATE on the database/,
         );
         await client.query(postgresMigration({ schema }));
+        await client.query(`REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA "${schema}" FROM PUBLIC`); // as hardened ones have it
         const grants = [...postgresMigration({ schema }).matchAll(/^-- (GRANT .*) TO role;$/gm)];
         for (const [, grant] of grants) {
           const refused = await refusalOf(asRole, { schema, migrate: false });
           assert.match(
             refused,
-            /no right to use schema .*: GRANT USAGE ON SCHEMA .*; GRANT .* TABLES .*; GRANT .* SEQUENCES/,
+            /no right to use schema .*: GRANT USAGE ON SCHEMA .*; GRANT .* TABLES .*; GRANT .* SEQUENCES .*; GRANT .* FUNCTIONS/,
           );
           await client.query(`${grant} TO ${role}`);
         }
@@ -147,6 +203,26 @@ postgresTest(
       await pool.end();
       await withDatabase(url, (client) => client.query(`DROP SCHEMA "${schema}_b" CASCADE`));
     }
+  },
+);
+
+postgresTest(
+  "postgres: a pool that outlives many stores has no listeners of theirs",
+  async ({ url, schema }) => {
+    const pool = new pg.Pool({ connectionString: url, max: 3 });
+    const store = postgres(pool, { schema });
+    const listeners = async () => {
+      const client = await pool.connect();
+      client.release();
+      const emitters = [pool, client];
+      return emitters.flatMap((emitter) =>
+        ["connect", "error", "end"].map((event) => emitter.listenerCount(event))
+      );
+    };
+    const before = await listeners();
+    for (let count = 0; count < 3; count++) await (await store.open({ clock })).close();
+    assert.deepEqual(await listeners(), before);
+    await pool.end();
   },
 );
 

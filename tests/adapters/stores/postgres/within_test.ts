@@ -59,6 +59,26 @@ postgresTest(
   },
 );
 
+postgresTest("within: whatever the user has set for the session", async (given) => {
+  await inShop(given, async ({ client, commit, until }) => {
+    const settings = ["array_nulls = off", "search_path = nowhere", "standard_conforming_strings = off"]
+      .concat(
+        "bytea_output = escape",
+        "default_transaction_isolation = serializable",
+      );
+    for (const [index, setting] of settings.entries()) {
+      await client.query(`SET ${setting}`);
+      await commit((tx) =>
+        tx.ref(Order, `k"'\\{}, NULL`).tell(Order.placed, `${index}`, { id: `${index}\\'"` })
+      );
+      await commit((tx) =>
+        tx.ref(Order, `k"'\\{}, NULL`).tell(Order.placed, `${index}`, { id: `${index}\\'"` })
+      );
+    }
+    assert.deepEqual(await until(`k"'\\{}, NULL`, settings.length), settings.map((_, index) => `${index}`));
+  });
+});
+
 postgresTest("within: a request is taken back by its ticket, before it is due", async (given) => {
   await inShop(given, async ({ system, commit, told }) => {
     let id = "";
@@ -182,7 +202,7 @@ postgresTest("within: who uses the id of an open transaction is refused, and nob
       (_, n) => system.ref(Order, `b${n}`).tell(Order.placed, "x", { id: "y" }),
     );
     await Promise.all(beside);
-    assert.match(await refused, /store-unavailable: .* an open transaction uses the same id/);
+    assert.match(await refused, /store-unavailable: .* as if an open transaction uses the same id/);
     await client.query("COMMIT");
     await repeat();
     assert.deepEqual(await until("ada", 1), ["once"]);
@@ -266,10 +286,16 @@ for (const watch of ["listen", "poll"] as const) {
           await told(2);
           await send();
           await told(3);
-          const looks = `SELECT 1 FROM "${schema}".looked WHERE is_called`;
-          while ((await listener.query(looks)).rows.length === 0); // it was notified, and begins to look
+          const looked = `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000) - last_value < 300 AS now
+            FROM "${schema}".looked`;
+          const untilLooked = async () => {
+            while (!(await client.query(looked)).rows[0].now);
+          };
+          await untilLooked();
+          await listener.query("SELECT 1"); // what was sent before it looked has been heard of
           notified = 0;
           for (let count = 4; count < 8; count++) {
+            await untilLooked();
             await send();
             await told(count);
           }

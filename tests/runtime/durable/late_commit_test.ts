@@ -1,0 +1,64 @@
+// A commit of unknown outcome may land long after it was tried again: it must not bring back what was erased meanwhile.
+
+import assert from "node:assert/strict";
+import type { Stage } from "./durable_stage.ts";
+import { inMemory, note, notesOf, ref, Worker, worker, type WorkerContext } from "./durable_stage.ts";
+import { RepeatingStore } from "./uncertain.ts";
+
+const scripts = {
+  add(ctx: WorkerContext, text: string) {
+    note(ctx, text);
+    return ctx.state.length;
+  },
+  erase: (ctx: WorkerContext) => ctx.erase(),
+};
+
+/** Two systems. Once the first one has written a record, the second one erases the actor, and the commit lands again. */
+async function two(stage: Stage) {
+  const store = new RepeatingStore(stage.store);
+  const system = await stage.start([worker(scripts)], { store });
+  const other = await stage.start([worker(scripts)], { store: new RepeatingStore(stage.store) });
+  store.meanwhile = () => ref(other, "ada").ask(Worker.call, "erase");
+  return { store, system, other };
+}
+
+inMemory("a first turn that lands twice does not bring back what was erased in between", async (stage) => {
+  const { store, system, other } = await two(stage);
+  store.repeatNext("actor");
+  assert.equal(await ref(system, "ada").ask(Worker.call, "add ours"), 1);
+  assert.equal(store.repeated, 1);
+  assert.deepEqual(await notesOf(other, "ada"), []);
+  assert.equal(await ref(system, "ada").ask(Worker.call, "add anew"), 1);
+});
+
+inMemory("nor does the first turn of a later life", async (stage) => {
+  const { store, system, other } = await two(stage);
+  assert.equal(await ref(system, "ada").ask(Worker.call, "add once"), 1);
+  await ref(system, "ada").ask(Worker.call, "erase");
+  store.repeatNext("actor");
+  assert.equal(await ref(system, "ada").ask(Worker.call, "add ours"), 1);
+  assert.equal(store.repeated, 1);
+  assert.deepEqual(await notesOf(other, "ada"), []);
+});
+
+inMemory(
+  "a turn that begins before the store forgets an erased actor takes effect after it",
+  async (stage) => {
+    const gate = Promise.withResolvers<void>();
+    const slowly = async (ctx: WorkerContext, text: string) => {
+      await gate.promise;
+      return scripts.add(ctx, text);
+    };
+    const store = new RepeatingStore(stage.store);
+    const system = await stage.start([worker({ ...scripts, slowly })], { store });
+    await ref(system, "ada").ask(Worker.call, "add once");
+    await ref(system, "ada").ask(Worker.call, "erase");
+    const asked = ref(system, "ada").ask(Worker.call, "slowly ours", { timeoutMs: 3_600_000 });
+    await stage.pass(900_000, 10_000);
+    await ref(system, "bob").tell(Worker.note, "a commit, with which the store deletes what has expired");
+    await stage.settle();
+    gate.resolve();
+    assert.equal(await asked, 1);
+    assert.deepEqual(await notesOf(system, "ada"), ["ours"]);
+  },
+);
