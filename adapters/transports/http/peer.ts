@@ -237,8 +237,8 @@ export class Peer {
     });
     attempt.signal.throwIfAborted();
     const answering = this.#settings.fetch(request);
-    answering.then(({ body }) => {
-      if (attempt.signal.aborted) body?.cancel().catch(() => {}); // whoever waited for it has given it up
+    answering.then((late) => {
+      if (attempt.signal.aborted) late.body?.cancel().catch(() => {}); // whoever waited for it has given it up
     }, () => {});
     return { response: await attempt.wait(answering), nonce };
   }
