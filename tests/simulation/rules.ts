@@ -213,7 +213,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "own-index",
-    foundBy: 5,
+    foundBy: 6,
     says:
       "an instance looks at its own index entries after a commit that may have succeeded without an answer",
     connect: (connection) => ({

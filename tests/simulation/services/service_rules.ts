@@ -175,7 +175,7 @@ export const serviceRules: readonly ServiceRule[] = [
   },
   {
     name: "source-check",
-    foundBy: 1,
+    foundBy: 3,
     says: "a batch is accepted only if no other tenure has accepted from its shard meanwhile",
     plan: bursts,
     part: (part) => takes(part) ? unchecked("source")(part) : part,
@@ -307,7 +307,7 @@ export const serviceRules: readonly ServiceRule[] = [
   },
   {
     name: "taken-back-check",
-    foundBy: 1,
+    foundBy: 27,
     says: "a request of another service is taken back only if it still waits",
     part: (part) => takes(part) ? unchecked("mail")(part) : part,
   },
