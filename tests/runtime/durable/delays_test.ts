@@ -272,7 +272,9 @@ onEach(kinds, "a delayed row that nothing can be made of is reported, and takes 
   }]);
   await connection.close();
   await stage.pass(100_000, 1_000);
-  assert.ok(unreadable.length > 10, "each attempt is reported");
+  // Where one process uses the store at a time, no heartbeat tries it again while nothing else waits.
+  const atLeast = stage.store.traits.processes === "one" ? 1 : 10;
+  assert.ok(unreadable.length >= atLeast, `${unreadable.length} attempts are reported`);
   await ref(system, "ada").tell(Worker.note, "loaded"); // the mailbox of an actor in memory is looked at
   await ref(system, "ada").tell(Worker.note, "kept", { afterMs: 1_000 });
   await stage.pass(10_000, 500);

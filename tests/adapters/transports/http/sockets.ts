@@ -9,10 +9,12 @@ type Handler = (request: Request) => Response | Promise<Response>;
 export class Url implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #handlers: Handler[] = [];
+  readonly #closing = new AbortController();
   #turn = 0;
 
   constructor() {
-    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    const { signal } = this.#closing;
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, signal, onListen() {} }, (request) => {
       const handler = this.#handlers[this.#turn++ % this.#handlers.length];
       return handler?.(request) ?? new Response("nobody is here", { status: 502 });
     });
@@ -27,7 +29,8 @@ export class Url implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    this.#closing.abort(); // `shutdown` of Deno 2.5 may wait for ever for a response that its client has cancelled
+    await this.#server.finished;
   }
 }
 
