@@ -25,7 +25,7 @@ import { memoryStore } from "@posthorn/posthorn/memory";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
-import { Cuttable } from "../runtime/durable/durable_stage.ts";
+import { Cuttable } from "../runtime/durable/cuttable.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** An actor that runs scripts of a scenario: the payload is the name of a script. */
