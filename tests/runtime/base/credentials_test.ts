@@ -25,7 +25,7 @@ Deno.test("an error of a store has no credentials, also if a program creates it"
     assert.equal(error.message, "Cannot commit to https://…@host/db");
   }
   const opening = Promise.resolve(
-    denoKv("http://user:passw0rd@127.0.0.1:1/db").open({ clock: new VirtualClock() }),
+    denoKv("http://user:passw0rd@127.0.0.1:99999/db").open({ clock: new VirtualClock() }),
   );
   await assert.rejects(
     opening,
