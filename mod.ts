@@ -120,11 +120,19 @@ export {
 export type { HandlerLimits } from "./runtime/language/handler_limits.ts";
 
 // The system and what it reports.
-export { type StopOptions, System } from "./actors/system.ts";
+export { System } from "./actors/system.ts";
 export type { Limits, SystemOptions } from "./runtime/ports/options.ts";
 export type { BrokenActor } from "./runtime/ports/broken_actors.ts";
 export type { Log } from "./runtime/ports/failure_log.ts";
-export type { Health, StopReport, StoreHealth, TransportHealth } from "./runtime/ports/health.ts";
+export type {
+  Health,
+  StopOptions,
+  StopReport,
+  StoreHealth,
+  TransportHealth,
+} from "./runtime/ports/health.ts";
+export type { BulkResult, CancelRequestOptions, Control, StoreControl } from "./runtime/ports/control.ts";
+export type { DeadLetterFilter } from "./runtime/ports/observation.ts";
 export type { Scheduled, ScheduleFilter } from "./runtime/ports/scheduled.ts";
 export type { LaneStats, ProtocolStats, Stats, TurnStats, UnhostedStats } from "./runtime/ports/stats.ts";
 export type { Signal } from "./runtime/activations/resident.ts";

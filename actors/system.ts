@@ -19,6 +19,7 @@ import type {
   Subscription,
   SurveyOptions,
 } from "../runtime/language/context.ts";
+import type { Control } from "../runtime/ports/control.ts";
 import type { DeadLetters } from "../runtime/ports/dead_letters.ts";
 import type { EventLog } from "../runtime/ports/event_log.ts";
 import { topicKey } from "../runtime/messages/builtin_protocols.ts";
@@ -32,12 +33,13 @@ import type {
   ReplyOf,
   ReplyOutputOf,
 } from "../runtime/language/protocol.ts";
-import type { Health, StopReport } from "../runtime/ports/health.ts";
+import type { Health, StopOptions, StopReport } from "../runtime/ports/health.ts";
 import { Runtime } from "../runtime/runtime.ts";
 import type { Stats } from "../runtime/ports/stats.ts";
 import type { SystemOptions } from "../runtime/ports/options.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
 import type { LocalListener } from "./builtin/listener.ts";
+import { SystemControl } from "./control.ts";
 import { eraseMail } from "./erase_mail.ts";
 import { modesOf } from "./modes.ts";
 import { publish, subscribe } from "./publish.ts";
@@ -46,16 +48,6 @@ import { cancelSchedule, schedule, schedulesOf } from "./schedules.ts";
 import { ticketOf } from "./submit.ts";
 import { subscriptionsOf, unsubscribe } from "./subscriptions.ts";
 import { surveyAll } from "./survey.ts";
-
-/** Options of {@linkcode System.stop}. */
-export interface StopOptions {
-  /**
-   * How long to wait for what can still run, in milliseconds of at least 0.
-   *
-   * @default the system's `drainMs`
-   */
-  readonly drainMs?: number;
-}
 
 /**
  * A set of actors in this process, and the five modes to send to them. Two systems share nothing, unless they use the
@@ -343,6 +335,11 @@ export class System implements AsyncDisposable {
   /** The clock of the system. */
   get clock(): Clock {
     return this.#runtime.clock;
+  }
+
+  /** What an operator does: dead letters, schedules, requests, and protocols that are paused. */
+  get control(): Control {
+    return new SystemControl(this.#runtime);
   }
 
   /**

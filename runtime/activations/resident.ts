@@ -3,6 +3,7 @@ import type { Idler } from "../scheduling/idle.ts";
 import { Mailbox, type MailboxExtras } from "../messages/mailbox.ts";
 import type { Recovery } from "./recovery.ts";
 import { Schedules, type WaitingSchedule } from "../turns/schedules.ts";
+import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
 import type { RegisteredActor } from "./actor_registry.ts";
 import type { MemoryHost } from "./memory_host.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
@@ -31,6 +32,7 @@ export interface ResidentExtras extends MailboxExtras<Signal> {
  * million actors.
  */
 export abstract class Resident extends Mailbox<Signal> implements RegisteredActor {
+  nextReady: Runnable | undefined = undefined;
   readonly host: MemoryHost;
   readonly key: string;
   status: Status = Status.idle;
@@ -47,6 +49,8 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
     this.host = host;
     this.key = key;
   }
+
+  abstract run(scheduler: Scheduler): boolean;
 
   /** Whether it was activated: it has its state, or made the initial one. */
   get active(): boolean {
@@ -90,7 +94,8 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
     return this.host.actor.name;
   }
 
-  get atRest(): boolean {
+  /** Whether it has nothing to do, and nothing would be lost if it left memory now. */
+  get mayLeave(): boolean {
     const { schedules, recovery } = this.extras ?? {};
     return !this.kept && this.status === Status.idle && !schedules?.size && !recovery?.delayedRetries.size;
   }
@@ -115,6 +120,32 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
     if (this.host.actor.onIdle === "drop") this.dropState();
     this.emit("passivated");
     this.leaveIfDone();
+  }
+
+  /** It is ready, and its protocol is paused: obeys its signals, and waits if it has messages. */
+  park(): boolean {
+    if (this.signalled) this.obeyAll();
+    const waits = this.hasMore();
+    this.services.rest();
+    return waits;
+  }
+
+  unpark(): void {
+    if (this.status === Status.ready) this.services.scheduler.add(this);
+  }
+
+  /** Whether it waits until its protocol is resumed. */
+  protected get isParked(): boolean {
+    return this.host.paused && this.status === Status.ready;
+  }
+
+  /** Ends a run. Returns whether there is more to do. */
+  protected hasMore(): boolean {
+    if (this.status !== Status.ready) return false;
+    if (this.route !== undefined || this.signalled) return true;
+    this.status = Status.idle;
+    if (!this.active) this.leaveIfDone();
+    return false;
   }
 
   protected obeyAll(): void {
@@ -146,7 +177,7 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
 
   /** Leaves memory if it is inactive and nothing would be lost. */
   protected leaveIfDone(): void {
-    if (this.active || !this.atRest) return;
+    if (this.active || !this.mayLeave) return;
     this.host.remove(this);
     this.status = Status.gone;
     this.extras?.schedules?.clear();

@@ -22,6 +22,7 @@ import { MailEraser } from "./background/mail_eraser.ts";
 import { Membership } from "./background/membership.ts";
 import { WakeTimes } from "./background/wake_times.ts";
 import { Assignments } from "./background/assignments.ts";
+import { PausedProtocols } from "./background/paused_protocols.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { DurabilityCheck } from "./background/durability_check.ts";
@@ -46,6 +47,7 @@ import { cancelStored, storedSchedules } from "./stored_schedules.ts";
 import { topicsOf } from "./rows/topics_of.ts";
 import type { RemotePart } from "./remote_part.ts";
 import { topicActor } from "./topic.ts";
+import { watchCommits } from "./watch_commits.ts";
 
 /** What is needed of a system to open its store. */
 export interface StoreParts {
@@ -87,6 +89,7 @@ export interface OpenStore extends DurableServices {
   readonly unhosted: Unhosted;
   readonly mailEraser: MailEraser;
   readonly assignments: Assignments;
+  readonly paused: PausedProtocols;
   readonly scheduleRunner: ScheduleRunner;
   readonly durabilityCheck: DurabilityCheck;
   readonly letters: DeadLetterRows;
@@ -198,9 +201,10 @@ async function begin(
     () => delayed.heartbeat(),
     ...remote === undefined ? [] : [() => remote.heartbeat()],
   ]);
-  const { membership, assignments } = keeping;
+  const { membership, assignments, paused } = keeping;
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
+  await paused.look();
   await assignments.begin();
   const watched = { surveyReplies, peerAcceptor, scheduleRunner, assignments };
   const watching = watchCommits(connection, looks, watched);
@@ -218,6 +222,7 @@ async function begin(
     unhosted,
     mailEraser: new MailEraser(writing, { localActors, membership, unhosted }),
     assignments,
+    paused,
     scheduleRunner,
     durabilityCheck,
     letters: stored,
@@ -277,29 +282,6 @@ function besideTurns(
   };
 }
 
-/** Looks at what may concern this instance whenever another one has committed something. */
-function watchCommits(
-  connection: StoreConnection,
-  looks: readonly (() => Promise<void>)[],
-  { surveyReplies, peerAcceptor, assignments, scheduleRunner }: Pick<
-    OpenStore,
-    "surveyReplies" | "peerAcceptor" | "assignments" | "scheduleRunner"
-  >,
-): Disposable {
-  return connection.watch((posted) => {
-    if (posted === true) {
-      assignments.claimPosted().catch(() => {}); // the next heartbeat does
-      scheduleRunner.run().catch(() => {}); // it may be a delayed message
-      return;
-    }
-    for (const look of looks) look().catch(() => {}); // the next heartbeat does
-    surveyReplies.wake();
-    peerAcceptor.replies.wake();
-    assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
-    assignments.stir();
-  });
-}
-
 /** What writes the messages, the replies and the survey replies of this instance. */
 function writingOf(
   session: StoreSession,
@@ -340,6 +322,7 @@ function waitsForTime(actor: DurableActivation | undefined): boolean {
 interface Keeping {
   readonly membership: Membership;
   readonly assignments: Assignments;
+  readonly paused: PausedProtocols;
 }
 
 /** When this process must run again, and what tells that it must. */
@@ -368,13 +351,23 @@ function keepingOf(
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();
     },
   });
+  const paused = new PausedProtocols(session, {
+    hosts,
+    resumed: (protocol) => assignments.resumed(protocol),
+  });
   const assignments: Assignments = new Assignments(session, membership, {
     timers: services.timers,
     wakeTimes,
+    paused,
     sends: () => remote?.waits === true,
     protocols: [...hosts.keys(), ...transient],
     look(actor, crashed) {
-      if (!transient.has(actor.protocol)) return localActors.activate(actor)?.look(crashed) !== undefined;
+      if (!transient.has(actor.protocol)) {
+        const host = hosts.get(actor.protocol);
+        // What waits for a paused one need not be in memory, unless a crash must be written down.
+        if (host?.paused && !crashed && host.find(actor.key) === undefined) return false;
+        return localActors.activate(actor)?.look(crashed) !== undefined;
+      }
       void refusedMail.refuse(actor, () => assignments.left(actor));
       return true;
     },
@@ -383,12 +376,12 @@ function keepingOf(
       return hosts.get(actor.protocol)?.find(actor.key)?.atRest ?? true;
     },
     waitsForTime: ({ protocol, key }) => waitsForTime(hosts.get(protocol)?.find(key)),
-    onHeartbeat,
+    onHeartbeat: [...onHeartbeat, () => paused.look()],
   });
   connection.onCommit = (parts) => {
     wakeTimes.committing(parts);
     assignments.stir();
   };
   connection.onUnknown = () => assignments.doubt();
-  return { membership, assignments };
+  return { membership, assignments, paused };
 }

@@ -15,6 +15,9 @@ import {
 } from "../base/errors.ts";
 import { type Held, Shares } from "../base/shares.ts";
 import { codeOf, isSound, isThrown } from "../base/thrown.ts";
+import type { BulkResult } from "./control.ts";
+import { lookedAtMax, matches } from "./letter_filter.ts";
+import type { DeadLetterFilter } from "./observation.ts";
 
 /** A message that will not be delivered, with the reason. */
 export interface DeadLetter extends ActorId {
@@ -183,6 +186,8 @@ export interface DeadLetters {
 export interface LetterParts {
   /** Resends it. If that rejects, the dead letter is kept. */
   readonly resend: () => void | Promise<void>;
+  /** Removes it from the store, and resolves with whether it was there; absent if it is in memory alone. */
+  readonly discard?: () => Promise<boolean>;
   /** The caller of the message; absent if the program itself sent it. */
   readonly caller?: string | undefined;
   /** Its size in bytes, if known. */
@@ -225,16 +230,52 @@ export class InMemoryDeadLetters implements DeadLetters {
   }
 
   resend(id: string): void | Promise<void> {
-    const first = (sending: boolean) =>
-      this.#entries.values().find((one) => one.letter.id === id && this.#sending.has(one) === sending);
-    const entry = first(false) ?? first(true);
+    const entry = this.#find(id);
     if (entry === undefined) {
       throw new NotFoundError("unknown-dead-letter", `Cannot resend ${id}: no such dead letter is kept`);
     }
+    return this.#resend(entry);
+  }
+
+  #resend(entry: DeadLetterEntry): void | Promise<void> {
     const sent = entry.resend();
     if (sent === undefined) return this.remove(entry);
     this.#sending.add(entry);
     return sent.then(() => this.remove(entry)).finally(() => this.#sending.delete(entry));
+  }
+
+  /** The oldest with that id, if it is kept; if possible one that is not being resent. */
+  #find(id: string): DeadLetterEntry | undefined {
+    const first = (sending: boolean) =>
+      this.#entries.values().find((one) => one.letter.id === id && this.#sending.has(one) === sending);
+    return first(false) ?? first(true);
+  }
+
+  /** Removes the oldest with that id. Resolves with whether there was one. */
+  async discard(id: string): Promise<boolean> {
+    const entry = this.#find(id);
+    if (entry?.discard !== undefined) return await entry.discard();
+    if (entry !== undefined) this.remove(entry);
+    return entry !== undefined;
+  }
+
+  /** Resends or discards those that match and are in memory alone, oldest first, one after the other. */
+  async each(filter: DeadLetterFilter, action: "resend" | "discard"): Promise<BulkResult> {
+    const meant = [...this.#entries].filter((one) =>
+      one.discard === undefined && matches(filter, one.letter)
+    );
+    let [done, failed] = [0, 0];
+    for (const entry of meant.slice(0, lookedAtMax)) {
+      if (!this.#entries.has(entry) || this.#sending.has(entry)) continue; // it is gone, or about to be
+      try {
+        if (action === "discard") this.remove(entry);
+        else await this.#resend(entry);
+        done++;
+      } catch {
+        failed++;
+      }
+    }
+    return { done, failed, more: meant.length > lookedAtMax };
   }
 
   /** Counts a dead letter of this instance. */

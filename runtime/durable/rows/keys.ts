@@ -207,6 +207,9 @@ export const deadPrefix: string = keyOf("dead", "");
 /** The key that each resend of a dead letter writes: its version tells other instances that one was resent. */
 export const sentAgainKey: string = keyOf("sent");
 
+/** The key of the row that names the protocols that are paused. */
+export const pausedKey: string = keyOf("paused");
+
 /** The prefix of a topic's subscribers. */
 export function subscriberPrefix(topic: string): string {
   return keyOf("subscriber", topic, "");
