@@ -1,11 +1,10 @@
 import { type ActorId, requireKey } from "../runtime/language/address.ts";
 import type { Cancellation, CancelOptions } from "../runtime/language/ticket.ts";
-import { namePattern } from "../runtime/language/protocol.ts";
 import { NotFoundError } from "../runtime/base/errors.ts";
 import { isSound } from "../runtime/base/thrown.ts";
 import { shownActor } from "../runtime/messages/shown_name.ts";
 import type { BulkResult, CancelRequestOptions, Control } from "../runtime/ports/control.ts";
-import { requireFilter } from "../runtime/ports/letter_filter.ts";
+import { requireFilter, requireProtocol } from "../runtime/ports/control_arguments.ts";
 import type { DeadLetterFilter } from "../runtime/ports/observation.ts";
 import type { StoredLetters } from "../runtime/durable/background/stored_letters.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -123,13 +122,6 @@ export class SystemControl implements Control {
     const why = isPeer ? "another process hosts it" : `this system hosts no actor of ${protocol}`;
     throw new NotFoundError("unknown-protocol", `Cannot ${verb} ${shownActor(protocol, key)}: ${why}`);
   }
-}
-
-/** Throws a `RangeError` unless it is a name that a protocol of a user can have. */
-function requireProtocol(verb: string, protocol: string): void {
-  if (typeof protocol === "string" && namePattern.test(protocol)) return;
-  const name = JSON.stringify(String(protocol).slice(0, 80));
-  throw new RangeError(`Cannot ${verb} ${name}: the name of a protocol must match ${namePattern}`);
 }
 
 function isUnknown(error: unknown): boolean {

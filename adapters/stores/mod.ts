@@ -19,5 +19,10 @@ export type {
   StoreServices,
   StoreTraits,
 } from "../../runtime/ports/store.ts";
+export {
+  controlStore,
+  type ControlStoreOptions,
+  type OpenedControl,
+} from "../../runtime/durable/control_store.ts";
 export { storeEngine } from "../../runtime/durable/engine.ts";
 export { OutcomeUnknownError, StoreError, TooLargeError } from "../../runtime/base/store_errors.ts";

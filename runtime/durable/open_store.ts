@@ -31,7 +31,7 @@ import { laterActor } from "../turns/later_actor.ts";
 import { LaterReply } from "../messages/later.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
 import { RefusedMail } from "./background/refused_mail.ts";
-import { Cancellations } from "./delivery/cancellations.ts";
+import { Cancellations, MemoryCancellations } from "./delivery/cancellations.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
 import { DeadLetterRows } from "./background/dead_letter_rows.ts";
 import { CrashSuspects } from "./activations/crash_suspects.ts";
@@ -275,10 +275,11 @@ function besideTurns(
   localActors: LocalActors,
 ): { readonly rows: RowWriter; readonly cancellations: Cancellations } {
   const rows = new RowWriter({ ...writing, replyRetentionMs, timers, random });
+  const memory = new MemoryCancellations({ delivery, ids: writing.ids, rows });
   const takenBack = (to: ActorId, place: string) => localActors.takenBack(to, place);
   return {
     rows,
-    cancellations: new Cancellations({ ...writing, rows, delivery, timers, takenBack }),
+    cancellations: new Cancellations({ ...writing, memory, delivery, timers, takenBack }),
   };
 }
 

@@ -16,7 +16,7 @@ import {
 import { type Held, Shares } from "../base/shares.ts";
 import { codeOf, isSound, isThrown } from "../base/thrown.ts";
 import type { BulkResult } from "./control.ts";
-import { lookedAtMax, matches } from "./letter_filter.ts";
+import { lookedAtMax, matches } from "./control_arguments.ts";
 import type { DeadLetterFilter } from "./observation.ts";
 
 /** A message that will not be delivered, with the reason. */

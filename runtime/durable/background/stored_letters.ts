@@ -1,11 +1,18 @@
-import { LimitExceededError, MailboxFullError, NotFoundError, TerminalError } from "../../base/errors.ts";
+import {
+  LimitExceededError,
+  MailboxFullError,
+  NotFoundError,
+  PosthornError,
+  TerminalError,
+} from "../../base/errors.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { ActorId } from "../../language/address.ts";
 import { Reply } from "../../messages/builtin_protocols.ts";
+import { Remote } from "../../messages/remote_address.ts";
 import { uncounted } from "../../messages/respondents.ts";
 import { shownActor } from "../../messages/shown_name.ts";
 import type { BulkResult } from "../../ports/control.ts";
-import { lookedAtMax, matches } from "../../ports/letter_filter.ts";
+import { lookedAtMax, matches } from "../../ports/control_arguments.ts";
 import type { DeadLetterFilter } from "../../ports/observation.ts";
 import type { Entry } from "../../ports/store.ts";
 import { commitKnown } from "../commits/commit_one.ts";
@@ -73,6 +80,10 @@ export class StoredLetters {
       throw new TerminalError(`Cannot send ${letter.id} again: nobody waits for that reply`, {
         code: "late-reply",
       });
+    }
+    if (writer.remote === undefined && leavesService(letter)) {
+      const why = "it goes to another service, and only a system with a transport sends it there";
+      throw new PosthornError("no-transport", `Cannot send ${letter.id} again: ${why}`);
     }
     const underWay = this.#requireRoom(to, letter.id);
     const writeSet = removalOf({ key, version }, value.length);
@@ -171,6 +182,11 @@ export class StoredLetters {
     }
     return { done, failed, more: false };
   }
+}
+
+/** Whether the receiver of a message is in another service. */
+function leavesService({ protocol, reason, head }: StoredDeadLetter): boolean {
+  return head.sent !== undefined || protocol === Remote.arrive.protocol || reason === "outbox-full";
 }
 
 /** The dead letter of a row; `undefined` if another program wrote it, so that it stays and does not hinder the others. */

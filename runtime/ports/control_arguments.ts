@@ -1,4 +1,5 @@
 import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
+import { namePattern } from "../language/protocol.ts";
 import type { DeadLetter } from "./dead_letters.ts";
 import type { DeadLetterFilter } from "./observation.ts";
 
@@ -27,4 +28,11 @@ export function matches(
   return (protocol === undefined || protocol === letter.protocol) &&
     (reason === undefined || reason === letter.reason) &&
     (operation === undefined || operation === letter.operation);
+}
+
+/** Throws a `RangeError` unless it is a name that a protocol of a user can have. */
+export function requireProtocol(verb: string, protocol: string): void {
+  if (typeof protocol === "string" && namePattern.test(protocol)) return;
+  const name = JSON.stringify(String(protocol).slice(0, 80));
+  throw new RangeError(`Cannot ${verb} ${name}: the name of a protocol must match ${namePattern}`);
 }
