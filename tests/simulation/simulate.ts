@@ -17,6 +17,7 @@ import { leaveAll } from "./leaving.ts";
 import { eraseAtFirst, Erasures, refuseAtLast } from "./erasing.ts";
 import { FailureDetectionCheck } from "./failure_detection_check.ts";
 import { type Job, News, subscribersOf } from "./messages.ts";
+import { Pauses } from "./pausing.ts";
 import { plant, planter } from "./foreign_rows.ts";
 import { checkLeftoverRows } from "./leftover_rows_check.ts";
 import { ScheduleCheck } from "./schedule_check.ts";
@@ -109,6 +110,7 @@ class Run {
   readonly #hanging = new Hanging();
   readonly #reminded = new ScheduleCheck();
   readonly #erasures = new Erasures();
+  readonly #pauses = new Pauses((why) => this.fail(why));
   readonly #laters = new LaterCheck((why) => this.fail(why));
   readonly #costs = new StoreCosts();
   #planted: ReadonlySet<string> = new Set();
@@ -167,8 +169,10 @@ class Run {
         }
         if (trace !== undefined) this.#marks.add("a header arrives");
       },
-      ran: (host: string, actor: string, tag: string, attempt: number) =>
-        this.#simulation.note(`${host} ${actor} handles ${tag}, attempt ${attempt}`),
+      ran: (host: string, actor: string, tag: string, attempt: number) => {
+        this.#simulation.note(`${host} ${actor} handles ${tag}, attempt ${attempt}`);
+        this.#pauses.ran(host, actor, tag);
+      },
     };
     this.#simulation = new Simulation<System>({
       seed,
@@ -261,6 +265,7 @@ class Run {
     const stage = this.#stage(failed);
     if (this.#faultPlan.deploy?.abandoned) await abandon(stage);
     this.#rollingDeploy.finish();
+    if (!failed() && this.#has("pausing")) await this.#pauses.pauseAtLast(stage);
     if (this.#has("hung")) await goOnBeside(stage);
     let canceled = false;
     void this.#clients.cancelSchedules().then(() => canceled = true);
@@ -326,6 +331,7 @@ class Run {
       listeners: this.#listeners,
       laterCheck: this.#laters,
       erasures: this.#erasures,
+      pauses: this.#pauses,
       fail: (why) => this.fail(why),
     });
     for (const workload of workloads) this.#clients.begin(workload);
