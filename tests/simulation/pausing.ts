@@ -25,6 +25,9 @@ export class Pauses {
   readonly #forbidden = new Map<string, SimulatedHost | undefined>();
   /** Whether somebody was not told what became of a resume, which may have its effect at any time. */
   #doubtful = false;
+  /** The protocols that a user has paused and not let go on. */
+  readonly #busy = new Set<string>();
+  #isLast = false;
 
   constructor(fail: (why: string) => void) {
     this.#fail = fail;
@@ -41,24 +44,26 @@ export class Pauses {
 
   /** Users who pause a protocol and let it go on. A process that says that it is paused begins no turn of it. */
   workload(): Workload {
-    let busy = false;
     const errand = async (clients: Clients): Promise<void> => {
       const through = clients.someone();
-      if (busy || through === undefined) return;
-      busy = true;
       const protocol = clients.pick(protocols);
+      if (this.#busy.has(protocol) || this.#isLast || through === undefined) return;
+      this.#busy.add(protocol);
       if (await this.#set(clients, protocol, true, through) && !this.#doubtful) {
         this.#forbidden.set(protocol, through.host);
       }
       await clients.pause(clients.draw() * 3_000);
       await this.#resume(clients, protocol);
-      busy = false;
+      this.#busy.delete(protocol);
     };
-    return { name: "halt", count: 12, everyMs: 3_000, errand };
+    return { name: "halt", count: 25, everyMs: 1_500, errand };
   }
 
   /** When nothing fails any more, no process begins a turn of what is paused, and all goes on when it is resumed. */
   async pauseAtLast({ simulation, clients, failed, reach, ...stage }: Stage): Promise<void> {
+    this.#isLast = true;
+    // a resume takes long if the store is slow, and goes on when its user has given up
+    await simulation.advance(answerMsMax, () => failed() || (this.#busy.size === 0 && clients.ignored === 0));
     let done = 0;
     const each = async (act: (protocol: string) => Promise<unknown>, of: readonly string[]) => {
       done = 0;

@@ -3,7 +3,7 @@ import { PausedProtocols } from "../../runtime/durable/background/paused_protoco
 import { pausedKey } from "../../runtime/durable/rows/keys.ts";
 import { PausedQueue } from "../../runtime/scheduling/paused_queue.ts";
 import type { FaultPlan } from "./fault_plan.ts";
-import type { Rule } from "./rule.ts";
+import { type Rule, slow } from "./rule.ts";
 import { withScene } from "./scenes.ts";
 
 const pausing = (faultPlan: FaultPlan): FaultPlan => withScene(faultPlan, "pausing");
@@ -45,9 +45,9 @@ export const pausingRules: readonly Rule[] = [
   },
   {
     name: "pause-check",
-    foundBy: 1,
+    foundBy: 2,
     says: "what is paused is written only if nobody else has changed it meanwhile",
-    faultPlan: several,
+    faultPlan: (faultPlan) => slow(several(faultPlan)),
     part: (part) => ({ ...part, checks: part.checks.filter(({ key }) => key !== pausedKey) }),
   },
 ];
