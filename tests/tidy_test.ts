@@ -34,6 +34,8 @@ const layers: readonly string[] = [
   "adapters/memory.ts",
   "adapters/store_of.ts",
   "adapters/copy.ts",
+  "adapters/inspect/**",
+  "adapters/inspect.ts",
   "testing/**",
   "actors/builtin/",
   "actors/observation/",

@@ -209,8 +209,12 @@ async function begin(
   await durabilityCheck.look();
   await paused.look();
   await assignments.begin();
-  const watched = { surveyReplies, peerAcceptor, scheduleRunner, assignments };
-  const watching = watchCommits(connection, looks, watched);
+  const watching = watchCommits(connection, looks, {
+    surveyReplies,
+    peerAcceptor,
+    scheduleRunner,
+    assignments,
+  });
   return {
     acceptor: new Acceptor(accepting),
     peerAcceptor,
