@@ -209,12 +209,7 @@ async function begin(
   await durabilityCheck.look();
   await paused.look();
   await assignments.begin();
-  const watching = watchCommits(connection, looks, {
-    surveyReplies,
-    peerAcceptor,
-    scheduleRunner,
-    assignments,
-  });
+  const watching = watchCommits(connection, looks, { ...rows, peerAcceptor, scheduleRunner, assignments });
   return {
     acceptor: new Acceptor(accepting),
     peerAcceptor,
