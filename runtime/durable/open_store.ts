@@ -355,6 +355,10 @@ function keepingOf(
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();
     },
   });
+  const waitsPaused = ({ protocol, key }: ActorId) => {
+    const host = hosts.get(protocol);
+    return host?.paused === true && host.find(key) === undefined;
+  };
   const paused = new PausedProtocols(session, {
     hosts,
     resumed: (protocol) => assignments.resumed(protocol),
@@ -363,13 +367,12 @@ function keepingOf(
     timers: services.timers,
     wakeTimes,
     paused,
+    waitsPaused,
     sends: () => remote?.waits === true,
     protocols: [...hosts.keys(), ...transient],
     look(actor, crashed) {
       if (!transient.has(actor.protocol)) {
-        const host = hosts.get(actor.protocol);
-        // What waits for a paused one need not be in memory, unless a crash must be written down.
-        if (host?.paused && !crashed && host.find(actor.key) === undefined) return false;
+        if (waitsPaused(actor) && !crashed) return false; // a crash must be written down
         return localActors.activate(actor)?.look(crashed) !== undefined;
       }
       void refusedMail.refuse(actor, () => assignments.left(actor));

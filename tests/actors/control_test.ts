@@ -10,7 +10,8 @@ import {
   TerminalError,
   unchecked,
 } from "@posthorn/posthorn";
-import { note, notesOf, stage, Walker, walker, Worker, worker } from "../runtime/memory_stage.ts";
+import { memoryBroker, memoryTransport } from "@posthorn/posthorn/memory";
+import { note, notesOf, Stage, stage, Walker, walker, Worker, worker } from "../runtime/memory_stage.ts";
 
 Deno.test("messages to a paused protocol are accepted and wait, and are handled in order when it is resumed", async () => {
   await using it = stage(worker());
@@ -275,4 +276,27 @@ Deno.test("a schedule is cancelled", async () => {
   await it.system.schedule("tick", { everyMs: 1_000 }, it.ref("ada").at(Worker.note), "tick");
   assert.equal(await it.system.control.cancelSchedule(it.ref("ada"), "tick"), true);
   assert.equal(await it.system.control.cancelSchedule(it.ref("ada"), "tick"), false);
+});
+
+Deno.test("an ask of a paused protocol waits until its deadline", async () => {
+  await using it = stage(worker());
+  await it.system.control.pause("worker");
+  const late = assert.rejects(it.ref("ada").ask(Worker.call, () => 1, { timeoutMs: 1_000 }), {
+    code: "deadline",
+  });
+  const waits = it.ref("ada").ask(Worker.call, () => 2, { timeoutMs: 60_000 });
+  await it.clock.advance(10_000);
+  await late;
+  await it.system.control.resume("worker");
+  await it.clock.settle();
+  assert.equal(await waits, 2);
+});
+
+Deno.test("what another service hosts is paused there", async () => {
+  const transport = memoryTransport({ broker: memoryBroker() });
+  await using it = new Stage({ actors: [], name: "shop", transport, remote: [Worker] });
+  await assert.rejects(it.system.control.pause("worker"), {
+    code: "unknown-protocol",
+    message: /another service/,
+  });
 });

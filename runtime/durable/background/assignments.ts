@@ -42,6 +42,8 @@ export interface AssignmentsServices {
   waitsForTime(actor: ActorId): boolean;
   /** Whether messages to other services wait. */
   sends(): boolean;
+  /** Whether an actor waits until its protocol is resumed, and is not in memory. */
+  waitsPaused(actor: ActorId): boolean;
   /** The protocols that are paused. */
   readonly paused: Pick<PausedProtocols, "heard">;
   /** Further work of each heartbeat. Each runs by itself, so that a slow one delays neither others nor the heartbeat. */
@@ -354,6 +356,7 @@ export class Assignments {
   #lookUnlessKnown(key: string, version: string): void {
     const actor = indexed(key);
     if (this.#entries.get(nameOfActor(actor))?.version === version) return;
+    if (this.#services.waitsPaused(actor)) return; // it is looked at when its protocol is resumed
     this.#session.probes?.reach("an index entry was not known");
     if (this.hosts(actor.protocol) && this.#services.look(actor)) this.wrote(actor, version);
     else this.#leftOver = true;

@@ -56,7 +56,7 @@ export class PausedProtocols {
     this.#version = version;
     if (fault !== undefined) this.#session.onUnreadable(pausedKey, fault);
     for (const [protocol, host] of this.#parts.hosts) {
-      if (protocols.has(protocol) === host.paused) continue;
+      if (protocols.has(protocol) === host.paused || protocol.startsWith("~")) continue;
       if (protocols.has(protocol)) host.pause();
       else {
         host.resume();

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { actor, ask, protocol, System, tell, unchecked } from "@posthorn/posthorn";
+import { CountingStore } from "./counting.ts";
 import {
   inMemory,
   kinds,
@@ -11,6 +12,7 @@ import {
   onEach,
   ref,
   sharedKinds,
+  watch,
   Worker,
   worker,
 } from "./durable_stage.ts";
@@ -264,4 +266,85 @@ inMemory("what cannot be paused is refused", async (stage) => {
   await system.control.pause("nobody");
   await system.stop();
   await assert.rejects(system.control.pause("worker"), { code: "stopping" });
+});
+
+inMemory("a process that only speaks to a protocol pauses it where it is hosted", async (stage) => {
+  const [host, front] = [await stage.start([worker()]), await stage.start([], { peers: [Worker] })];
+  await front.control.pause("worker");
+  await stage.pass(heartbeatMs);
+  await ref(front, "ada").tell(Worker.note, "one");
+  const late = assert.rejects(ref(front, "ada").ask(Worker.call, "notes", { timeoutMs: 3_000 }), {
+    code: "deadline",
+  });
+  await stage.pass(20_000);
+  await late;
+  assert.equal(host.stats().done, 0);
+  await front.control.resume("worker");
+  await stage.pass(heartbeatMs);
+  assert.deepEqual(await words(host), ["one"]);
+});
+
+onEach(
+  ["denoKv"],
+  "a process that is alone with its store sleeps while what waits is paused",
+  async (stage) => {
+    const first = await stage.start([worker()]);
+    await first.control.pause("worker");
+    await ref(first, "ada").tell(Worker.note, "one");
+    await first.stop();
+    const store = new CountingStore(stage.store);
+    const second = await stage.start([worker()], { store });
+    await stage.pass(60_000);
+    store.begin();
+    await stage.pass(600_000, 10_000);
+    const { reads, lists, commits } = store.calls;
+    assert.deepEqual({ reads, lists, commits }, { reads: 0, lists: 0, commits: 0 });
+    assert.equal(second.stats().protocols.worker.actors, 0); // nor is it in memory
+    await second.control.resume("worker");
+    await stage.settle();
+    assert.deepEqual(await words(second), ["one"]);
+  },
+);
+
+inMemory(
+  "a request that is answered later, and an event, go on while the protocol is paused",
+  async (stage) => {
+    const system = await stage.start([worker({
+      later: (ctx) => (ctx as unknown as { later(): unknown }).later(),
+    })]);
+    const ticket = await ref(system, "ada").submit(Worker.job, "later", { timeoutMs: 60_000 });
+    const heard: string[] = [];
+    using _ = system.subscribe(Worker.happened, (text) => void heard.push(text));
+    await system.subscribe(Worker.happened, ref(system, "bob").at(Worker.note)).ready;
+    await stage.settle();
+    await system.control.pause("worker");
+    await system.publish(Worker.happened, "news");
+    await stage.pass(5_000);
+    assert.deepEqual(heard, ["news"]);
+    assert.equal(await system.control.cancelRequest(ticket.id), "withdrawn");
+    await system.control.resume("worker");
+    await stage.settle();
+    assert.deepEqual(await words(system, "bob"), ["news"]);
+  },
+);
+
+inMemory("a row that cannot be read pauses nothing, and is written again", async (stage) => {
+  const system = await stage.start([worker()]);
+  const seen = watch(system, "unreadable");
+  const connection = await stage.store.open({ clock: stage.clock });
+  await connection.commit([{
+    checks: [],
+    writes: [{ key: "paused", value: new Uint8Array([1, 2, 3]) }],
+    removals: [],
+    rings: true,
+  }]);
+  await connection.close();
+  await stage.pass(3 * heartbeatMs);
+  assert.deepEqual(seen, ["unreadable paused"]);
+  await ref(system, "ada").tell(Worker.note, "one");
+  assert.deepEqual(await words(system), ["one"]);
+  await system.control.pause("worker");
+  await ref(system, "ada").tell(Worker.note, "two");
+  await stage.pass(heartbeatMs);
+  assert.equal((await stage.keys("mail")).length, 1);
 });
