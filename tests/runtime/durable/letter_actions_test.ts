@@ -72,10 +72,13 @@ onEach(kinds, "dead letters are discarded, one or all that match", async (stage)
 
 onEach(kinds, "messages that fail again are not resent twice", async (stage) => {
   const system = await stage.start([worker(breakable(() => false))]);
-  await die(stage, system, "1", "2", "3");
-  assert.deepEqual(await system.control.resendAll({}), { done: 3, failed: 0, more: false });
+  const count = 120; // more than a page
+  await die(stage, system, ...Array.from({ length: count }, (_, index) => `${index}`));
+  let died = 0;
+  using _ = system.inspect(({ type }) => void (type === "dead" && died++));
+  assert.deepEqual(await system.control.resendAll({}), { done: count, failed: 0, more: false });
   await stage.settle();
-  assert.deepEqual(idsOf(system), ["1", "2", "3"]);
+  assert.deepEqual([died, system.deadLetters.size], [count, count]);
 });
 
 onEach(
@@ -93,6 +96,9 @@ onEach(
     assert.deepEqual([idsOf(one), idsOf(other)], [["3"], ["3"]]);
     assert.deepEqual(await notesOf(one, "ada"), ["2"]);
     await assert.rejects(one.control.resend("1"), { code: "unknown-dead-letter" });
+    assert.equal(await other.control.discard("3"), true);
+    await stage.pass(2 * heartbeatMs);
+    assert.deepEqual(idsOf(one), []);
   },
 );
 

@@ -1,7 +1,7 @@
 // A protocol that is paused: its actors begin no turn, in no process, until it is resumed.
 
 import assert from "node:assert/strict";
-import { actor, ask, protocol, System, tell, unchecked } from "@posthorn/posthorn";
+import { actor, ask, protocol, type Store, System, tell, unchecked } from "@posthorn/posthorn";
 import { CountingStore } from "./counting.ts";
 import {
   inMemory,
@@ -346,5 +346,36 @@ inMemory("a row that cannot be read pauses nothing, and is written again", async
   await system.control.pause("worker");
   await ref(system, "ada").tell(Worker.note, "two");
   await stage.pass(heartbeatMs);
+  assert.equal((await stage.keys("mail")).length, 1);
+});
+
+inMemory("an instance knows what is paused before it looks for mail", async (stage) => {
+  const first = await stage.start([worker()]);
+  await first.control.pause("worker");
+  await ref(first, "ada").tell(Worker.note, "one");
+  await first.stop();
+  const { store } = stage;
+  const slow: Store = { // it answers late what is paused
+    engine: store.engine,
+    traits: store.traits,
+    async open(services) {
+      const connection = await store.open(services);
+      return {
+        async read(keys) {
+          for (let turn = 0; keys.includes("paused") && turn < 100; turn++) {
+            await new Promise<void>((resolve) => stage.clock.macrotask(resolve));
+          }
+          return await connection.read(keys);
+        },
+        list: (range) => connection.list(range),
+        commit: (parts) => connection.commit(parts),
+        watch: (onChange) => connection.watch(onChange),
+        close: () => connection.close(),
+      };
+    },
+  };
+  const second = stage.begin([worker()], { store: slow });
+  await stage.pass(60_000);
+  assert.equal(second.stats().done, 0);
   assert.equal((await stage.keys("mail")).length, 1);
 });
