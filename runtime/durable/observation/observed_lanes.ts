@@ -13,10 +13,10 @@ export async function observedLanes(
   const { parts, more } = await partsOf(reader, outboxPrefix, after, limit);
   const found: Found<ObservedLane>[] = [];
   for (const [index, lane] of parts.entries()) {
-    const most = Math.max(1, Math.min(countMax, Math.floor(reader.left / (parts.length - index))));
     let oldestMs: number | undefined;
     let isFirst = true;
-    const waiting = await reader.count(outboxLanePrefix(lane), most, ({ value }) => {
+    const part = reader.part(parts.length - index);
+    const waiting = await part.count(outboxLanePrefix(lane), countMax, ({ value }) => {
       if (isFirst) oldestMs = readableHead<{ readonly atMs?: number }>(value)?.atMs;
       isFirst = false;
     });
