@@ -282,7 +282,7 @@ export interface ObservedOutbox {
 
 /** The messages that wait to be sent to one destination. */
 export interface ObservedLane {
-  /** Its name: `inbox:order`, `event:order.settled`. */
+  /** Its name: `inbox:order`, `event:order.settled`; `replies` for the replies to other services together. */
   readonly lane: string;
   /** How many there are. */
   readonly waiting: Count;
