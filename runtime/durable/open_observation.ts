@@ -5,6 +5,7 @@ import { isSound } from "../base/thrown.ts";
 import { within } from "../base/within.ts";
 import { Questions } from "../observation/questions.ts";
 import type { Store } from "../ports/store.ts";
+import { OtherClocks } from "./commits/other_clocks.ts";
 import { StoreSource } from "./observation/store_source.ts";
 import type { StoreObservation } from "./observe_store.ts";
 import { proofKey } from "./rows/keys.ts";
@@ -46,8 +47,10 @@ export async function openObservation(store: Store, clock: Clock): Promise<Store
 
 /** A connection. Rejects with a `StoreError` if the store cannot be used, or does not answer. */
 async function connect(store: Store, clock: Clock): Promise<TimelyConnection> {
-  const { name } = store.traits;
-  const opening = store.open({ clock });
+  const { name, processes } = store.traits;
+  // Whoever only asks does not know the clocks of the instances: by a clock that is ahead, a store would delete what they keep.
+  const { slowest } = new OtherClocks(clock, processes === "one");
+  const opening = store.open({ clock: slowest });
   try {
     if (!await within(clock, openMs, opening)) {
       opening.then((late) => late.close()).catch(() => {}); // nobody waits for it any more
