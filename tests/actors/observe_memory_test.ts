@@ -73,7 +73,8 @@ Deno.test("schedules, failing actors and dead letters in memory and in the store
   await clock.settle();
   const walk = async () => {
     const found: string[] = [];
-    for (let after: string | undefined;;) {
+    let after: string | undefined;
+    for (;;) {
       const { items, next } = await observe.schedules({ limit: 1, ...after !== undefined && { after } });
       found.push(...items.map(({ actor, name }) => `${actor.protocol} ${name}`));
       if (next === undefined) return found;

@@ -27,7 +27,8 @@ Deno.test("pages of several sources give every item once, in one order, up or do
       directions,
       async (a, b, limit, direction) => {
         const found: string[] = [];
-        for (let after: string | undefined;;) {
+        let after: string | undefined;
+        for (;;) {
           const listings = [
             await listed(a, after, limit, direction),
             await listed(b, after, limit, direction),
