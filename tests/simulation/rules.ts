@@ -9,6 +9,7 @@ import { frontRules } from "./front_rules.ts";
 import { delayRules } from "./delay_rules.ts";
 import { erasingRules } from "./erasing_rules.ts";
 import { pausingRules } from "./pausing_rules.ts";
+import { operatorRules } from "./operator.ts";
 import { sceneRules } from "./scene_rules.ts";
 import { transactionRules } from "./transactions.ts";
 import {
@@ -318,4 +319,5 @@ export const rules: readonly Rule[] = [
   ...delayRules,
   ...erasingRules,
   ...pausingRules,
+  ...operatorRules,
 ];

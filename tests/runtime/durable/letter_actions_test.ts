@@ -72,7 +72,7 @@ onEach(kinds, "dead letters are discarded, one or all that match", async (stage)
 
 onEach(kinds, "messages that fail again are not resent twice", async (stage) => {
   const system = await stage.start([worker(breakable(() => false))]);
-  const count = 120; // more than a page
+  const count = 320; // several pages
   await die(stage, system, ...Array.from({ length: count }, (_, index) => `${index}`));
   let died = 0;
   using _ = system.inspect(({ type }) => void (type === "dead" && died++));
