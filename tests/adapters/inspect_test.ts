@@ -116,7 +116,7 @@ Deno.test("inspect lists what is in a store, and mends it while nothing runs", a
     const overview = await command(path);
     assert.deepEqual([overview.code, overview.err], [0, ""]);
     assert.match(overview.out, /No instance runs\./);
-    assert.match(overview.out, /^PROTOCOL  ACTORS  WAITING  OLDEST  FAILING  STATE\nnote  /m);
+    assert.match(overview.out, /^PROTOCOL +ACTORS +WAITING +OLDEST +FAILING +STATE\nnote {2}/m);
     assert.match(overview.out, /^note  +broken  +2$/m);
     assert.match((await run(path, "protocols")).out, /note .*hosted by nobody/);
     assert.match((await run(path, "actors", "note", "--prefix", "b")).out, /^ACTOR.*\nnote\/bob .*\n$/);
@@ -221,7 +221,7 @@ Deno.test("inspect prints no character that a terminal obeys", async () => {
       }
     }
     const { err } = await run(path, "show", "x\u001b[2J");
-    assert.doesNotMatch(err, /\u001b/);
+    assert(!err.includes("\u001b"));
   });
 });
 
