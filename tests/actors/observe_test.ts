@@ -297,13 +297,16 @@ inEach("a loop of questions starves no mailbox", async (world) => {
   }
 });
 
-inEach("a system that has stopped answers of its memory, and says that its store is closed", async (world) => {
-  const system = await world.start([busy()]);
-  const asked = asking(world, system);
-  const stopped = system.stop({ drainMs: 0 });
-  await world.settle();
-  await stopped;
-  const answer = asked((observe) => observe.protocols());
-  if (!world.stored) assert.equal((await answer).items.length, 1);
-  else await assert.rejects(answer, { name: "StoreError" });
-});
+inEach(
+  "a system that has stopped answers of its memory, and says that its store is closed",
+  async (world) => {
+    const system = await world.start([busy()]);
+    const asked = asking(world, system);
+    const stopped = system.stop({ drainMs: 0 });
+    await world.settle();
+    await stopped;
+    const answer = asked((observe) => observe.protocols());
+    if (!world.stored) assert.equal((await answer).items.length, 1);
+    else await assert.rejects(answer, { name: "StoreError" });
+  },
+);
