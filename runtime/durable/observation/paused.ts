@@ -4,7 +4,7 @@ import { readableHead } from "../rows/readable_head.ts";
 
 /** The protocols that are paused. */
 export async function pausedIn(reader: RowReader): Promise<ReadonlySet<string>> {
-  const row = (await reader.read([pausedKey])).get(pausedKey);
+  const row = await reader.one(pausedKey);
   const { protocols } = (row && readableHead<{ readonly protocols?: unknown }>(row.value)) ?? {};
   return new Set(Array.isArray(protocols) ? protocols.filter((name) => typeof name === "string") : []);
 }
