@@ -15,7 +15,9 @@ export async function eraseMail(
     );
   }
   if (key !== undefined) requireKey(protocol, key);
-  if (runtime.persistence !== undefined) return await runtime.persistence.eraseMail({ protocol, key });
+  if (runtime.persistence !== undefined) {
+    return await runtime.persistence.whenOpen(({ mailEraser }) => mailEraser.erase({ protocol, key }));
+  }
   if (!runtime.delivery.hosts.has(protocol)) return 0;
   const why = "this system hosts its actors";
   throw new PosthornError("protocol-hosted", `Cannot erase the mail of ${protocol}: ${why}`);

@@ -51,7 +51,7 @@ export async function cancelSchedule(
   const stored = host === undefined && persistence !== undefined && namePattern.test(protocol);
   if (stored) delivery.requireRunning(`cancel the schedule ${name}`);
   else requireHost(runtime, { protocol, key }, `cancel the schedule ${name}`);
-  if (stored) return await persistence.cancelSchedule({ protocol, key }, name);
+  if (stored) return await persistence.whenOpen((open) => open.cancelSchedule({ protocol, key }, name));
   return host?.find(key)?.cancelSchedule(name) ?? false;
 }
 

@@ -19,11 +19,13 @@ import type {
   Subscription,
   SurveyOptions,
 } from "../runtime/language/context.ts";
+import type { Control } from "../runtime/ports/control.ts";
 import type { DeadLetters } from "../runtime/ports/dead_letters.ts";
 import type { EventLog } from "../runtime/ports/event_log.ts";
 import { topicKey } from "../runtime/messages/builtin_protocols.ts";
 import { requireDelay } from "../runtime/base/require.ts";
 import type { Inspector } from "../runtime/ports/inspection.ts";
+import type { Observation } from "../runtime/ports/observation.ts";
 import type {
   InputOf,
   NamedProtocol,
@@ -32,30 +34,22 @@ import type {
   ReplyOf,
   ReplyOutputOf,
 } from "../runtime/language/protocol.ts";
-import type { Health, StopReport } from "../runtime/ports/health.ts";
+import type { Health, StopOptions, StopReport } from "../runtime/ports/health.ts";
 import { Runtime } from "../runtime/runtime.ts";
 import type { Stats } from "../runtime/ports/stats.ts";
 import type { SystemOptions } from "../runtime/ports/options.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
 import type { LocalListener } from "./builtin/listener.ts";
+import { SystemControl } from "./control.ts";
 import { eraseMail } from "./erase_mail.ts";
 import { modesOf } from "./modes.ts";
+import { SystemObservation } from "./observe.ts";
 import { publish, subscribe } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
 import { cancelSchedule, schedule, schedulesOf } from "./schedules.ts";
 import { ticketOf } from "./submit.ts";
 import { subscriptionsOf, unsubscribe } from "./subscriptions.ts";
 import { surveyAll } from "./survey.ts";
-
-/** Options of {@linkcode System.stop}. */
-export interface StopOptions {
-  /**
-   * How long to wait for what can still run, in milliseconds of at least 0.
-   *
-   * @default the system's `drainMs`
-   */
-  readonly drainMs?: number;
-}
 
 /**
  * A set of actors in this process, and the five modes to send to them. Two systems share nothing, unless they use the
@@ -261,10 +255,7 @@ export class System implements AsyncDisposable {
    * import * as z from "zod";
    *
    * const Report = protocol("report", { build: tell(), built: ask(z.number()) });
-   * const report = actor(Report, {
-   *   state: () => 0,
-   *   on: { build: (ctx) => { ctx.state += 1; }, built: (ctx) => ctx.state },
-   * });
+   * const report = actor(Report, { state: () => 0, on: { build: (ctx) => { ctx.state += 1; }, built: (ctx) => ctx.state } });
    *
    * const clock = new VirtualClock({ nowMs: Date.UTC(2030, 0, 1, 12) });
    * await using system = new System({ actors: [report], clock });
@@ -321,6 +312,11 @@ export class System implements AsyncDisposable {
     return this.#runtime.delivery.deadLetters;
   }
 
+  /** Questions to all instances on the store, which change nothing: what actors hold, what waits, what fails and why. */
+  get observe(): Observation {
+    return new SystemObservation(this.#runtime);
+  }
+
   /**
    * The reason why neither an actor of this system, nor a peer, nor another service handles an operation that is sent to
    * an actor, with a similar name if there is one; `undefined` if one does. For an ingress, which can refuse at its start
@@ -343,6 +339,11 @@ export class System implements AsyncDisposable {
   /** The clock of the system. */
   get clock(): Clock {
     return this.#runtime.clock;
+  }
+
+  /** What an operator does to all instances on the store: to dead letters, schedules and requests; and pauses of protocols. */
+  get control(): Control {
+    return new SystemControl(this.#runtime);
   }
 
   /**

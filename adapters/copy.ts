@@ -50,7 +50,7 @@ async function run(args: readonly string[], { stdout, stderr }: Machine, files: 
     const wrong = args.find((argument) => argument.startsWith("--"));
     if (wrong !== undefined) throw new RangeError(`Cannot copy: there is no option ${wrong}`);
     if (args.length !== 2) throw new RangeError("Cannot copy: it takes a store to copy and an empty one");
-    const [from, to] = await Promise.all(args.map(storeOf));
+    const [from, to] = await Promise.all(args.map((name) => storeOf(name)));
     if (from.traits.name === "sqlite" && !files.existsSync(pathOf(args[0]))) {
       throw new RangeError(`Cannot copy: there is no file ${args[0]}`);
     }

@@ -2,10 +2,14 @@ import type { Store } from "../runtime/ports/store.ts";
 
 /**
  * The store of a name: `postgres://…` (with `?schema=NAME` for a schema), `https://…` or `deno-kv:…` for Deno KV, or the
- * path of a file of SQLite (`sqlite:` may stand before it); a path that ends with `.kv` is one of Deno KV. Throws a `RangeError` for another kind of URL.
+ * path of a file of SQLite (`sqlite:` may stand before it); a path that ends with `.kv` is one of Deno KV. `migrate` says whether
+ * PostgreSQL creates what is missing. Throws a `RangeError` for another kind of URL.
  */
-export async function storeOf(name: string): Promise<Store> {
-  if (/^postgres(ql)?:/.test(name)) return await postgresOf(name);
+export async function storeOf(
+  name: string,
+  { migrate = true }: { readonly migrate?: boolean } = {},
+): Promise<Store> {
+  if (/^postgres(ql)?:/.test(name)) return await postgresOf(name, migrate);
   const kv = /^deno-kv:/.test(name) ? name.slice("deno-kv:".length) : name;
   if (kv !== name || /^https?:/.test(name) || name.endsWith(".kv")) {
     const { denoKv } = await import("./stores/deno_kv/mod.ts");
@@ -25,9 +29,9 @@ export function pathOf(name: string): string {
   return name.replace(/^sqlite:/, "");
 }
 
-async function postgresOf(name: string): Promise<Store> {
+async function postgresOf(name: string, migrate: boolean): Promise<Store> {
   const { postgres } = await import("./stores/postgres/mod.ts");
   const [, before, schema, after] = /^([^?]*\?(?:[^#]*&)?)schema=([^&#]*)&?(.*)$/.exec(name) ?? [];
-  if (schema === undefined) return postgres(name);
-  return postgres((before + after).replace(/[?&]$/, ""), { schema: decodeURIComponent(schema) });
+  if (schema === undefined) return postgres(name, { migrate });
+  return postgres((before + after).replace(/[?&]$/, ""), { schema: decodeURIComponent(schema), migrate });
 }

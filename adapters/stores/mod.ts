@@ -19,5 +19,15 @@ export type {
   StoreServices,
   StoreTraits,
 } from "../../runtime/ports/store.ts";
+export {
+  controlStore,
+  type ControlStoreOptions,
+  type OpenedControl,
+} from "../../runtime/durable/control_store.ts";
 export { storeEngine } from "../../runtime/durable/engine.ts";
+export {
+  observeStore,
+  type ObserveStoreOptions,
+  type StoreObservation,
+} from "../../runtime/durable/observe_store.ts";
 export { OutcomeUnknownError, StoreError, TooLargeError } from "../../runtime/base/store_errors.ts";

@@ -9,7 +9,7 @@ import type { Operation } from "../language/protocol.ts";
 import type { Ring } from "../messages/ring.ts";
 import { Recovery } from "./recovery.ts";
 import { Resident, type Signal } from "./resident.ts";
-import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
+import type { Scheduler } from "../scheduling/scheduler.ts";
 import { parse } from "../language/parse.ts";
 import { Status } from "./status.ts";
 import { needsCron } from "../turns/schedules.ts";
@@ -21,9 +21,7 @@ import type { TurnActor } from "../turns/turn_services.ts";
 import type { WaitingTurn } from "../turns/wait_chain.ts";
 
 /** One actor in this process that runs its turns one at a time. Only they change its state. */
-export class Activation extends Resident implements Runnable, TurnActor, WaitingTurn {
-  nextReady: Runnable | undefined = undefined;
-
+export class Activation extends Resident implements TurnActor, WaitingTurn {
   /** Itself: a message for an activation needs no look-up. */
   get target(): this {
     return this;
@@ -80,7 +78,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
 
   /** Gives it a signal, which it obeys before any message that waits. */
   override signal(signal: Signal): void {
-    if (this.status === Status.held) return this.obey(signal);
+    if (this.status === Status.held || this.isParked) return this.obey(signal);
     super.signal(signal);
     if (this.status === Status.idle) this.wake();
   }
@@ -101,15 +99,6 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
       if (!scheduler.spend(handled) || this.signalled) break;
     }
     return this.hasMore();
-  }
-
-  /** Ends a run. Returns whether there is more to do. */
-  private hasMore(): boolean {
-    if (this.status !== Status.ready) return false;
-    if (this.route !== undefined || this.signalled) return true;
-    this.status = Status.idle;
-    if (!this.active) this.leaveIfDone();
-    return false;
   }
 
   /** Handles up to `most` messages, fewer if it is interrupted. Returns how many. */
@@ -220,7 +209,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
 
   private wake(): void {
     this.status = Status.ready;
-    this.host.services.scheduler.add(this);
+    this.host.ready.add(this);
   }
 
   private handle(route: Route, value: unknown): void {
@@ -286,7 +275,7 @@ export class Activation extends Resident implements Runnable, TurnActor, Waiting
     services.running--;
     if (turn.revoked) this.forget(turn, fresh);
     else end();
-    if (this.status === Status.ready) services.scheduler.add(this);
+    if (this.status === Status.ready) this.host.ready.add(this);
     else services.rest();
   }
 

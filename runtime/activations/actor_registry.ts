@@ -4,14 +4,17 @@ import { shownActor } from "../messages/shown_name.ts";
 import type { Operation } from "../language/protocol.ts";
 import { ScheduleCommand, scheduleOperation } from "../turns/schedule_command.ts";
 import { IdleList, type Idler, type IdleTimers } from "../scheduling/idle.ts";
+import { type Pausable, PausedQueue, type ReadyQueue } from "../scheduling/paused_queue.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
 import { TurnSlots } from "../scheduling/turn_slots.ts";
 
 /** An actor in the memory of this process. */
-export interface RegisteredActor extends Idler {
+export interface RegisteredActor extends Idler, Pausable {
   readonly key: string;
-  /** Whether it has nothing to do, and nothing would be lost if it left memory now. */
-  readonly atRest: boolean;
+  /** The registry that it is in. */
+  readonly host: object;
+  /** Whether nothing would be lost if it left memory now. */
+  readonly mayLeave: boolean;
 }
 
 /** The number of actors that a search checks per millisecond. After a search without success, the next one waits that long. */
@@ -53,6 +56,10 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
   readonly handlers: readonly (Handler | undefined)[];
   /** The slots of its awaited turns; absent if any number of them is awaited. */
   readonly slots: TurnSlots | undefined;
+  /** Where its actors are added when they are ready: the scheduler, unless the protocol is paused. */
+  ready: ReadyQueue;
+  /** What waits while the protocol is paused. */
+  private parked: PausedQueue | undefined = undefined;
   private readonly quota: ActorQuota;
   private readonly members = new Map<string, Member>();
   /** Passivates each actor in it that has been idle for `idleMs`. */
@@ -70,6 +77,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
   ) {
     this.actor = actor;
     this.services = services;
+    this.ready = services.scheduler;
     this.scheduling = scheduleOperation(actor.name, actor.handlers.length);
     this.handlers = [...actor.handlers, ScheduleCommand.handle];
     this.slots = actor.concurrency === undefined ? undefined : new TurnSlots(actor.concurrency);
@@ -89,7 +97,7 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
 
   /**
    * The actor of that key, which is made if it is not here. Throws a `LimitExceededError` if the system is full and no
-   * actor is at rest, of whatever protocol.
+   * actor may leave memory, of whatever protocol.
    */
   get(key: string): Member {
     const found = this.members.get(key);
@@ -99,6 +107,27 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
     this.members.set(key, member);
     this.quota.size++;
     return member;
+  }
+
+  /** Whether its actors may begin no turn. */
+  get paused(): boolean {
+    return this.parked !== undefined;
+  }
+
+  /** Lets its actors begin no turn until {@linkcode resume} is called. Not for use during a run of the scheduler. */
+  pause(): void {
+    if (this.parked !== undefined) return;
+    this.ready = this.parked = new PausedQueue();
+    const isOwn = (one: Partial<RegisteredActor>) => one.host === this;
+    for (const one of this.services.scheduler.takeOut(isOwn)) this.ready.add(one as Member);
+  }
+
+  /** Lets its actors go on. */
+  resume(): void {
+    const { parked } = this;
+    this.parked = undefined;
+    this.ready = this.services.scheduler;
+    parked?.release();
   }
 
   activations(): MapIterator<Member> {
@@ -111,15 +140,16 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
     this.members.delete(member.key);
     this.quota.size--;
     this.idleList.leave(member);
+    this.parked?.remove(member);
   }
 
-  /** Passivates the next actor that is at rest, so that it leaves memory. Returns whether there was one. */
+  /** Passivates the next actor that may leave memory. Returns whether there was one. */
   evictOne(): boolean {
     const nowMs = this.services.timers.monotonicMs();
     if (nowMs < this.searchAgainMs) return false;
     for (let left = this.size; left > 0; left--) {
       const member = this.nextSearched();
-      if (!member.atRest) continue;
+      if (!member.mayLeave) continue;
       member.passivate();
       if (this.members.get(member.key) !== member) return true;
     }

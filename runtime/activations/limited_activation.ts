@@ -36,7 +36,7 @@ export class LimitedActivation extends Activation implements SlotHolder {
 
   admit(): boolean {
     this.#waits = false;
-    this.host.services.scheduler.add(this);
+    this.host.ready.add(this);
     return true;
   }
 

@@ -1,8 +1,10 @@
 import type { HeldBytes } from "../base/held_bytes.ts";
 import type { Idler } from "../scheduling/idle.ts";
 import { Mailbox, type MailboxExtras } from "../messages/mailbox.ts";
+import type { QueuedRoute } from "../messages/ring.ts";
 import type { Recovery } from "./recovery.ts";
 import { Schedules, type WaitingSchedule } from "../turns/schedules.ts";
+import type { Runnable, Scheduler } from "../scheduling/scheduler.ts";
 import type { RegisteredActor } from "./actor_registry.ts";
 import type { MemoryHost } from "./memory_host.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
@@ -25,12 +27,20 @@ export interface ResidentExtras extends MailboxExtras<Signal> {
   schedules?: Schedules;
 }
 
+/** What an actor in memory keeps. */
+export interface InsideActor {
+  readonly state?: { readonly value: unknown };
+  readonly turn?: QueuedRoute;
+  readonly recovery: Recovery | undefined;
+}
+
 /**
  * What an actor keeps in memory (its mailbox, its state, its schedules), and its life: activation, restart,
  * passivation. It extends its mailbox, and what only few need is in an object of its own, because there may be a
  * million actors.
  */
 export abstract class Resident extends Mailbox<Signal> implements RegisteredActor {
+  nextReady: Runnable | undefined = undefined;
   readonly host: MemoryHost;
   readonly key: string;
   status: Status = Status.idle;
@@ -47,6 +57,8 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
     this.host = host;
     this.key = key;
   }
+
+  abstract run(scheduler: Scheduler): boolean;
 
   /** Whether it was activated: it has its state, or made the initial one. */
   get active(): boolean {
@@ -72,6 +84,16 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
     return this.host.services;
   }
 
+  /** What it keeps, for questions about the system: its committed state, if there is one, and its message in a turn. */
+  get inside(): InsideActor {
+    const { turn, value, recovery } = this.extras ?? {};
+    return {
+      ...this.kept && { state: { value: this.state } },
+      ...turn !== undefined && { turn: { route: turn.route, value } },
+      recovery,
+    };
+  }
+
   /** Whether it has nothing to do. */
   get idle(): boolean {
     return this.status === Status.idle;
@@ -90,7 +112,8 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
     return this.host.actor.name;
   }
 
-  get atRest(): boolean {
+  /** Whether it has nothing to do, and nothing would be lost if it left memory now. */
+  get mayLeave(): boolean {
     const { schedules, recovery } = this.extras ?? {};
     return !this.kept && this.status === Status.idle && !schedules?.size && !recovery?.delayedRetries.size;
   }
@@ -115,6 +138,32 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
     if (this.host.actor.onIdle === "drop") this.dropState();
     this.emit("passivated");
     this.leaveIfDone();
+  }
+
+  /** It is ready, and its protocol is paused: obeys its signals, and waits if it has messages. */
+  park(): boolean {
+    if (this.signalled) this.obeyAll();
+    const waits = this.hasMore();
+    this.services.rest();
+    return waits;
+  }
+
+  unpark(): void {
+    if (this.status === Status.ready) this.services.scheduler.add(this);
+  }
+
+  /** Whether it waits until its protocol is resumed. */
+  protected get isParked(): boolean {
+    return this.host.paused && this.status === Status.ready;
+  }
+
+  /** Ends a run. Returns whether there is more to do. */
+  protected hasMore(): boolean {
+    if (this.status !== Status.ready) return false;
+    if (this.route !== undefined || this.signalled) return true;
+    this.status = Status.idle;
+    if (!this.active) this.leaveIfDone();
+    return false;
   }
 
   protected obeyAll(): void {
@@ -146,7 +195,7 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
 
   /** Leaves memory if it is inactive and nothing would be lost. */
   protected leaveIfDone(): void {
-    if (this.active || !this.atRest) return;
+    if (this.active || !this.mayLeave) return;
     this.host.remove(this);
     this.status = Status.gone;
     this.extras?.schedules?.clear();

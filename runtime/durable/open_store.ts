@@ -3,6 +3,7 @@ import type { ActorId } from "../language/address.ts";
 import type { ActorQuota } from "../activations/actor_registry.ts";
 import type { DeadLetter, InMemoryDeadLetters } from "../ports/dead_letters.ts";
 import type { Ids } from "../messages/ids.ts";
+import type { ObservationSource } from "../observation/source.ts";
 import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { Store, StoreConnection } from "../ports/store.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
@@ -22,6 +23,7 @@ import { MailEraser } from "./background/mail_eraser.ts";
 import { Membership } from "./background/membership.ts";
 import { WakeTimes } from "./background/wake_times.ts";
 import { Assignments } from "./background/assignments.ts";
+import { PausedProtocols } from "./background/paused_protocols.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { DurabilityCheck } from "./background/durability_check.ts";
@@ -30,7 +32,7 @@ import { laterActor } from "../turns/later_actor.ts";
 import { LaterReply } from "../messages/later.ts";
 import { ReplyRows } from "./delivery/reply_rows.ts";
 import { RefusedMail } from "./background/refused_mail.ts";
-import { Cancellations } from "./delivery/cancellations.ts";
+import { Cancellations, MemoryCancellations } from "./delivery/cancellations.ts";
 import { RowWriter } from "./delivery/row_writer.ts";
 import { DeadLetterRows } from "./background/dead_letter_rows.ts";
 import { CrashSuspects } from "./activations/crash_suspects.ts";
@@ -46,6 +48,7 @@ import { cancelStored, storedSchedules } from "./stored_schedules.ts";
 import { topicsOf } from "./rows/topics_of.ts";
 import type { RemotePart } from "./remote_part.ts";
 import { topicActor } from "./topic.ts";
+import { watchCommits } from "./watch_commits.ts";
 
 /** What is needed of a system to open its store. */
 export interface StoreParts {
@@ -87,6 +90,7 @@ export interface OpenStore extends DurableServices {
   readonly unhosted: Unhosted;
   readonly mailEraser: MailEraser;
   readonly assignments: Assignments;
+  readonly paused: PausedProtocols;
   readonly scheduleRunner: ScheduleRunner;
   readonly durabilityCheck: DurabilityCheck;
   readonly letters: DeadLetterRows;
@@ -98,6 +102,8 @@ export interface OpenStore extends DurableServices {
   cancelSchedule(actor: ActorId, name: string): Promise<boolean>;
   /** Lists the topics to which an actor subscribed. */
   topicsOf(actor: ActorId): Promise<string[]>;
+  /** Answers questions about what is in the store. */
+  observe(): Promise<ObservationSource>;
 }
 
 /** A connection to the store of a system that has written nothing yet. */
@@ -198,12 +204,12 @@ async function begin(
     () => delayed.heartbeat(),
     ...remote === undefined ? [] : [() => remote.heartbeat()],
   ]);
-  const { membership, assignments } = keeping;
+  const { membership, assignments, paused } = keeping;
   const durabilityCheck = new DurabilityCheck(session, () => ids.ulid());
   await durabilityCheck.look();
+  await paused.look();
   await assignments.begin();
-  const watched = { surveyReplies, peerAcceptor, scheduleRunner, assignments };
-  const watching = watchCommits(connection, looks, watched);
+  const watching = watchCommits(connection, looks, { ...rows, peerAcceptor, scheduleRunner, assignments });
   return {
     acceptor: new Acceptor(accepting),
     peerAcceptor,
@@ -218,6 +224,7 @@ async function begin(
     unhosted,
     mailEraser: new MailEraser(writing, { localActors, membership, unhosted }),
     assignments,
+    paused,
     scheduleRunner,
     durabilityCheck,
     letters: stored,
@@ -226,6 +233,7 @@ async function begin(
     schedules: (of) => storedSchedules(connection, of),
     cancelSchedule: (actor, name) => cancelStored(session, actor, name),
     topicsOf: (actor) => topicsOf(connection, actor),
+    observe: async () => new (await import("./observation/store_source.ts")).StoreSource(session),
     turnWrites,
     laters: new LaterRows(replies, turnWrites),
     crashSuspects: new CrashSuspects(services.timers),
@@ -270,34 +278,12 @@ function besideTurns(
   localActors: LocalActors,
 ): { readonly rows: RowWriter; readonly cancellations: Cancellations } {
   const rows = new RowWriter({ ...writing, replyRetentionMs, timers, random });
+  const memory = new MemoryCancellations({ delivery, ids: writing.ids, rows });
   const takenBack = (to: ActorId, place: string) => localActors.takenBack(to, place);
   return {
     rows,
-    cancellations: new Cancellations({ ...writing, rows, delivery, timers, takenBack }),
+    cancellations: new Cancellations({ ...writing, memory, delivery, timers, takenBack }),
   };
-}
-
-/** Looks at what may concern this instance whenever another one has committed something. */
-function watchCommits(
-  connection: StoreConnection,
-  looks: readonly (() => Promise<void>)[],
-  { surveyReplies, peerAcceptor, assignments, scheduleRunner }: Pick<
-    OpenStore,
-    "surveyReplies" | "peerAcceptor" | "assignments" | "scheduleRunner"
-  >,
-): Disposable {
-  return connection.watch((posted) => {
-    if (posted === true) {
-      assignments.claimPosted().catch(() => {}); // the next heartbeat does
-      scheduleRunner.run().catch(() => {}); // it may be a delayed message
-      return;
-    }
-    for (const look of looks) look().catch(() => {}); // the next heartbeat does
-    surveyReplies.wake();
-    peerAcceptor.replies.wake();
-    assignments.claimUnassigned().catch(() => {}); // the next heartbeat does
-    assignments.stir();
-  });
 }
 
 /** What writes the messages, the replies and the survey replies of this instance. */
@@ -340,6 +326,7 @@ function waitsForTime(actor: DurableActivation | undefined): boolean {
 interface Keeping {
   readonly membership: Membership;
   readonly assignments: Assignments;
+  readonly paused: PausedProtocols;
 }
 
 /** When this process must run again, and what tells that it must. */
@@ -368,13 +355,26 @@ function keepingOf(
       for (const host of hosts.values()) for (const one of host.activations()) one.letGo();
     },
   });
+  const waitsPaused = ({ protocol, key }: ActorId) => {
+    const host = hosts.get(protocol);
+    return host?.paused === true && host.find(key) === undefined;
+  };
+  const paused = new PausedProtocols(session, {
+    hosts,
+    resumed: (protocol) => assignments.resumed(protocol),
+  });
   const assignments: Assignments = new Assignments(session, membership, {
     timers: services.timers,
     wakeTimes,
+    paused,
+    waitsPaused,
     sends: () => remote?.waits === true,
     protocols: [...hosts.keys(), ...transient],
     look(actor, crashed) {
-      if (!transient.has(actor.protocol)) return localActors.activate(actor)?.look(crashed) !== undefined;
+      if (!transient.has(actor.protocol)) {
+        if (waitsPaused(actor) && !crashed) return false; // a crash must be written down
+        return localActors.activate(actor)?.look(crashed) !== undefined;
+      }
       void refusedMail.refuse(actor, () => assignments.left(actor));
       return true;
     },
@@ -383,12 +383,12 @@ function keepingOf(
       return hosts.get(actor.protocol)?.find(actor.key)?.atRest ?? true;
     },
     waitsForTime: ({ protocol, key }) => waitsForTime(hosts.get(protocol)?.find(key)),
-    onHeartbeat,
+    onHeartbeat: [...onHeartbeat, () => paused.look()],
   });
   connection.onCommit = (parts) => {
     wakeTimes.committing(parts);
     assignments.stir();
   };
   connection.onUnknown = () => assignments.doubt();
-  return { membership, assignments };
+  return { membership, assignments, paused };
 }

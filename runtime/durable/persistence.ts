@@ -11,7 +11,6 @@ import type { Scheduled, ScheduleFilter } from "../ports/scheduled.ts";
 import type { UnhostedStats } from "../ports/stats.ts";
 import { StoreError } from "../base/store_errors.ts";
 import { within } from "../base/within.ts";
-import type { MailOf } from "./background/mail_eraser.ts";
 import type { Acceptance } from "./delivery/acceptance.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { DurableHost } from "./activations/durable_host.ts";
@@ -148,7 +147,7 @@ export class Persistence {
 
   /** The replies of submits. */
   replies(): Promise<ReplyRows> {
-    return this.#whenOpen((open) => open.replies);
+    return this.whenOpen((open) => open.replies);
   }
 
   /** Registers a survey, whose answers may come from other instances, until the result is disposed of. */
@@ -180,8 +179,8 @@ export class Persistence {
     return this.#open.log.whenFollowed(act, joining);
   }
 
-  /** Calls `act` now, or after all calls that were made before the store was open. */
-  #whenOpen<Result>(act: (open: OpenStore) => Result | Promise<Result>): Promise<Result> {
+  /** Calls `act` with the open store: now, or after all calls that were made before it was open. */
+  whenOpen<Result>(act: (open: OpenStore) => Result | Promise<Result>): Promise<Result> {
     const now = async () => await act(this.#required);
     return this.#open === undefined ? this.#startup.ask(now) : now();
   }
@@ -210,7 +209,7 @@ export class Persistence {
 
   /** Loads the actor of that key into this process, unless it is there. */
   activate({ protocol, key }: ActorId): Promise<DurableActivation> {
-    return this.#whenOpen(() => this.hosts.get(protocol)!.get(key));
+    return this.whenOpen(() => this.hosts.get(protocol)!.get(key));
   }
 
   /**
@@ -254,12 +253,12 @@ export class Persistence {
 
   /** Registers a reply that is to come under that name, from an actor in memory. Rejects if the store does not commit it. */
   openReply(name: string, opened: OpenedReply): Promise<void> {
-    return this.#whenOpen(({ rows }) => rows.open(name, opened));
+    return this.whenOpen(({ rows }) => rows.open(name, opened));
   }
 
   /** Takes back the request of a reply, as `Cancellations.cancel` does. */
   cancel(...of: Parameters<Cancellations["cancel"]>): ReturnType<Cancellations["cancel"]> {
-    return this.#whenOpen(({ cancellations }) => cancellations.cancel(...of));
+    return this.whenOpen(({ cancellations }) => cancellations.cancel(...of));
   }
 
   /** Takes over the actors of instances that crashed, and runs schedules that are due. Resolves when nothing is left to run. */
@@ -283,19 +282,9 @@ export class Persistence {
     return this.hosts.values().reduce((sum, host) => sum + host.waiting, 0);
   }
 
-  /** Erases what waits for actors that nobody hosts. Resolves with how many messages that were. */
-  eraseMail(of: MailOf): Promise<number> {
-    return this.#whenOpen(({ mailEraser }) => mailEraser.erase(of));
-  }
-
   /** The schedules in the store, a page at a time. */
   async *schedules(of: ScheduleFilter | undefined): AsyncGenerator<Scheduled> {
-    yield* (await this.#whenOpen((open) => open.schedules))(of);
-  }
-
-  /** Removes a schedule from the store. Resolves with whether there was one. */
-  cancelSchedule(actor: ActorId, name: string): Promise<boolean> {
-    return this.#whenOpen((open) => open.cancelSchedule(actor, name));
+    yield* (await this.whenOpen((open) => open.schedules))(of);
   }
 
   /** How many delayed messages wait in the store, as far as this process knows. */

@@ -15,6 +15,9 @@ import {
 } from "../base/errors.ts";
 import { type Held, Shares } from "../base/shares.ts";
 import { codeOf, isSound, isThrown } from "../base/thrown.ts";
+import type { BulkResult } from "./control.ts";
+import { lookedAtMax, matches } from "./control_arguments.ts";
+import type { DeadLetterFilter } from "./observation.ts";
 
 /** A message that will not be delivered, with the reason. */
 export interface DeadLetter extends ActorId {
@@ -51,6 +54,9 @@ export interface DeadLetter extends ActorId {
  * since an error message may have any length.
  */
 export const wordsMax = 4_000;
+
+/** The maximum length of the error that is kept with a retry, in UTF-16 units. */
+export const retryUnitsMax = 1_000;
 
 /**
  * The reasons that the runtime itself gives, here or in another service; any other code belongs to a `TerminalError`, after
@@ -183,17 +189,23 @@ export interface DeadLetters {
 export interface LetterParts {
   /** Resends it. If that rejects, the dead letter is kept. */
   readonly resend: () => void | Promise<void>;
+  /** Removes it from the store, and resolves with whether it was there; absent if it is in memory alone. */
+  readonly discard?: () => Promise<boolean>;
   /** The caller of the message; absent if the program itself sent it. */
   readonly caller?: string | undefined;
   /** Its size in bytes, if known. */
   readonly bytes?: number | undefined;
-  /** Called when it is evicted. */
+  /** Called when it is evicted; present if it is in a store. */
   readonly onLetGo?: () => void;
+  /** The id of the first message in its chain. */
+  readonly correlationId?: string;
 }
 
 /** A dead letter that is kept, with its internal data. */
 export interface DeadLetterEntry extends LetterParts {
   readonly letter: DeadLetter;
+  /** Its number among all that were kept. */
+  readonly number: number;
   /** Its shares: of the number of all dead letters and, if its size is known, of their bytes. */
   readonly places: Held[];
 }
@@ -206,6 +218,7 @@ export class InMemoryDeadLetters implements DeadLetters {
   readonly #weights: Shares<DeadLetterEntry>;
   /** The dead letters whose resend is in progress. */
   readonly #sending = new Set<DeadLetterEntry>();
+  #last = 0;
   total = 0;
   /** The number of dead letters of this instance alone. */
   deadLettered = 0;
@@ -220,21 +233,62 @@ export class InMemoryDeadLetters implements DeadLetters {
     return this.#entries.size;
   }
 
+  /** The dead letters that are kept, with what is known of them besides. */
+  entries(): Iterable<DeadLetterEntry> {
+    return this.#entries;
+  }
+
   list(): DeadLetter[] {
     return Array.from(this.#entries, ({ letter }) => letter);
   }
 
   resend(id: string): void | Promise<void> {
-    const first = (sending: boolean) =>
-      this.#entries.values().find((one) => one.letter.id === id && this.#sending.has(one) === sending);
-    const entry = first(false) ?? first(true);
+    const entry = this.#find(id);
     if (entry === undefined) {
       throw new NotFoundError("unknown-dead-letter", `Cannot resend ${id}: no such dead letter is kept`);
     }
+    return this.#resend(entry);
+  }
+
+  #resend(entry: DeadLetterEntry): void | Promise<void> {
     const sent = entry.resend();
     if (sent === undefined) return this.remove(entry);
     this.#sending.add(entry);
     return sent.then(() => this.remove(entry)).finally(() => this.#sending.delete(entry));
+  }
+
+  /** The oldest with that id, if it is kept; if possible one that is not being resent. */
+  #find(id: string): DeadLetterEntry | undefined {
+    const first = (sending: boolean) =>
+      this.#entries.values().find((one) => one.letter.id === id && this.#sending.has(one) === sending);
+    return first(false) ?? first(true);
+  }
+
+  /** Removes the oldest with that id. Resolves with whether there was one. */
+  async discard(id: string): Promise<boolean> {
+    const entry = this.#find(id);
+    if (entry?.discard !== undefined) return await entry.discard();
+    if (entry !== undefined) this.remove(entry);
+    return entry !== undefined;
+  }
+
+  /** Resends or discards those that match and are in memory alone, oldest first, one after the other. */
+  async each(filter: DeadLetterFilter, action: "resend" | "discard"): Promise<BulkResult> {
+    const meant = [...this.#entries].filter((one) =>
+      one.discard === undefined && matches(filter, one.letter)
+    );
+    let [done, failed] = [0, 0];
+    for (const entry of meant.slice(0, lookedAtMax)) {
+      if (!this.#entries.has(entry) || this.#sending.has(entry)) continue; // it is gone, or about to be
+      try {
+        if (action === "discard") this.remove(entry);
+        else await this.#resend(entry);
+        done++;
+      } catch {
+        failed++;
+      }
+    }
+    return { done, failed, more: meant.length > lookedAtMax };
   }
 
   /** Counts a dead letter of this instance. */
@@ -246,7 +300,7 @@ export class InMemoryDeadLetters implements DeadLetters {
   /** Keeps a dead letter. Dead letters that it evicts, possibly itself, get a call of `onLetGo`. */
   add(letter: DeadLetter, parts: LetterParts): DeadLetterEntry {
     const { caller, bytes = 0 } = parts;
-    const entry: DeadLetterEntry = { ...parts, letter, places: [] };
+    const entry: DeadLetterEntry = { ...parts, letter, number: ++this.#last, places: [] };
     this.#entries.add(entry);
     const owner = [`${letter.protocol} ${letter.operation}`, caller === undefined ? "" : `by ${caller}`];
     const letGo = (gone: DeadLetterEntry) => {

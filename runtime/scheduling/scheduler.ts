@@ -159,6 +159,24 @@ export class Scheduler {
     else queueMicrotask(this.begun);
   }
 
+  /** Removes from the queue all that have a property, and returns them in their order. Not for use during a run. */
+  takeOut(which: (runnable: Runnable) => boolean): Runnable[] {
+    const taken: Runnable[] = [];
+    let before: Runnable | undefined;
+    for (let one = this.first; one !== undefined;) {
+      const next: Runnable | undefined = one.nextReady;
+      if (which(one)) {
+        taken.push(one);
+        one.nextReady = undefined;
+        if (before === undefined) this.first = next;
+        else before.nextReady = next;
+      } else before = one;
+      one = next;
+    }
+    this.last = before;
+    return taken;
+  }
+
   /**
    * Resolves after everything that is ready now. An answer that needs no message awaits this: otherwise a loop that
    * awaits such answers would starve the mailboxes and the event loop.

@@ -20,6 +20,7 @@ export const sceneNames = [
   "leaving",
   "limited",
   "opening",
+  "pausing",
   "poisons",
   "presence",
   "reminders",
@@ -49,6 +50,7 @@ const shares: Readonly<Record<Scene, number>> = {
   leaving: 0.2,
   limited: 0.15,
   opening: 0.15,
+  pausing: 0.15,
   poisons: 0.05,
   presence: 0.3,
   reminders: 0.25,
@@ -73,6 +75,7 @@ const drawnLast: readonly Scene[] = [
   "erasing",
   "headers",
   "transactions",
+  "pausing",
 ];
 const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
 

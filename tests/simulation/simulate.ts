@@ -17,6 +17,7 @@ import { leaveAll } from "./leaving.ts";
 import { eraseAtFirst, Erasures, refuseAtLast } from "./erasing.ts";
 import { FailureDetectionCheck } from "./failure_detection_check.ts";
 import { type Job, News, subscribersOf } from "./messages.ts";
+import { Pauses } from "./pausing.ts";
 import { plant, planter } from "./foreign_rows.ts";
 import { checkLeftoverRows } from "./leftover_rows_check.ts";
 import { ScheduleCheck } from "./schedule_check.ts";
@@ -24,6 +25,7 @@ import { isSteady, type Scene } from "./scenes.ts";
 import { uncaught } from "./uncaught.ts";
 import { respondents, surveyAtLast } from "./surveys.ts";
 import { Listeners } from "./listening.ts";
+import { Operator } from "./operator.ts";
 import { RollingDeploy } from "./rolling_deploy.ts";
 import { probed } from "./rule.ts";
 import { rules } from "./rules.ts";
@@ -109,8 +111,10 @@ class Run {
   readonly #hanging = new Hanging();
   readonly #reminded = new ScheduleCheck();
   readonly #erasures = new Erasures();
+  readonly #pauses = new Pauses((why) => this.fail(why));
   readonly #laters = new LaterCheck((why) => this.fail(why));
   readonly #costs = new StoreCosts();
+  readonly #operator = new Operator(() => this.#planted);
   #planted: ReadonlySet<string> = new Set();
   /** Whether there are faults. */
   #troubled = false;
@@ -167,8 +171,10 @@ class Run {
         }
         if (trace !== undefined) this.#marks.add("a header arrives");
       },
-      ran: (host: string, actor: string, tag: string, attempt: number) =>
-        this.#simulation.note(`${host} ${actor} handles ${tag}, attempt ${attempt}`),
+      ran: (host: string, actor: string, tag: string, attempt: number) => {
+        this.#simulation.note(`${host} ${actor} handles ${tag}, attempt ${attempt}`);
+        this.#pauses.ran(host, actor, tag);
+      },
     };
     this.#simulation = new Simulation<System>({
       seed,
@@ -251,7 +257,10 @@ class Run {
     simulation.store.faults = this.#faultPlan.store;
     simulation.faults = this.#faultPlan.process;
     this.#begin();
-    await simulation.advance(safetyMs, failed);
+    await simulation.advance(safetyMs, () => {
+      this.#operator.look(simulation, this.#history);
+      return failed();
+    });
     for (const [fault, count] of Object.entries(simulation.store.counts)) {
       if (count > 0) this.#marks.add(`fault ${fault}`);
     }
@@ -261,6 +270,7 @@ class Run {
     const stage = this.#stage(failed);
     if (this.#faultPlan.deploy?.abandoned) await abandon(stage);
     this.#rollingDeploy.finish();
+    if (!failed() && this.#has("pausing")) await this.#pauses.pauseAtLast(stage);
     if (this.#has("hung")) await goOnBeside(stage);
     let canceled = false;
     void this.#clients.cancelSchedules().then(() => canceled = true);
@@ -301,6 +311,7 @@ class Run {
     if (!failed() && this.#has("crowded")) {
       await this.#costs.judgeLists(simulation, failed, (why) => this.fail(why));
     }
+    if (!failed()) await this.#operator.judge((why) => this.fail(why), (branch) => this.#marks.add(branch));
     if (!failed()) await this.#checkAtRest(failed);
     if (!failed()) await this.#costs.judgeRefused(simulation, failed, (why) => this.fail(why));
     if (!failed()) await this.#stopAll();
@@ -326,6 +337,7 @@ class Run {
       listeners: this.#listeners,
       laterCheck: this.#laters,
       erasures: this.#erasures,
+      pauses: this.#pauses,
       fail: (why) => this.fail(why),
     });
     for (const workload of workloads) this.#clients.begin(workload);

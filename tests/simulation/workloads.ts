@@ -17,6 +17,7 @@ import { type LaterCheck, laters } from "./laters.ts";
 import { leaving } from "./leaving.ts";
 import { limited } from "./limited.ts";
 import { type Listeners, listening } from "./listening.ts";
+import type { Pauses } from "./pausing.ts";
 import { poisons } from "./poisons.ts";
 import { reminders } from "./reminders.ts";
 import { saturated } from "./saturated.ts";
@@ -34,12 +35,13 @@ const few = 30;
 /** All workloads of a run. */
 export function workloadsOf(
   faultPlan: FaultPlan,
-  { simulation, history, listeners, laterCheck, erasures, fail }: {
+  { simulation, history, listeners, laterCheck, erasures, pauses, fail }: {
     readonly simulation: Simulation<System>;
     readonly history: CommitHistory;
     readonly listeners: Listeners;
     readonly laterCheck: LaterCheck;
     readonly erasures: Erasures;
+    readonly pauses: Pauses;
     readonly fail: (why: string) => void;
   },
 ): readonly Workload[] {
@@ -62,6 +64,7 @@ export function workloadsOf(
     laters: laters(laterCheck),
     leaving,
     limited,
+    pausing: pauses.workload(),
     poisons,
     reminders,
     saturated,

@@ -18,6 +18,7 @@ export function isOver(key: string, value: Uint8Array, nowMs: number): boolean {
     case "ended": // they expire: after a day, an hour, five minutes, a minute
     case "erased":
     case "left":
+    case "paused": // it stays when nothing is paused any more
     case "proof":
     case "sent":
       return false;

@@ -38,7 +38,6 @@ export class DurableActivation extends DurableMember {
   readonly admissions: Admissions = new Admissions(this);
   #runner: TurnRunner;
   readonly picker: MessagePicker;
-  #wanted: "passivate" | "erase" | undefined = undefined;
   #held: Timer | undefined = undefined;
   readonly contention = new Contention();
   /** Whether the next batch takes one message only, since the last was too large. */
@@ -69,6 +68,12 @@ export class DurableActivation extends DurableMember {
   get atRest(): boolean {
     const { complete, leaving } = this.mailbox;
     return this.status === "idle" && complete && this.waiting + this.aside + leaving.size === 0;
+  }
+
+  /** Whether nothing would be lost if it left memory: what waits while its protocol is paused is in the store. */
+  get mayLeave(): boolean {
+    if (!this.host.paused || this.#isNeeded || this.stopped !== undefined) return this.atRest;
+    return (this.status === "idle" || this.status === "held") && this.mailbox.leaving.size === 0;
   }
 
   /** This process committed a message to the actor; `senderEpoch` is when its sender was loaded. */
@@ -127,10 +132,10 @@ export class DurableActivation extends DurableMember {
     this.mailbox.inHand = 0;
     this.#held?.cancel(); // what it waited for may have been taken back
     this.#held = undefined;
-    if (this.#wanted === "passivate" && this.atRest) return this.passivate();
-    if (this.mailbox.mails.length > 0 || this.#wanted === "erase") {
+    if (this.wanted === "passivate" && this.mayLeave) return this.passivate();
+    if (this.mailbox.mails.length > 0 || this.erasing) {
       this.status = "ready";
-      this.services.scheduler.add(this);
+      this.host.ready.add(this);
     } else if (!this.mailbox.complete || (this.mailbox.beyond > 0 && this.picker.aside === 0)) {
       void this.load();
     } else {
@@ -148,7 +153,7 @@ export class DurableActivation extends DurableMember {
     if (this.status !== "ready") return false;
     this.usedMs = scheduler.monotonicMs;
     const batch = new Batch(this);
-    if (this.#wanted === "erase") {
+    if (this.erasing) {
       this.#await(batch, this.#runner.erase(batch));
       return false;
     }
@@ -202,14 +207,14 @@ export class DurableActivation extends DurableMember {
       this.state = batch.state;
     }
     if (batch.erased) this.made = false;
-    if (batch.erased && this.#wanted === "erase") this.#wanted = undefined;
+    if (batch.erased && this.erasing) this.wanted = undefined;
     this.mailbox.drop(batch.taken);
     const { kept } = batch;
     if (kept?.direct !== undefined) this.mailbox.expect(kept);
     writeSet.land(this.durable.committedDelivery, version, this.loadedEpoch);
     if (kept?.direct !== undefined) this.mailbox.reset(); // its version is not known here
     if (this.gone) return;
-    if (batch.passivates && this.waiting === 0) this.#wanted ??= "passivate";
+    if (batch.passivates && this.waiting === 0) this.wanted ??= "passivate";
     if (record !== undefined) return this.proceed();
     this.mailbox.reset();
     void this.load();
@@ -240,9 +245,10 @@ export class DurableActivation extends DurableMember {
     this.hold(storeBackoffMs * (1 + this.services.random.next()));
   }
 
-  /** Leaves memory if it has nothing to do. Its state stays in the store. */
+  /** Leaves memory if that loses nothing. Its state and its messages stay in the store. */
   passivate(): void {
-    if (!this.atRest) return;
+    if (!this.mayLeave) return;
+    if (!this.atRest) this.durable.assignments.left(this);
     this.#vanish();
     if (this.active) this.emit("passivated");
   }
@@ -261,8 +267,8 @@ export class DurableActivation extends DurableMember {
   /** A signal from outside: leaves memory, begins again from the last commit, or erases, as often as it takes to commit. */
   signal(signal: "passivate" | "restart" | "erase"): void {
     if (signal === "restart") return void this.look().emit("restarted");
-    if (this.#wanted !== "erase") this.#wanted = signal;
-    if (this.status === "idle") this.proceed();
+    if (this.wanted !== "erase") this.wanted = signal;
+    if (this.status === "idle" || (this.status === "held" && this.host.paused)) this.proceed();
   }
 
   /** The system stops: asks fail, unless their commit is under way. What is in the store stays there. */
@@ -277,13 +283,13 @@ export class DurableActivation extends DurableMember {
     const waiting = this.mailbox.takeAsks().filter((ask) => !asks.includes(ask));
     if (waiting.length > 0) failAsks(waiting, stopped(this));
     this.admissions.end(direct);
-    if (this.#wanted === "erase" && !erased) this.#keepAfterAll(stopped(this, "erase"));
+    if (this.erasing && !erased) this.#keepAfterAll(stopped(this, "erase"));
   }
 
   /** A signal to erase the actor has failed: `callback-failed` tells why. */
   #keepAfterAll(error: unknown): void {
-    if (this.#wanted !== "erase") return;
-    this.#wanted = undefined;
+    if (this.wanted !== "erase") return;
+    this.wanted = undefined;
     this.services.delivery.callbackFailed("signal", error);
   }
 
@@ -365,14 +371,9 @@ export class DurableActivation extends DurableMember {
     });
   }
 
-  /** Whether it is to be erased, which needs no handler. */
-  protected get erasing(): boolean {
-    return this.#wanted === "erase";
-  }
-
   /** Whether asks, accepts under way or a signal need it in this process. */
   get #isNeeded(): boolean {
-    return this.mailbox.hasAsks || this.accepting > 0 || this.#wanted === "erase";
+    return this.mailbox.hasAsks || this.accepting > 0 || this.erasing;
   }
 
   /** Leaves memory; if a time is given, also to other instances, and is not taken back for that long. */

@@ -2,6 +2,7 @@ import type { ActorId } from "../../language/address.ts";
 import type { Envelope } from "../../messages/envelope.ts";
 import type { Idler } from "../../scheduling/idle.ts";
 import type { MessageEvent } from "../../ports/inspection.ts";
+import type { Pausable } from "../../scheduling/paused_queue.ts";
 import type { Runnable, Scheduler } from "../../scheduling/scheduler.ts";
 import type { RuntimeServices } from "../../activations/runtime_services.ts";
 import type { TurnActor } from "../../turns/turn_services.ts";
@@ -15,6 +16,7 @@ import type { QueuedMessage } from "../rows/queued_message.ts";
 import type { DurableHost } from "./durable_host.ts";
 import type { DurableServices } from "./durable_services.ts";
 import type { LoadedActor } from "./load_actor.ts";
+import type { MessagePicker } from "./message_picker.ts";
 import { Suspicion } from "./suspicion.ts";
 
 /**
@@ -22,9 +24,9 @@ import { Suspicion } from "./suspicion.ts";
  *
  * `loading`: it is read from the store. `idle`: it has nothing to do. `ready`: it waits for the scheduler. `running`: a
  * handler is awaited. `committing`: its batch is under way. `trying`: a message that may have crashed a process waits for
- * its trial. `held`: it waits for a time. `gone`: it is no longer in this process.
+ * its trial. `held`: it waits for a time, or until its protocol is resumed. `gone`: it is no longer in this process.
  */
-export abstract class DurableMember implements Runnable, Idler, TurnActor {
+export abstract class DurableMember implements Pausable, Idler, TurnActor {
   readonly host: DurableHost;
   readonly services: RuntimeServices;
   readonly key: string;
@@ -52,6 +54,8 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
   inherited = false;
   /** Why it has stopped, and its messages become dead letters; absent if that is handled. */
   stopped: string | undefined = undefined;
+  /** A signal that it has not obeyed yet. */
+  protected wanted: "passivate" | "erase" | undefined = undefined;
   /** A value that the runtime's own actors keep between turns, until the actor is loaded again. */
   cache: unknown = undefined;
 
@@ -61,9 +65,38 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
     this.key = key;
   }
 
+  /** Finds its next message. */
+  abstract readonly picker: Pick<MessagePicker, "endTrial">;
+
   abstract run(scheduler: Scheduler): boolean;
 
   abstract passivate(): void;
+
+  /** Goes on with what is next. */
+  abstract proceed(): void;
+
+  /** Waits; without a time, until somebody calls {@linkcode proceed}. */
+  abstract hold(afterMs: number | undefined): void;
+
+  /** Whether it is to be erased, which needs no handler. */
+  protected get erasing(): boolean {
+    return this.wanted === "erase";
+  }
+
+  /** Its protocol is paused: what comes for it waits in the store, and an ask in memory. */
+  park(): boolean {
+    if (this.erasing) {
+      this.services.scheduler.add(this);
+      return false;
+    }
+    this.picker.endTrial(); // other messages wait for that
+    this.hold(undefined);
+    return true;
+  }
+
+  unpark(): void {
+    if (this.status === "held") this.proceed();
+  }
 
   get durable(): DurableServices {
     return this.host.durable;

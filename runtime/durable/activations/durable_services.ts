@@ -1,6 +1,7 @@
 import type { DeadLetter } from "../../ports/dead_letters.ts";
 import type { StoreTraits } from "../../ports/store.ts";
 import type { WritingServices } from "../delivery/message_writer.ts";
+import type { Assignments } from "../background/assignments.ts";
 import type { Membership } from "../background/membership.ts";
 import type { CrashSuspects } from "./crash_suspects.ts";
 import type { LaterRows } from "./later_rows.ts";
@@ -21,6 +22,7 @@ export interface DurableServices extends WritingServices {
   readonly laters: LaterRows;
   readonly crashSuspects: CrashSuspects;
   readonly membership: Membership;
+  readonly assignments: Pick<Assignments, "left">;
   readonly runningRequests: RunningRequests;
   /** A commit added an event to the log of a topic. */
   published(topic: string): void;

@@ -13,6 +13,8 @@ export class LimitedDurableActivation extends DurableActivation implements SlotH
   readonly #slots: TurnSlots;
   /** Whether it is held for a slot. */
   #waits = false;
+  /** Whether it is being given a slot: who gives it takes it back, if it does not go on. */
+  #admitted = false;
 
   constructor(host: DurableHost, key: string, slots: TurnSlots) {
     super(host, key);
@@ -38,6 +40,12 @@ export class LimitedDurableActivation extends DurableActivation implements SlotH
     return this.#waits && this.status === "held" && this.#goOn(); // otherwise it has left, or is being erased
   }
 
+  override park(): boolean {
+    const waits = super.park();
+    if (!this.#admitted) this.#slots.leave(this);
+    return waits;
+  }
+
   override signal(signal: "passivate" | "restart" | "erase"): void {
     super.signal(signal);
     if (this.erasing && this.#waits && this.status === "held") this.#goOn(); // it may wait for long
@@ -56,7 +64,9 @@ export class LimitedDurableActivation extends DurableActivation implements SlotH
   /** Returns whether it goes on with a message. */
   #goOn(): boolean {
     this.#waits = false;
+    this.#admitted = true;
     this.proceed();
+    this.#admitted = false;
     return this.status === "ready";
   }
 }

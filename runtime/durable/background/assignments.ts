@@ -4,6 +4,7 @@ import type { Timer, Timers } from "../../scheduling/timers.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { removalOf } from "../commits/write_set.ts";
 import type { Membership } from "./membership.ts";
+import type { PausedProtocols } from "./paused_protocols.ts";
 import { PostedEntries } from "./posted_entries.ts";
 import type { WakeTimes } from "./wake_times.ts";
 import {
@@ -14,6 +15,7 @@ import {
   leftKey,
   mailPrefix,
   nameOfActor,
+  pausedKey,
   posted,
   protocolPrefix,
   unassigned,
@@ -40,6 +42,10 @@ export interface AssignmentsServices {
   waitsForTime(actor: ActorId): boolean;
   /** Whether messages to other services wait. */
   sends(): boolean;
+  /** Whether an actor waits until its protocol is resumed, and is not in memory. */
+  waitsPaused(actor: ActorId): boolean;
+  /** The protocols that are paused. */
+  readonly paused: Pick<PausedProtocols, "heard">;
   /** Further work of each heartbeat. Each runs by itself, so that a slow one delays neither others nor the heartbeat. */
   readonly onHeartbeat: readonly (() => Promise<unknown>)[];
 }
@@ -175,6 +181,15 @@ export class Assignments {
     }
   }
 
+  /** The actors of a protocol may run again: loads those of its index that have mail and are not in memory. */
+  async resumed(protocol: string): Promise<void> {
+    const range = { prefix: protocolPrefix(this.#session.instance, protocol), limit: pageMax };
+    for await (const rows of pages(this.#session.connection, range)) {
+      for (const { key, version } of rows) this.#lookUnlessKnown(key, version);
+      if (this.#ended) return;
+    }
+  }
+
   /** Another instance has committed: claims actors that became unassigned and are hosted here. */
   async claimUnassigned(): Promise<void> {
     await this.#claiming.wake();
@@ -307,9 +322,11 @@ export class Assignments {
     else this.left(actor);
   }
 
-  /** Claims unassigned actors of those hosted protocols whose key has changed. */
+  /** Claims unassigned actors of those hosted protocols whose key has changed. In the same read it looks what is paused. */
   async #hear(): Promise<void> {
-    const rows = await this.#session.connection.read(this.#protocols.map(leftKey));
+    const { connection } = this.#session;
+    const [paused, ...rows] = await connection.read([pausedKey, ...this.#protocols.map(leftKey)]);
+    this.#services.paused.heard(paused?.version);
     for (const [index, row] of rows.entries()) {
       const protocol = this.#protocols[index];
       if (row === undefined || this.#heard.get(protocol) === row.version) continue;
@@ -333,13 +350,16 @@ export class Assignments {
     const rows = await this.#session.connection.list(range);
     this.#leftOver = rows.length === ownPageMax;
     this.#lookedAt = this.#leftOver ? rows.at(-1)!.key : prefix;
-    for (const { key, version } of rows) {
-      const actor = indexed(key);
-      if (this.#entries.get(nameOfActor(actor))?.version === version) continue;
-      this.#session.probes?.reach("an index entry was not known");
-      if (this.hosts(actor.protocol) && this.#services.look(actor)) this.wrote(actor, version);
-      else this.#leftOver = true;
-    }
+    for (const { key, version } of rows) this.#lookUnlessKnown(key, version);
+  }
+
+  #lookUnlessKnown(key: string, version: string): void {
+    const actor = indexed(key);
+    if (this.#entries.get(nameOfActor(actor))?.version === version) return;
+    if (this.#services.waitsPaused(actor)) return; // it is looked at when its protocol is resumed
+    this.#session.probes?.reach("an index entry was not known");
+    if (this.hosts(actor.protocol) && this.#services.look(actor)) this.wrote(actor, version);
+    else this.#leftOver = true;
   }
 
   /** Removes the entries of actors that have no messages any more; a check finds what came meanwhile. */

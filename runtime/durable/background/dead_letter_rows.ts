@@ -1,17 +1,16 @@
 import type { DeadLetter, DeadLetterEntry, InMemoryDeadLetters } from "../../ports/dead_letters.ts";
-import { messageOf, NotFoundError, TerminalError } from "../../base/errors.ts";
-import { uncounted } from "../../messages/respondents.ts";
+import { messageOf } from "../../base/errors.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { Check, Entry } from "../../ports/store.ts";
-import { Reply } from "../../messages/builtin_protocols.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { isOfStore } from "../../base/store_errors.ts";
 import type { StoredDeadLetter, WritingServices } from "../delivery/message_writer.ts";
 import { removalOf } from "../commits/write_set.ts";
 import { deadPrefix, sentAgainKey } from "../rows/keys.ts";
+import { StoredLetters } from "./stored_letters.ts";
 import { pages } from "../rows/pages.ts";
 import { timestampOf } from "../rows/queued_message.ts";
-import { commitKnown, commitOne } from "../commits/commit_one.ts";
+import { commitOne } from "../commits/commit_one.ts";
 import { decodeValue, fromText } from "../rows/value_codec.ts";
 
 /** How many dead letters are read or checked together. */
@@ -43,6 +42,8 @@ export class DeadLetterRows {
   readonly #services: WritingServices;
   readonly #letters: InMemoryDeadLetters;
   readonly #capacity: number;
+  /** What is done to those in the store. */
+  readonly stored: StoredLetters;
   readonly #kept = new Map<string, KnownDeadLetter>();
   /** The latest key, and the latest key at each of the last heartbeats. */
   #latest: string | undefined;
@@ -65,6 +66,7 @@ export class DeadLetterRows {
 
   constructor(services: WritingServices, letters: InMemoryDeadLetters, capacity: number) {
     this.#services = services;
+    this.stored = new StoredLetters(services, (key) => this.#drop(key));
     this.#letters = letters;
     this.#capacity = capacity;
   }
@@ -144,7 +146,8 @@ export class DeadLetterRows {
     }
     const { head: mail, ...whole } = letter;
     return this.#letters.add(withPayload(whole, text), {
-      resend: () => this.#resend(row, letter, text),
+      resend: () => this.stored.resendRow(row, { letter, text }),
+      discard: () => this.stored.discardRow(row),
       caller: mail.caller,
       bytes: row.value.length,
       onLetGo: () => this.#letGo(rowOf(row)),
@@ -179,32 +182,6 @@ export class DeadLetterRows {
     if (kept === undefined) return;
     this.#kept.delete(key);
     if (kept.entry !== undefined) this.#letters.remove(kept.entry);
-  }
-
-  async #resend({ key, version, value }: Entry, letter: StoredDeadLetter, text: string): Promise<void> {
-    const { session, writer } = this.#services;
-    const to = { protocol: letter.protocol, key: letter.key };
-    if (to.protocol === Reply.arrive.protocol) { // it has no mailbox
-      throw new TerminalError(`Cannot send ${letter.id} again: nobody waits for that reply`, {
-        code: "late-reply",
-      });
-    }
-    const writeSet = removalOf({ key, version }, value.length);
-    writeSet.write(sentAgainKey, new Uint8Array());
-    writer.deliverAgain(writeSet, to, { head: letter.head, text }, {
-      replyTo: uncounted(letter.head.replyTo),
-      attempts: undefined,
-      notBeforeMs: undefined,
-      afterMs: undefined,
-      deadlineMs: undefined, // it has passed, or would pass while the message waits
-    });
-    const committed = await commitKnown(session, writeSet, `the dead letter ${letter.id}`);
-    this.#drop(key);
-    if (committed === undefined) {
-      const why = "another instance has sent it again";
-      throw new NotFoundError("unknown-dead-letter", `Cannot send ${letter.id} again: ${why}`);
-    }
-    writeSet.land(this.#services.committedDelivery, committed, session.nextReadEpoch());
   }
 
   /** Checks all known letters if one was resent. No payload is read. */

@@ -21,14 +21,34 @@ import type { ReplyRows, ReplyWait, RequestPlace, StoredReply } from "./reply_ro
 import type { RowWriter } from "./row_writer.ts";
 import { SentCancellations } from "./sent_cancellations.ts";
 
+/** Takes back requests to transient actors of this process. */
+export class MemoryCancellations {
+  readonly #parts: { readonly delivery: DeliveryPort; readonly ids: Ids; readonly rows: RowWriter };
+
+  constructor(parts: { readonly delivery: DeliveryPort; readonly ids: Ids; readonly rows: RowWriter }) {
+    this.#parts = parts;
+  }
+
+  /** Returns whether it is here: then its reply says that it was cancelled. */
+  async cancel(name: string, at: RequestPlace): Promise<boolean> {
+    const { delivery, rows, ids } = this.#parts;
+    const envelope = takeBackHere(delivery, at, name);
+    if (envelope === undefined) return false;
+    const failure = cancelledFailure(ids.text(envelope.id), shownName(envelope.operation, envelope.key));
+    tellFailTo(delivery, envelope, failure);
+    await rows.cancel(name, failure);
+    return true;
+  }
+}
+
 /** What taking back needs of the store of its system. */
 export interface CancellationParts extends WritingServices {
   readonly replies: ReplyRows;
-  readonly rows: RowWriter;
-  readonly delivery: DeliveryPort;
-  readonly ids: Ids;
-  readonly timers: Timers;
+  readonly delivery: Pick<DeliveryPort, "operationAt" | "inspect">;
+  readonly timers: Pick<Timers, "set">;
   readonly delayed: DelayedRows;
+  /** Takes back the requests that are in the memory of this process; absent if it runs no actors. */
+  readonly memory?: MemoryCancellations;
   /** A message of an actor in the store was taken back: its actor, if it is here, must not wait for it. */
   takenBack(to: ActorId, place: string): void;
 }
@@ -164,13 +184,7 @@ export class Cancellations {
 
   /** Takes back a request that is in the memory of a process, if it is this one. */
   async #inMemory(name: string, at: RequestPlace | undefined): Promise<"cancelled" | "elsewhere"> {
-    const { delivery, rows, ids } = this.#parts;
-    const envelope = at && takeBackHere(delivery, at, name);
-    if (envelope === undefined) return "elsewhere";
-    const failure = cancelledFailure(ids.text(envelope.id), shownName(envelope.operation, envelope.key));
-    tellFailTo(delivery, envelope, failure);
-    await rows.cancel(name, failure);
-    return "cancelled";
+    return at !== undefined && await this.#parts.memory?.cancel(name, at) ? "cancelled" : "elsewhere";
   }
 
   /** Waits until somebody else has settled the reply. */

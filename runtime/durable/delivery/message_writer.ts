@@ -182,7 +182,7 @@ export class MessageWriter {
   /** Whether a message of a turn would find no room beside those under way, in its mailbox or in the outbox to a service. */
   isFull(to: ActorId, underWay: number): boolean {
     if (this.remote?.takes(to)) return this.remote.isFull(to);
-    const room = this.#roomFor(to);
+    const room = this.roomFor(to);
     return room !== undefined && room.waiting + underWay >= room.capacity;
   }
 
@@ -330,7 +330,7 @@ export class MessageWriter {
       message: shorten(deadLetterReason.message, wordsMax),
       attempts,
       atMs: this.#session.clock.now(),
-      head: { ...head, firstPlace: head.firstPlace ?? place },
+      head: { ...head, error: undefined, firstPlace: head.firstPlace ?? place },
     };
     writeSet.writeOnce(deadPrefix + this.#session.nextPosition(), encodeValue(stored, text));
     const words = deadLetterReason.words ?? deadLetterReason.message;
@@ -343,7 +343,7 @@ export class MessageWriter {
     const { to } = outgoing;
     try {
       const draft = this.draft(outgoing);
-      const room = this.#roomFor(to);
+      const room = this.roomFor(to);
       if (room === undefined) return this.deliver(writeSet, to, draft);
       const waiting = room.waiting + sentWith(writeSet, to, room.capacity - room.waiting);
       if (waiting < room.capacity) return this.deliver(writeSet, to, draft);
@@ -357,7 +357,8 @@ export class MessageWriter {
     }
   }
 
-  #roomFor(to: ActorId): Room | undefined {
+  /** How full the mailbox of an actor is, as far as this process knows. */
+  roomFor(to: ActorId): Room | undefined {
     const hosting = this.#hostLookup.hosting(to.protocol);
     if (hosting !== "peer") return (hosting === "durable" ? this.#hostLookup : this.#unhosted).roomFor(to);
     const full = this.peerMailboxes.fullness(to);

@@ -11,7 +11,7 @@ import type { ReplyRows, ReplyWait, RequestPlace, SentRequest, StoredReply } fro
 /** What taking back needs of requests that were sent to other services. */
 export interface SentCancellationParts extends WritingServices {
   readonly replies: ReplyRows;
-  readonly timers: Timers;
+  readonly timers: Pick<Timers, "set">;
 }
 
 /**

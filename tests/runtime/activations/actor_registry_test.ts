@@ -192,14 +192,19 @@ class Registry extends ActorRegistry<RegisteredActor> {
       this.looked++;
       return this.atRest.has(key);
     };
-    const member = {
+    const member: RegisteredActor = {
       key,
+      host: this,
       usedMs: 0,
       idle: true,
-      get atRest() {
+      get mayLeave() {
         return isAtRest();
       },
       passivate: () => this.remove(member),
+      park: () => false,
+      unpark: () => {},
+      run: () => false,
+      nextReady: undefined,
       idleBefore: undefined,
       idleAfter: undefined,
     };
