@@ -28,6 +28,8 @@ export interface InspectedMessage extends ActorId {
  * - `failed`: its turn failed and committed nothing. `retrying`: it will be retried after `afterMs`.
  * - `dead`: the message became a dead letter. `cancelled`: whoever submitted it took it back; a turn of it that runs ends
  *   without a further event.
+ * - `committed`: the store has answered a commit, which took `tookMs` with its repeats and had so many `parts`: turns,
+ *   messages that were accepted, and work of the runtime. Not every part need have taken effect.
  * - `activated`, `passivated`, `restarted`, `stopped`, `erased`: the life cycle of an actor.
  * - `escalated`: a failure that stops the system.
  * - `callback-failed`: a function passed to the system threw, or its promise rejected: an `inspect` listener,
@@ -44,6 +46,7 @@ export type Inspection =
   | { readonly type: "failed"; readonly message: InspectedMessage; readonly error: unknown }
   | { readonly type: "retrying"; readonly message: InspectedMessage; readonly afterMs: number }
   | { readonly type: "dead"; readonly letter: DeadLetter }
+  | { readonly type: "committed"; readonly tookMs: number; readonly parts: number }
   | {
     readonly type: "activated" | "passivated" | "restarted" | "stopped" | "erased";
     readonly actor: ActorId;
