@@ -71,7 +71,11 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
     this.actor = actor;
     this.services = services;
     this.scheduling = scheduleOperation(actor.name, actor.handlers.length);
-    this.handlers = [...actor.handlers, ScheduleCommand.handle];
+    const interception = actor.name.startsWith("~") ? undefined : services.interception;
+    const handlers = interception === undefined
+      ? actor.handlers
+      : actor.handlers.map((handler) => handler && interception.around(handler));
+    this.handlers = [...handlers, ScheduleCommand.handle];
     this.slots = actor.concurrency === undefined ? undefined : new TurnSlots(actor.concurrency);
     this.quota = quota;
     this.idleList = new IdleList(actor.idleMs, idleTimers);

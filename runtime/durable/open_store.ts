@@ -1,6 +1,7 @@
 import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
 import type { ActorQuota } from "../activations/actor_registry.ts";
+import type { MessageTimes } from "../activations/message_reports.ts";
 import type { DeadLetter, InMemoryDeadLetters } from "../ports/dead_letters.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { RuntimeServices } from "../activations/runtime_services.ts";
@@ -69,7 +70,7 @@ export interface LocalActors extends HostLookup {
   /** Loads an actor, if there is room. */
   activate(actor: ActorId): DurableActivation | undefined;
   /** A message in the store was taken back: it no longer waits for its actor, if that is here, and its turn is aborted. */
-  takenBack(to: ActorId, place: string): void;
+  takenBack(to: ActorId, place: string): MessageTimes | undefined;
   /** Reports a dead letter. */
   deadLettered(letter: DeadLetter, error?: unknown): void;
 }

@@ -1,4 +1,5 @@
 import { cancelledFailure, takeBackHere, tellFailTo } from "../../activations/take_back.ts";
+import type { MessageTimes } from "../../activations/message_reports.ts";
 import type { DeliveryPort } from "../../activations/runtime_services.ts";
 import { ReplyPendingError } from "../../base/errors.ts";
 import type { ActorId } from "../../language/address.ts";
@@ -29,8 +30,11 @@ export interface CancellationParts extends WritingServices {
   readonly ids: Ids;
   readonly timers: Timers;
   readonly delayed: DelayedRows;
-  /** A message of an actor in the store was taken back: its actor, if it is here, must not wait for it. */
-  takenBack(to: ActorId, place: string): void;
+  /**
+   * A message of an actor in the store was taken back: its actor, if it is here, must not wait for it. Returns the times of
+   * its turn, if that runs here and somebody listens.
+   */
+  takenBack(to: ActorId, place: string): MessageTimes | undefined;
 }
 
 /**
@@ -88,9 +92,10 @@ export class Cancellations {
     const operation = delivery.operationAt({ protocol, key, operation: head.operation });
     writeSet.removeIfUnchanged({ key: mail.key!, version: mail.version }, mail.bytes);
     writeSet.after(() => {
-      takenBack(to, place);
+      const times = takenBack(to, place);
       const route = mail.route(operation, head.attempts ?? 0, undefined);
-      delivery.inspect({ type: "cancelled" }, new Envelope(route, key, head.id, undefined));
+      const envelope = new Envelope(route, key, head.id, undefined);
+      delivery.reports.cancelled(envelope, { acceptedMs: mail.acceptedMs, ...times });
     });
     return cancelledFailure(head.id, shownName(operation, key));
   }
