@@ -120,11 +120,17 @@ export {
 export type { HandlerLimits } from "./runtime/language/handler_limits.ts";
 
 // The system and what it reports.
-export { type StopOptions, System } from "./actors/system.ts";
+export { System } from "./actors/system.ts";
 export type { Limits, SystemOptions } from "./runtime/ports/options.ts";
 export type { BrokenActor } from "./runtime/ports/broken_actors.ts";
 export type { Log } from "./runtime/ports/failure_log.ts";
-export type { Health, StopReport, StoreHealth, TransportHealth } from "./runtime/ports/health.ts";
+export type {
+  Health,
+  StopOptions,
+  StopReport,
+  StoreHealth,
+  TransportHealth,
+} from "./runtime/ports/health.ts";
 export type { Scheduled, ScheduleFilter } from "./runtime/ports/scheduled.ts";
 export type { LaneStats, ProtocolStats, Stats, TurnStats, UnhostedStats } from "./runtime/ports/stats.ts";
 export type { Signal } from "./runtime/activations/resident.ts";
@@ -133,6 +139,7 @@ export type { SchedulerOptions } from "./runtime/scheduling/scheduler.ts";
 export type { DeadLetter, DeadLetters } from "./runtime/ports/dead_letters.ts";
 export type { AddedHeaders, GoOn, Interceptor } from "./runtime/ports/interceptor.ts";
 export type { InspectedMessage, Inspection, InspectOptions, Inspector } from "./runtime/ports/inspection.ts";
+export type * from "./runtime/ports/observation.ts";
 
 // The ports: time, randomness and the store.
 export { type Cancel, type Clock, systemClock } from "./runtime/base/clock.ts";

@@ -24,6 +24,7 @@ import type { EventLog } from "../runtime/ports/event_log.ts";
 import { topicKey } from "../runtime/messages/builtin_protocols.ts";
 import { requireDelay } from "../runtime/base/require.ts";
 import type { InspectOptions, Inspector } from "../runtime/ports/inspection.ts";
+import type { Observation } from "../runtime/ports/observation.ts";
 import type {
   InputOf,
   NamedProtocol,
@@ -32,7 +33,7 @@ import type {
   ReplyOf,
   ReplyOutputOf,
 } from "../runtime/language/protocol.ts";
-import type { Health, StopReport } from "../runtime/ports/health.ts";
+import type { Health, StopOptions, StopReport } from "../runtime/ports/health.ts";
 import { Runtime } from "../runtime/runtime.ts";
 import type { Stats } from "../runtime/ports/stats.ts";
 import type { SystemOptions } from "../runtime/ports/options.ts";
@@ -40,22 +41,13 @@ import type { Ticket } from "../runtime/language/ticket.ts";
 import type { LocalListener } from "./builtin/listener.ts";
 import { eraseMail } from "./erase_mail.ts";
 import { modesOf } from "./modes.ts";
+import { SystemObservation } from "./observe.ts";
 import { publish, subscribe } from "./publish.ts";
 import { ActorRef } from "./ref.ts";
 import { cancelSchedule, schedule, schedulesOf } from "./schedules.ts";
 import { ticketOf } from "./submit.ts";
 import { subscriptionsOf, unsubscribe } from "./subscriptions.ts";
 import { surveyAll } from "./survey.ts";
-
-/** Options of {@linkcode System.stop}. */
-export interface StopOptions {
-  /**
-   * How long to wait for what can still run, in milliseconds of at least 0.
-   *
-   * @default the system's `drainMs`
-   */
-  readonly drainMs?: number;
-}
 
 /**
  * A set of actors in this process, and the five modes to send to them. Two systems share nothing, unless they use the
@@ -319,6 +311,14 @@ export class System implements AsyncDisposable {
   /** The messages that will not be delivered, with the reasons. */
   get deadLetters(): DeadLetters {
     return this.#runtime.delivery.deadLetters;
+  }
+
+  /**
+   * Questions to the system, of all instances on its store: what its actors hold, what waits, what fails and why. They
+   * change nothing.
+   */
+  get observe(): Observation {
+    return new SystemObservation(this.#runtime);
   }
 
   /**

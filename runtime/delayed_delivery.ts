@@ -38,6 +38,11 @@ export class DelayedDelivery {
     return this.#sends.size;
   }
 
+  /** Those that wait in memory, each with its number. */
+  waiting(): ReturnType<DelayedSends["waiting"]> {
+    return this.#sends.waiting();
+  }
+
   /** Takes back the request whose reply is kept in memory under that key. Returns it, if it still waits. */
   take(replyKey: string): Outgoing | undefined {
     return this.#sends.take(replyKey);

@@ -12,6 +12,8 @@ import type { Timer, Timers } from "./scheduling/timers.ts";
 interface Waiting extends Outgoing {
   timer: Timer;
   readonly bytes: number;
+  /** Its number among all that waited. */
+  readonly number: number;
 }
 
 /** Whom the messages are sent to when they are due. */
@@ -37,6 +39,7 @@ export class DelayedSends {
   readonly #requests = new Map<string, Waiting>();
   readonly #callers = new Map<string, number>();
   #bytes = 0;
+  #last = 0;
 
   constructor(bounds: ResolvedOptions["limits"], timers: Timers, receivers: DelayedReceivers) {
     this.#bounds = bounds;
@@ -47,6 +50,11 @@ export class DelayedSends {
   /** How many wait. */
   get size(): number {
     return this.#waiting.size;
+  }
+
+  /** Those that wait, each with its number. */
+  waiting(): Iterable<Outgoing & { readonly number: number }> {
+    return this.#waiting;
   }
 
   /** Holds a message until it is due. Throws a `LimitExceededError` if there is no room: turns have more than others. */
@@ -65,6 +73,7 @@ export class DelayedSends {
       payload,
       timer: this.#timers.set(delay!.delayMs, () => this.#due(waiting)),
       bytes,
+      number: ++this.#last,
     };
     this.#waiting.add(waiting);
     const replyKey = keptReplyOf(route.replyTo);

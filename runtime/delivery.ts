@@ -229,7 +229,8 @@ export class Delivery implements DeliveryPort {
   deadLetter(envelope: Envelope, reason: string, message: string, error?: unknown): void {
     const letter = deadLetterOf(envelope, this.ids, { reason, message, atMs: this.clock.now() });
     const { caller, bytes } = envelope.route.extras ?? {};
-    this.deadLetters.add(letter, { resend: () => resend(this, envelope), caller, bytes });
+    const correlationId = this.ids.text(envelope.correlationId);
+    this.deadLetters.add(letter, { resend: () => resend(this, envelope), caller, bytes, correlationId });
     this.deadLettered(letter, error);
     const { replyTo, extras } = envelope.route;
     if (isReplyTarget(replyTo)) replyTo.fail(errorOfReason(reason, message, error));

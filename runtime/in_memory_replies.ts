@@ -134,6 +134,11 @@ export class InMemoryReplies {
     return this.#replies.size;
   }
 
+  /** All that are kept. */
+  all(): Iterable<KeptReply> {
+    return this.#replies.values();
+  }
+
   find(key: string): KeptReply | undefined {
     return this.#replies.get(key);
   }

@@ -71,7 +71,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   ],
   "./protocol": ["runtime/language/"],
   "./http": ["adapters/http/", "adapters/http/body/", "runtime/base/", "runtime/language/", "hono"],
-  "./store": ["adapters/stores/mod.ts", ...stores],
+  "./store": ["adapters/stores/mod.ts", "runtime/durable/observe_store.ts", ...stores],
   "./transport": ["adapters/transports/mod.ts", ...transports],
   "./kafka": ["adapters/transports/kafka/", ...transports],
   "./nats": ["adapters/transports/nats/", ...transports],

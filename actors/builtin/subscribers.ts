@@ -60,6 +60,11 @@ export class Subscribers {
     return this.#byActor.get(nameOf(to))?.has(to.operation) ?? false;
   }
 
+  /** Whether an operation of an actor subscribes. */
+  hasActor(actor: ActorId): boolean {
+    return this.#byActor.has(nameOf(actor));
+  }
+
   /** Subscribes an address, in place of its earlier subscription. */
   set(subscriber: Subscriber): void {
     const { to } = subscriber;

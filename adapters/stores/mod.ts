@@ -20,4 +20,9 @@ export type {
   StoreTraits,
 } from "../../runtime/ports/store.ts";
 export { storeEngine } from "../../runtime/durable/engine.ts";
+export {
+  observeStore,
+  type ObserveStoreOptions,
+  type StoreObservation,
+} from "../../runtime/durable/observe_store.ts";
 export { OutcomeUnknownError, StoreError, TooLargeError } from "../../runtime/base/store_errors.ts";

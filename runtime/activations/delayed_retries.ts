@@ -1,9 +1,12 @@
 import type { Envelope, Route } from "../messages/envelope.ts";
 import type { Timer, Timers } from "../scheduling/timers.ts";
 
-interface DelayedRetry {
+/** A message that waits for its next attempt. */
+export interface DelayedRetry {
   readonly timer: Timer;
   readonly envelope: Envelope;
+  /** The error of the last attempt in words. */
+  readonly error: string;
 }
 
 /** Messages of one actor that wait for their next attempt apart from the mailbox, while later messages are handled. */
@@ -27,13 +30,18 @@ export class DelayedRetries {
     return bytes;
   }
 
-  /** Adds a message. After the delay it is removed, and `back` is called. */
-  add(envelope: Envelope, afterMs: number, back: () => void): void {
+  /** Those that wait now. */
+  list(): readonly DelayedRetry[] {
+    return [...this.#delayedRetries];
+  }
+
+  /** Adds a message, and the error of its last attempt. After the delay it is removed, and `back` is called. */
+  add(envelope: Envelope, error: string, afterMs: number, back: () => void): void {
     const timer = this.#timers.set(afterMs, () => {
       this.#delayedRetries.delete(aside);
       back();
     });
-    const aside: DelayedRetry = { timer, envelope };
+    const aside: DelayedRetry = { timer, envelope, error };
     this.#delayedRetries.add(aside);
   }
 

@@ -4,7 +4,7 @@ import type { ActorId } from "../language/address.ts";
 import { LimitedActivation } from "./limited_activation.ts";
 import { Route } from "../messages/envelope.ts";
 import type { Operation } from "../language/protocol.ts";
-import { type ActorQuota, ActorRegistry } from "./actor_registry.ts";
+import { type ActorQuota, ActorRegistry, type RegisteredActor } from "./actor_registry.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
 
 /** Messages of turns have this many times the room of messages from outside. */
@@ -35,6 +35,11 @@ export class MemoryHost extends ActorRegistry<Activation> {
   done = 0;
   /** How many messages were taken back. */
   cancelled = 0;
+  /**
+   * The actors with a message that waits for another attempt, by key. One whose messages became dead letters may be among
+   * them.
+   */
+  readonly failing: Map<string, Activation> = new Map();
   /** The host to which one of its actors sent last: the next message mostly goes there as well. */
   private lastReached: MemoryHost | undefined = undefined;
 
@@ -61,6 +66,11 @@ export class MemoryHost extends ActorRegistry<Activation> {
       host = this.lastReached = this.services.delivery.hosts.get(protocol);
     }
     return host === undefined ? undefined : host.find(key);
+  }
+
+  override remove(member: RegisteredActor): void {
+    super.remove(member);
+    this.failing.delete(member.key);
   }
 
   protected make(key: string): Activation {

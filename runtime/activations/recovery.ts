@@ -1,11 +1,12 @@
 import type { OnFailure } from "../language/actor.ts";
 import type { Activation } from "./activation.ts";
 import { DelayedRetries } from "./delayed_retries.ts";
-import { reasonOf } from "../ports/dead_letters.ts";
+import { reasonOf, retryUnitsMax } from "../ports/dead_letters.ts";
 import type { Envelope } from "../messages/envelope.ts";
 import { HeldBytes } from "../base/held_bytes.ts";
 import { messageOf } from "../base/errors.ts";
 import type { MessageTimes } from "./message_reports.ts";
+import { shorten } from "../base/shorten.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
 import type { Timer } from "../scheduling/timers.ts";
 import { type Decision, Supervisor } from "../turns/supervisor.ts";
@@ -18,6 +19,7 @@ export class Recovery {
   readonly delayedRetries: DelayedRetries;
   /** Ends the time for which the actor is held. */
   #held: Timer | undefined = undefined;
+  #error = "";
 
   constructor(actor: Activation) {
     this.#actor = actor;
@@ -49,10 +51,25 @@ export class Recovery {
     this.#follow(directive, error);
   }
 
+  /** When the actor tries the message again for which it is held, by the monotonic clock, and why that failed. */
+  get held(): { readonly dueMs: number; readonly error: string } | undefined {
+    return this.#held?.waiting === true ? { dueMs: this.#held.dueMs, error: this.#error } : undefined;
+  }
+
   /** The message for which the actor is held was taken back. */
   release(): void {
     this.#held?.cancel();
+    this.#resume();
+  }
+
+  #resume(): void {
+    this.#forget();
     this.#actor.resume();
+  }
+
+  /** It is not among the failing actors any more, if no message waits for another attempt. */
+  #forget(): void {
+    if (this.delayedRetries.size === 0) this.#actor.host.failing.delete(this.#actor.key);
   }
 
   #retry(envelope: Envelope, error: unknown, afterMs: number, times: MessageTimes | undefined): void {
@@ -62,12 +79,18 @@ export class Recovery {
     actor.host.taken--; // it waits again
     delivery.retrying(envelope, error, afterMs, times);
     const full = this.delayedRetries.size >= mailbox.capacity; // messages that wait apart take memory as well
+    const words = shorten(messageOf(error), retryUnitsMax);
+    actor.host.failing.set(actor.key, actor);
     if (retry.order === "hold" || full) {
       actor.hold(envelope);
-      this.#held = timers.set(afterMs, () => actor.resume());
+      this.#error = words;
+      this.#held = timers.set(afterMs, () => this.#resume());
       return;
     }
-    this.delayedRetries.add(envelope, afterMs, () => actor.requeue(envelope));
+    this.delayedRetries.add(envelope, words, afterMs, () => {
+      this.#forget();
+      actor.requeue(envelope);
+    });
   }
 
   #follow(directive: OnFailure, error: unknown): void {

@@ -1,6 +1,7 @@
 import type { HeldBytes } from "../base/held_bytes.ts";
 import type { Idler } from "../scheduling/idle.ts";
 import { Mailbox, type MailboxExtras } from "../messages/mailbox.ts";
+import type { QueuedRoute } from "../messages/ring.ts";
 import type { Recovery } from "./recovery.ts";
 import { Schedules, type WaitingSchedule } from "../turns/schedules.ts";
 import type { RegisteredActor } from "./actor_registry.ts";
@@ -23,6 +24,13 @@ export interface ResidentExtras extends MailboxExtras<Signal> {
   recovery?: Recovery;
   held?: HeldBytes;
   schedules?: Schedules;
+}
+
+/** What an actor in memory keeps. */
+export interface InsideActor {
+  readonly state?: { readonly value: unknown };
+  readonly turn?: QueuedRoute;
+  readonly recovery: Recovery | undefined;
 }
 
 /**
@@ -70,6 +78,16 @@ export abstract class Resident extends Mailbox<Signal> implements RegisteredActo
 
   get services(): RuntimeServices {
     return this.host.services;
+  }
+
+  /** What it keeps, for questions about the system: its committed state, if there is one, and its message in a turn. */
+  get inside(): InsideActor {
+    const { turn, value, recovery } = this.extras ?? {};
+    return {
+      ...this.kept && { state: { value: this.state } },
+      ...turn !== undefined && { turn: { route: turn.route, value } },
+      recovery,
+    };
   }
 
   /** Whether it has nothing to do. */

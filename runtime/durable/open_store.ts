@@ -4,6 +4,7 @@ import type { ActorQuota } from "../activations/actor_registry.ts";
 import type { MessageTimes } from "../activations/message_reports.ts";
 import type { DeadLetter, InMemoryDeadLetters } from "../ports/dead_letters.ts";
 import type { Ids } from "../messages/ids.ts";
+import type { ObservationSource } from "../observation/source.ts";
 import type { RuntimeServices } from "../activations/runtime_services.ts";
 import type { Store, StoreConnection } from "../ports/store.ts";
 import type { ResolvedOptions } from "../ports/options.ts";
@@ -100,6 +101,8 @@ export interface OpenStore extends DurableServices {
   cancelSchedule(actor: ActorId, name: string): Promise<boolean>;
   /** Lists the topics to which an actor subscribed. */
   topicsOf(actor: ActorId): Promise<string[]>;
+  /** Answers questions about what is in the store. */
+  observe(): Promise<ObservationSource>;
 }
 
 /** A connection to the store of a system that has written nothing yet. */
@@ -229,6 +232,7 @@ async function begin(
     schedules: (of) => storedSchedules(connection, of),
     cancelSchedule: (actor, name) => cancelStored(session, actor, name),
     topicsOf: (actor) => topicsOf(connection, actor),
+    observe: async () => new (await import("./observation/store_source.ts")).StoreSource(session),
     turnWrites,
     laters: new LaterRows(replies, turnWrites),
     crashSuspects: new CrashSuspects(services.timers),

@@ -149,7 +149,7 @@ export class Persistence {
 
   /** The replies of submits. */
   replies(): Promise<ReplyRows> {
-    return this.#whenOpen((open) => open.replies);
+    return this.whenOpen((open) => open.replies);
   }
 
   /** Registers a survey, whose answers may come from other instances, until the result is disposed of. */
@@ -182,7 +182,7 @@ export class Persistence {
   }
 
   /** Calls `act` now, or after all calls that were made before the store was open. */
-  #whenOpen<Result>(act: (open: OpenStore) => Result | Promise<Result>): Promise<Result> {
+  whenOpen<Result>(act: (open: OpenStore) => Result | Promise<Result>): Promise<Result> {
     const now = async () => await act(this.#required);
     return this.#open === undefined ? this.#startup.ask(now) : now();
   }
@@ -211,7 +211,7 @@ export class Persistence {
 
   /** Loads the actor of that key into this process, unless it is there. */
   activate({ protocol, key }: ActorId): Promise<DurableActivation> {
-    return this.#whenOpen(() => this.hosts.get(protocol)!.get(key));
+    return this.whenOpen(() => this.hosts.get(protocol)!.get(key));
   }
 
   /**
@@ -255,12 +255,12 @@ export class Persistence {
 
   /** Registers a reply that is to come under that name, from an actor in memory. Rejects if the store does not commit it. */
   openReply(name: string, opened: OpenedReply): Promise<void> {
-    return this.#whenOpen(({ rows }) => rows.open(name, opened));
+    return this.whenOpen(({ rows }) => rows.open(name, opened));
   }
 
   /** Takes back the request of a reply, as `Cancellations.cancel` does. */
   cancel(...of: Parameters<Cancellations["cancel"]>): ReturnType<Cancellations["cancel"]> {
-    return this.#whenOpen(({ cancellations }) => cancellations.cancel(...of));
+    return this.whenOpen(({ cancellations }) => cancellations.cancel(...of));
   }
 
   /** Takes over the actors of instances that crashed, and runs schedules that are due. Resolves when nothing is left to run. */
@@ -286,17 +286,17 @@ export class Persistence {
 
   /** Erases what waits for actors that nobody hosts. Resolves with how many messages that were. */
   eraseMail(of: MailOf): Promise<number> {
-    return this.#whenOpen(({ mailEraser }) => mailEraser.erase(of));
+    return this.whenOpen(({ mailEraser }) => mailEraser.erase(of));
   }
 
   /** The schedules in the store, a page at a time. */
   async *schedules(of: ScheduleFilter | undefined): AsyncGenerator<Scheduled> {
-    yield* (await this.#whenOpen((open) => open.schedules))(of);
+    yield* (await this.whenOpen((open) => open.schedules))(of);
   }
 
   /** Removes a schedule from the store. Resolves with whether there was one. */
   cancelSchedule(actor: ActorId, name: string): Promise<boolean> {
-    return this.#whenOpen((open) => open.cancelSchedule(actor, name));
+    return this.whenOpen((open) => open.cancelSchedule(actor, name));
   }
 
   /** How many delayed messages wait in the store, as far as this process knows. */

@@ -1,15 +1,9 @@
 import type { Route } from "./envelope.ts";
-import { Ring } from "./ring.ts";
+import { type QueuedRoute, Ring } from "./ring.ts";
 
 /** What only few mailboxes have. */
 export interface MailboxExtras<Signal extends string> {
   signals?: Signal[];
-}
-
-/** A message that has left a mailbox. */
-export interface QueuedRoute {
-  readonly route: Route;
-  readonly value: unknown;
 }
 
 /**
@@ -43,10 +37,16 @@ export class Mailbox<Signal extends string = never> {
     return this.lone === undefined ? this.ring!.value : this.loneValue;
   }
 
+  /** The messages that wait, the oldest first. They must be read before anything changes the mailbox. */
+  *queued(): Generator<QueuedRoute, void> {
+    if (this.lone !== undefined) yield { route: this.lone, value: this.loneValue };
+    if (this.ring !== undefined) yield* this.ring.queued();
+  }
+
   /** How many bytes the waiting messages have whose size is known. It reads each of them. */
   countBytes(): number {
-    let bytes = this.lone?.extras?.bytes ?? 0;
-    for (const route of this.ring?.routes() ?? []) bytes += route.extras?.bytes ?? 0;
+    let bytes = 0;
+    for (const { route } of this.queued()) bytes += route.extras?.bytes ?? 0;
     return bytes;
   }
 

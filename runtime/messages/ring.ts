@@ -1,5 +1,11 @@
 import type { Route } from "./envelope.ts";
 
+/** A message in a mailbox, or one that has left it. */
+export interface QueuedRoute {
+  readonly route: Route;
+  readonly value: unknown;
+}
+
 /** A message takes two slots: its route, and its value for the handler. */
 const placesFirst = 8;
 /** Each chunk has twice the room of the one before, up to this. */
@@ -39,15 +45,15 @@ export class Ring {
     return this.slots[this.head + 1];
   }
 
-  /** The routes of all messages, the oldest first. */
-  *routes(): Generator<Route, void> {
+  /** All messages, the oldest first. */
+  *queued(): Generator<QueuedRoute, void> {
     let { slots, head } = this;
     for (let left = this.length; left > 0; left--) {
       if (head === slots.length - 1) {
         slots = slots[head] as unknown[];
         head = 0;
       }
-      yield slots[head] as Route;
+      yield { route: slots[head] as Route, value: slots[head + 1] };
       head += 2;
     }
   }

@@ -52,6 +52,9 @@ export interface DeadLetter extends ActorId {
  */
 export const wordsMax = 4_000;
 
+/** The maximum length of the error that is kept with a retry, in UTF-16 units. */
+export const retryUnitsMax = 1_000;
+
 /**
  * The reasons that the runtime itself gives, here or in another service; any other code belongs to a `TerminalError`, after
  * which nobody tries again.
@@ -187,13 +190,17 @@ export interface LetterParts {
   readonly caller?: string | undefined;
   /** Its size in bytes, if known. */
   readonly bytes?: number | undefined;
-  /** Called when it is evicted. */
+  /** Called when it is evicted; present if it is in a store. */
   readonly onLetGo?: () => void;
+  /** The id of the first message in its chain. */
+  readonly correlationId?: string;
 }
 
 /** A dead letter that is kept, with its internal data. */
 export interface DeadLetterEntry extends LetterParts {
   readonly letter: DeadLetter;
+  /** Its number among all that were kept. */
+  readonly number: number;
   /** Its shares: of the number of all dead letters and, if its size is known, of their bytes. */
   readonly places: Held[];
 }
@@ -206,6 +213,7 @@ export class InMemoryDeadLetters implements DeadLetters {
   readonly #weights: Shares<DeadLetterEntry>;
   /** The dead letters whose resend is in progress. */
   readonly #sending = new Set<DeadLetterEntry>();
+  #last = 0;
   total = 0;
   /** The number of dead letters of this instance alone. */
   deadLettered = 0;
@@ -218,6 +226,11 @@ export class InMemoryDeadLetters implements DeadLetters {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** The dead letters that are kept, with what is known of them besides. */
+  entries(): Iterable<DeadLetterEntry> {
+    return this.#entries;
   }
 
   list(): DeadLetter[] {
@@ -246,7 +259,7 @@ export class InMemoryDeadLetters implements DeadLetters {
   /** Keeps a dead letter. Dead letters that it evicts, possibly itself, get a call of `onLetGo`. */
   add(letter: DeadLetter, parts: LetterParts): DeadLetterEntry {
     const { caller, bytes = 0 } = parts;
-    const entry: DeadLetterEntry = { ...parts, letter, places: [] };
+    const entry: DeadLetterEntry = { ...parts, letter, number: ++this.#last, places: [] };
     this.#entries.add(entry);
     const owner = [`${letter.protocol} ${letter.operation}`, caller === undefined ? "" : `by ${caller}`];
     const letGo = (gone: DeadLetterEntry) => {

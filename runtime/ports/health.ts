@@ -73,3 +73,13 @@ export interface StopReport {
    */
   readonly kept?: number;
 }
+
+/** Options of {@linkcode System.stop}. */
+export interface StopOptions {
+  /**
+   * How long to wait for what can still run, in milliseconds of at least 0.
+   *
+   * @default the system's `drainMs`
+   */
+  readonly drainMs?: number;
+}

@@ -1,7 +1,6 @@
 import type { ActorId, Address } from "../language/address.ts";
 import type { When } from "../language/when.ts";
 import type { DeadLetter } from "./dead_letters.ts";
-import type { LaneStats } from "./stats.ts";
 import type { TransportHealth } from "./health.ts";
 
 /** Which page of a list is asked for. */
@@ -10,21 +9,28 @@ export interface PageOptions {
   readonly after?: string;
   /** The most items that a page has: from 1 to 1,000; 100 by default. */
   readonly limit?: number;
+  /**
+   * Where the counts of this call end: from 1 to 10,000; 10,000 by default. Who asks again and again, as a page that shows
+   * how things go, takes less.
+   */
+  readonly countMax?: number;
 }
 
 /** A part of a list. */
 export interface Page<Item> {
-  /** The items, in the order of the list. */
+  /** The items, in the order of the list. They may be fewer than `limit` although others follow. */
   readonly items: readonly Item[];
   /** Where the next page begins; absent if this is the last one. */
   readonly next?: string;
+  /** How many rows of this part of the list cannot be read and were left out; absent if there is none. */
+  readonly unreadable?: number;
 }
 
-/** A number of rows that was counted up to a bound. */
+/** A number that was counted up to a bound. */
 export interface Count {
-  /** How many there are, at most 10,000. */
+  /** How many were counted: at most 10,000, and fewer if the call has read as much as it may. */
   readonly count: number;
-  /** Whether there may be more than that. */
+  /** Whether there may be more. */
   readonly more: boolean;
 }
 
@@ -54,17 +60,17 @@ export interface ObservedProtocol {
   readonly waiting: Count;
   /** When the oldest of the waiting messages that were looked at was accepted, in milliseconds since 1970. */
   readonly oldestMs?: number;
-  /** How many of its actors wait for a further attempt. */
+  /** How many of its actors have a first message that has failed, of those actors whose messages were looked at. */
   readonly failing: Count;
 }
 
 /** A failed attempt, and when the next is made. */
 export interface ObservedRetry {
-  /** How many attempts were made. */
+  /** How many attempts were made, with one that is under way. */
   readonly attempts: number;
-  /** When the next one is made, in milliseconds since 1970. */
-  readonly nextMs: number;
-  /** The error of the last attempt in words; absent if no instance that is asked knows it. */
+  /** When the next one is made, in milliseconds since 1970; absent if one is under way after its process had ended. */
+  readonly nextMs?: number;
+  /** The error of the last attempt in words, at most 1,000 UTF-16 units; absent if a process ended, or if its actor is so large that there was no room. */
   readonly error?: string;
 }
 
@@ -78,20 +84,22 @@ export interface ObservedActor extends ActorId {
   readonly retry?: ObservedRetry;
   /** The beginning of its state as text: at most 200 UTF-16 units. Absent if it has none. */
   readonly state?: string;
+  /** Why the row with its state cannot be read; absent if it can. */
+  readonly fault?: string;
 }
 
 /** A message in a mailbox. */
 export interface ObservedMessage {
-  /** The id of the message. */
-  readonly id: string;
+  /** The id of the message; absent if it is in memory, where a message has none before somebody needs it. */
+  readonly id?: string;
   /** The name of its operation. */
   readonly operation: string;
-  /** When it was accepted, in milliseconds since 1970. */
-  readonly acceptedMs: number;
+  /** When it was accepted, in milliseconds since 1970; absent if it is in memory and nobody listened then. */
+  readonly acceptedMs?: number;
   /** The id of the message whose turn sent it. */
   readonly causationId?: string;
-  /** The id of the first message in the chain of messages that led to it. */
-  readonly correlationId: string;
+  /** The id of the first message in the chain of messages that led to it; absent if it is the first and has no id. */
+  readonly correlationId?: string;
   /** Its payload as text, cut after 4,000 UTF-16 units. */
   readonly payload: string;
   /** Its headers. */
@@ -100,6 +108,8 @@ export interface ObservedMessage {
   readonly deadlineMs?: number;
   /** Present if it has failed and is tried again. */
   readonly retry?: ObservedRetry;
+  /** Why its row cannot be read; absent if it can. The payload is then the whole row. */
+  readonly fault?: string;
 }
 
 /** All that is known of one actor. */
@@ -118,6 +128,8 @@ export interface ObservedActorDetails extends ActorId {
   readonly subscriptions: readonly string[];
   /** Whether its protocol is paused. */
   readonly paused: boolean;
+  /** Why the row with its state cannot be read; absent if it can. */
+  readonly fault?: string;
 }
 
 /** A schedule, or a delayed message. */
@@ -126,12 +138,14 @@ export interface ObservedSchedule {
   readonly actor: ActorId;
   /** Its name; absent for a delayed message. */
   readonly name?: string;
-  /** When it is due next, in milliseconds since 1970. */
+  /** When it is due, in milliseconds since 1970. */
   readonly dueMs: number;
-  /** When it repeats; absent if it does not, and for a delayed message. */
+  /** When it is due, as it was set, a delay as the time at which it ends; absent for a delayed message. */
   readonly when?: When;
   /** Where its message goes. */
   readonly to?: Address;
+  /** Why its row cannot be read, which leaves `when` and `to` out; absent if it can. */
+  readonly fault?: string;
 }
 
 /** A topic of an event, and who follows it. */
@@ -144,7 +158,7 @@ export interface ObservedTopic {
   readonly firstSubscribers: readonly Address[];
   /** How many events its log keeps. */
   readonly events: Count;
-  /** How many messages of the event wait in the mailboxes of its first subscribers. */
+  /** How many messages wait for its first subscribers, at the operations that they subscribe with, and at the topic itself. */
   readonly lag: Count;
 }
 
@@ -154,12 +168,14 @@ export interface ObservedReply {
   readonly id: string;
   /** Whether it is awaited, came, or will not come. */
   readonly status: "pending" | "done" | "failed";
-  /** Until when it is kept, in milliseconds since 1970. */
+  /** Until when it is kept, in milliseconds since 1970; absent if that is not known. */
   readonly untilMs?: number;
   /** The actor that has the request, while it is pending; absent if it is elsewhere. */
   readonly actor?: ActorId;
   /** Whether the actor has answered that its reply comes later. */
   readonly later: boolean;
+  /** The caller, if the submit named one: only with that name is the reply found. */
+  readonly caller?: string;
   /** The failure, if it failed. */
   readonly failure?: { readonly code: string; readonly message: string };
 }
@@ -170,6 +186,20 @@ export interface ActorsFilter extends PageOptions {
   readonly protocol: string;
   /** How the keys of the actors begin. */
   readonly prefix?: string;
+  /** Whether only actors are listed that messages wait for. */
+  readonly waiting?: boolean;
+}
+
+/** Which failing actors are listed. */
+export interface FailingFilter extends PageOptions {
+  /** The name of their protocol; without it those of all protocols are listed. */
+  readonly protocol?: string;
+}
+
+/** Which replies are listed. */
+export interface RepliesFilter extends PageOptions {
+  /** Only those of this status. */
+  readonly status?: ObservedReply["status"];
 }
 
 /** Which dead letters are listed, resent or discarded. */
@@ -182,6 +212,12 @@ export interface DeadLetterFilter {
   readonly operation?: string;
 }
 
+/** A dead letter in a list. */
+export interface ObservedDeadLetter extends DeadLetter {
+  /** The id of the first message in the chain of messages that led to it; absent if it is that itself. */
+  readonly correlationId?: string;
+}
+
 /** How many dead letters there are with one reason, of one protocol. */
 export interface DeadLetterGroup {
   /** The protocol of their receivers. */
@@ -192,34 +228,48 @@ export interface DeadLetterGroup {
   readonly count: number;
 }
 
+/** How many dead letters there are. */
+export interface DeadLetterGroups {
+  /** By protocol and reason, the largest group first. */
+  readonly groups: readonly DeadLetterGroup[];
+  /** Whether there are older ones that were not counted. */
+  readonly more: boolean;
+}
+
 /**
  * Questions to a system, of all its instances on the store; without a store, of this process. They change nothing, need
- * no turn of an actor, and each does a bounded amount of work: a list is given in pages, and a count ends at 10,000. What
- * they tell is read row by row, so it is not of one moment.
+ * no turn of an actor, and each does a bounded amount of work: a list is given in pages, a count ends at 10,000, and no call
+ * reads more than 30,000 rows, or more than about 32 MiB. What they tell is read row by row, so it is not of one moment. Asks
+ * that wait in the memory of a process are not seen, nor are messages that are accepted with their turn.
+ *
+ * Each rejects with a {@linkcode PosthornError} (`invalid-question`) if an argument is out of its bounds, and with a
+ * {@linkcode StoreError} if the store does not answer.
  */
 export interface Observation {
   /** The instances that share the store, by name; without a store this process alone. */
   instances(options?: PageOptions): Promise<Page<ObservedInstance>>;
   /** The protocols that have actors or messages, or are hosted, by name. Those of built-in actors are left out. */
   protocols(options?: PageOptions): Promise<Page<ObservedProtocol>>;
-  /** The actors of a protocol, in the order of their keys. */
+  /** The actors of a protocol, in the order of their keys. The messages of each are counted up to 100. */
   actors(filter: ActorsFilter): Promise<Page<ObservedActor>>;
   /** One actor; `undefined` if nothing is known of it. */
   actor(actor: ActorId): Promise<ObservedActorDetails | undefined>;
+  /** The actors whose first message has failed and is tried again, by protocol and key. */
+  failing(filter?: FailingFilter): Promise<Page<ObservedActor>>;
   /** The schedules and the delayed messages, in the order of time. */
   schedules(options?: PageOptions): Promise<Page<ObservedSchedule>>;
   /** The topics that have a subscriber or a log, by name. */
   topics(options?: PageOptions): Promise<Page<ObservedTopic>>;
   /** The dead letters that match, the latest first. */
-  deadLetters(filter?: DeadLetterFilter & PageOptions): Promise<Page<DeadLetter>>;
+  deadLetters(filter?: DeadLetterFilter & PageOptions): Promise<Page<ObservedDeadLetter>>;
   /** How many dead letters there are by protocol and reason, of the latest 10,000. */
-  deadLetterGroups(): Promise<readonly DeadLetterGroup[]>;
+  deadLetterGroups(): Promise<DeadLetterGroups>;
   /** The replies to submits that are pending or kept. */
-  replies(options?: PageOptions): Promise<Page<ObservedReply>>;
-  /** The messages of protocols that no instance hosts, by protocol. */
+  replies(filter?: RepliesFilter): Promise<Page<ObservedReply>>;
+  /** The protocols that have messages and are hosted by no instance, by name. */
   unhosted(options?: PageOptions): Promise<Page<ObservedProtocol>>;
   /** The messages that wait to be sent to other services, by lane, and the state of the broker; `undefined` without a transport. */
-  outbox(): Promise<ObservedOutbox | undefined>;
+  outbox(options?: PageOptions): Promise<ObservedOutbox | undefined>;
 }
 
 /** What waits to be sent to other services. */
@@ -227,7 +277,17 @@ export interface ObservedOutbox {
   /** The state of the broker, as this process sees it; absent if who answers has no connection to it. */
   readonly transport?: TransportHealth;
   /** The lanes that have messages, by name. */
-  readonly lanes: Readonly<Record<string, LaneStats>>;
+  readonly lanes: Page<ObservedLane>;
+}
+
+/** The messages that wait to be sent to one destination. */
+export interface ObservedLane {
+  /** Its name: `inbox:order`, `event:order.settled`. */
+  readonly lane: string;
+  /** How many there are. */
+  readonly waiting: Count;
+  /** When the oldest of them was written, in milliseconds since 1970; absent if that is not known. */
+  readonly oldestMs?: number;
 }
 
 /**

@@ -37,7 +37,7 @@ Deno.test("Ring behaves as an array does, however much is taken from it, put bac
         }
         assert.equal(ring.length, model.length);
         assert.equal(ring.empty, model.length === 0);
-        assert.deepEqual([...ring.routes()].map(({ causationId }) => causationId), model);
+        assert.deepEqual(Array.from(ring.queued(), ({ route }) => route.causationId), model);
         longest = Math.max(longest, model.length);
       }
       assert.deepEqual(drain(ring), model);

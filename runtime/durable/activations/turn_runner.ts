@@ -1,4 +1,4 @@
-import { codeOfThrown, lateness, reasonOf } from "../../ports/dead_letters.ts";
+import { codeOfThrown, lateness, reasonOf, retryUnitsMax } from "../../ports/dead_letters.ts";
 import { Envelope, nameOf } from "../../messages/envelope.ts";
 import { messageOf, TerminalError } from "../../base/errors.ts";
 import type { Operation } from "../../language/protocol.ts";
@@ -8,6 +8,7 @@ import { Supervisor } from "../../turns/supervisor.ts";
 import { type ScheduleChange, tellRefused } from "../../turns/schedules.ts";
 import { isThenable } from "../../base/thenable.ts";
 import { TurnLimit } from "../../turns/turn_limit.ts";
+import { shorten } from "../../base/shorten.ts";
 import { timeAfter } from "../../base/times.ts";
 import { codeOf, isThrown } from "../../base/thrown.ts";
 import type { Batch } from "./batch.ts";
@@ -293,7 +294,7 @@ export class TurnRunner {
       this.#deadLetter(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
     } else {
       services.delivery.retrying(envelope, error, retryAfterMs, times);
-      this.#retry(batch, mail, attempt, retryAfterMs);
+      this.#retry(batch, mail, attempt, retryAfterMs, error);
     }
     if (directive === "restart") this.#activation.emit("restarted");
     if (directive === "stop" || directive === "escalate") {
@@ -307,20 +308,28 @@ export class TurnRunner {
     return "last";
   }
 
-  #retry(batch: Batch, mail: QueuedMessage, attempts: number, delayMs: number): void {
+  #retry(batch: Batch, mail: QueuedMessage, attempts: number, delayMs: number, thrown: unknown): void {
     const { host, services, durable } = this.#activation;
     const notBeforeMs = timeAfter(services.clock.now(), delayMs);
     const afterMs = timeAfter(0, delayMs);
+    const error = this.#wordsOf(thrown, mail);
     const { mailbox, retry } = host.actor;
     if (retry.order === "hold" || this.#activation.aside >= mailbox.capacity) {
       if (mail.direct !== undefined) batch.keep(mail);
-      return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs });
+      return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs, error });
     }
     const writeSet = new WriteSet();
     const place = durable.session.positionAt(notBeforeMs);
-    const changes = { attempts, notBeforeMs, afterMs };
+    const changes = { attempts, notBeforeMs, afterMs, error };
     durable.writer.move(writeSet, this.#activation, mail, changes, place);
     batch.take(mail, writeSet);
+  }
+
+  /** The words of an error that are stored with its retry, unless the commit might become too large for them. */
+  #wordsOf(error: unknown, { bytes }: QueuedMessage): string | undefined {
+    const { record, durable: { session: { traits: { limits } } } } = this.#activation;
+    const isLarge = record.bytes + bytes > limits.bytes / 2;
+    return isLarge ? undefined : shorten(messageOf(error), retryUnitsMax);
   }
 
   #deadLetter(

@@ -16,7 +16,7 @@ interface InstanceRow {
   readonly atMs?: number;
   /** Whether the presence of the store tells at once when its process ends. */
   readonly held?: boolean;
-  /** The protocols whose actors it hosts; absent if they are too many. */
+  /** The protocols whose actors it hosts; absent if they are too many to be told. */
   readonly hosts?: readonly string[];
 }
 
@@ -300,7 +300,7 @@ export class Membership {
       beat: this.#heartbeat,
       atMs,
       ...(this.#held && { held: true }),
-      ...(few && hosts.length > 0 && { hosts }),
+      ...(few && { hosts }),
     };
     return { checks, writes: [{ key, value: encodeValue(row, "") }], removals: [] };
   }

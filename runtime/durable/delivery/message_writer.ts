@@ -331,7 +331,7 @@ export class MessageWriter {
       message: shorten(deadLetterReason.message, wordsMax),
       attempts,
       atMs: this.#session.clock.now(),
-      head: { ...head, firstPlace: head.firstPlace ?? place },
+      head: { ...head, error: undefined, firstPlace: head.firstPlace ?? place },
     };
     writeSet.writeOnce(deadPrefix + this.#session.nextPosition(), encodeValue(stored, text));
     const words = deadLetterReason.words ?? deadLetterReason.message;

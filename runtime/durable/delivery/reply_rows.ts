@@ -52,7 +52,8 @@ export interface RequestPlace extends ActorId {
   readonly sent?: SentRequest | undefined;
 }
 
-interface ReplyHead {
+/** What a row of a reply says besides the reply. */
+export interface ReplyHead {
   readonly status: "pending" | "done" | "failed";
   /** Until when it is kept, in milliseconds since 1970; absent if for ever. */
   readonly untilMs?: number | undefined;

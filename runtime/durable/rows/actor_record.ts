@@ -21,6 +21,8 @@ export interface RetryHead {
   readonly notBeforeMs: number;
   /** The delay that was meant, in milliseconds: nobody waits for longer, whatever the clocks say. */
   readonly afterMs?: number | undefined;
+  /** The error of the last attempt in words, for people; absent if that attempt has not failed. */
+  readonly error?: string | undefined;
 }
 
 /** The part of an actor's record besides its state. */

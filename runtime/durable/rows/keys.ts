@@ -30,8 +30,26 @@ export function nameOfActor({ protocol, key }: ActorId): string {
   return protocol + separator + key;
 }
 
-const recordsPrefix = keyOf("actor", "");
-const mailsPrefix = keyOf("mail", "");
+/** The actor of such a name. */
+export function actorNamed(name: string): ActorId {
+  const [protocol, ...key] = name.split(separator);
+  return { protocol, key: key.join(separator) };
+}
+
+/** The part of a key that follows a prefix. */
+export function partBehind(prefix: string, key: string): string {
+  return key.slice(prefix.length).split(separator, 1)[0];
+}
+
+/** A key behind all that have a part behind a prefix, and further parts. */
+export function behindPart(prefix: string, part: string): string {
+  return prefix + part + separator + behindAll;
+}
+
+/** The prefix of the records of all actors. */
+export const recordsPrefix: string = keyOf("actor", "");
+/** The prefix of the waiting messages of all actors. */
+export const mailsPrefix: string = keyOf("mail", "");
 
 /** The key of an actor's record. */
 export function recordKey(actor: ActorId): string {
@@ -119,9 +137,12 @@ export function receiptKey(token: string): string {
   return markKey(`\n\n${token}`);
 }
 
+/** The prefix of the replies. */
+export const repliesPrefix: string = keyOf("reply", "");
+
 /** The key of a reply. Only characters that a key cannot have are encoded, so that long names of callers fit. */
 export function replyRowKey(name: string): string {
-  return keyOf("reply", name.replace(/[^\n\x20-\x7e]/gu, (character) => encodeName(character)));
+  return repliesPrefix + name.replace(/[^\n\x20-\x7e]/gu, (character) => encodeName(character));
 }
 
 /** The prefix of the replies to surveys of one process. */
@@ -207,9 +228,12 @@ export const deadPrefix: string = keyOf("dead", "");
 /** The key that each resend of a dead letter writes: its version tells other instances that one was resent. */
 export const sentAgainKey: string = keyOf("sent");
 
+/** The prefix of the subscribers of all topics. */
+export const subscribersPrefix: string = keyOf("subscriber", "");
+
 /** The prefix of a topic's subscribers. */
 export function subscriberPrefix(topic: string): string {
-  return keyOf("subscriber", topic, "");
+  return subscribersPrefix + topic + separator;
 }
 
 /** The key of a topic's subscriber. */
@@ -232,9 +256,12 @@ export function subscribedKey(actor: ActorId, topic: string): string {
   return subscribedPrefix(actor) + topic;
 }
 
+/** The prefix of the event logs of all topics. */
+export const eventsPrefix: string = keyOf("event", "");
+
 /** The prefix of a topic's event log. */
 export function eventPrefix(topic: string): string {
-  return keyOf("event", topic, "");
+  return eventsPrefix + topic + separator;
 }
 
 /** The key of an event, by its number from 1 on. */

@@ -34,6 +34,8 @@ export interface MessageHeader {
   /** The attempts that have failed and the time of the next, if others may overtake the message until then. */
   readonly attempts?: number | undefined;
   readonly notBeforeMs?: number | undefined;
+  /** The error of the last of these attempts in words, for people. */
+  readonly error?: string | undefined;
   /** The delay that was meant, in milliseconds: nobody waits for longer, whatever the clocks say. */
   readonly afterMs?: number | undefined;
   /** When it was accepted, in milliseconds since 1970, if it has moved behind others: its position tells another time. */

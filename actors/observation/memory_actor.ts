@@ -1,0 +1,163 @@
+import type { Activation } from "../../runtime/activations/activation.ts";
+import type { DelayedRetry } from "../../runtime/activations/delayed_retries.ts";
+import { endAt } from "../../runtime/base/times.ts";
+import { Publication } from "../../runtime/messages/builtin_protocols.ts";
+import type { MessageId, Route } from "../../runtime/messages/envelope.ts";
+import type { QueuedRoute } from "../../runtime/messages/ring.ts";
+import { valueText } from "../../runtime/observation/value_text.ts";
+import type {
+  Count,
+  ObservedActor,
+  ObservedActorDetails,
+  ObservedMessage,
+  ObservedRetry,
+  ObservedSchedule,
+} from "../../runtime/ports/observation.ts";
+import type { When } from "../../runtime/language/when.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import type { WaitingSchedule } from "../../runtime/turns/schedules.ts";
+import { repeats } from "../../runtime/turns/schedule_time.ts";
+import { topicsFollowedBy } from "./memory_topics.ts";
+
+const listedUnitsMax = 200;
+const stateUnitsMax = 64_000;
+const payloadUnitsMax = 4_000;
+/** How many messages and schedules of one actor are shown. */
+const shownMax = 100;
+/** Where the count of the messages of each actor in a list ends. */
+const waitingMax = 100;
+
+/** A count that is known, as one that ends at a bound. */
+export function countUpTo(count: number, most: number): Count {
+  return { count: Math.min(count, most), more: count > most };
+}
+
+/** An actor in memory, in a list. */
+export function listedActor(runtime: Runtime, actor: Activation, countMax: number): ObservedActor {
+  const { protocol, key, inside: { state } } = actor;
+  const retry = firstRetry(runtime, actor);
+  return {
+    protocol,
+    key,
+    waiting: countUpTo(waitingOf(actor), Math.min(waitingMax, countMax)),
+    ...retry !== undefined && { retry },
+    ...state !== undefined && { state: valueText(state.value, listedUnitsMax) },
+  };
+}
+
+/** All that is known of an actor in memory. */
+export function detailsOf(runtime: Runtime, actor: Activation, countMax: number): ObservedActorDetails {
+  const { protocol, key, host, inside: { state } } = actor;
+  return {
+    protocol,
+    key,
+    ...state !== undefined && {
+      state: valueText(state.value, stateUnitsMax),
+      stateVersion: host.actor.stateVersion,
+    },
+    waiting: countUpTo(waitingOf(actor), countMax),
+    messages: messagesOf(runtime, actor),
+    schedules: actor.scheduled.slice(0, shownMax).map((schedule) => scheduleOf(actor, schedule)),
+    subscriptions: topicsFollowedBy(runtime, { protocol, key }).slice(0, shownMax),
+    paused: false,
+  };
+}
+
+/** Whether a message of an actor waits for another attempt. */
+export function isFailing(actor: Activation): boolean {
+  const { recovery } = actor.inside;
+  return recovery?.held !== undefined || (recovery?.delayedRetries.size ?? 0) > 0;
+}
+
+/** A schedule of an actor in memory. */
+export function scheduleOf(
+  { protocol, key }: Activation,
+  { name, when, to, dueMs }: WaitingSchedule,
+): ObservedSchedule {
+  const address = { protocol: to.protocol, key: to.key, operation: to.operation };
+  return { actor: { protocol, key }, name, dueMs, when: shownWhen(when, dueMs), to: address };
+}
+
+function shownWhen(when: When, dueMs: number): When {
+  if (!repeats(when)) return { at: new Date(dueMs) };
+  if ("everyMs" in when) return { everyMs: when.everyMs };
+  const { cron, timeZone } = when;
+  return { cron, ...timeZone !== undefined && { timeZone } };
+}
+
+/** How many messages an actor has: in a turn, in its mailbox, and apart from it for another attempt. */
+export function waitingOf({ length, inside: { turn, recovery } }: Activation): number {
+  return length + (turn === undefined ? 0 : 1) + (recovery?.delayedRetries.size ?? 0);
+}
+
+/** The retry of the first message that has failed. */
+function firstRetry(runtime: Runtime, actor: Activation): ObservedRetry | undefined {
+  const { route, inside: { recovery } } = actor;
+  if (recovery?.held !== undefined) return retryOf(runtime, route!, recovery.held);
+  const [first] = asideOf(actor);
+  return first && retryAside(runtime, first);
+}
+
+function retryAside(runtime: Runtime, { envelope, timer, error }: DelayedRetry): ObservedRetry {
+  return retryOf(runtime, envelope.route, { dueMs: timer.dueMs, error });
+}
+
+function retryOf(
+  { clock, timers }: Runtime,
+  { extras }: Route,
+  { dueMs, error }: { readonly dueMs: number; readonly error: string },
+): ObservedRetry {
+  return {
+    attempts: extras?.attempts ?? 0,
+    nextMs: clock.now() + dueMs - timers.monotonicMs(),
+    error,
+  };
+}
+
+function asideOf({ inside: { recovery } }: Activation): readonly DelayedRetry[] {
+  return [...recovery?.delayedRetries.list() ?? []].sort((a, b) => a.timer.dueMs - b.timer.dueMs);
+}
+
+/** The first messages of an actor, as they will be handled. */
+function messagesOf(runtime: Runtime, actor: Activation): ObservedMessage[] {
+  const { turn, recovery } = actor.inside;
+  const held = recovery?.held;
+  const found: ObservedMessage[] = turn === undefined ? [] : [messageOf(runtime, turn)];
+  let isHead = turn === undefined;
+  for (const queued of actor.queued()) {
+    if (found.length >= shownMax) break;
+    const retry = isHead && held !== undefined ? retryOf(runtime, queued.route, held) : undefined;
+    found.push(messageOf(runtime, queued, retry));
+    isHead = false;
+  }
+  for (const aside of asideOf(actor).slice(0, Math.max(shownMax - found.length, 0))) {
+    const { route, value, id } = aside.envelope;
+    found.push(messageOf(runtime, { route, value }, retryAside(runtime, aside), id));
+  }
+  return found;
+}
+
+function messageOf(
+  { ids }: Runtime,
+  { route, value }: QueuedRoute,
+  retry?: ObservedRetry,
+  id: MessageId | undefined = route.extras?.id,
+): ObservedMessage {
+  const { operation, causationId, correlationId = id, deadline, extras } = route;
+  const endMs = deadline && endAt(deadline.atMs);
+  return {
+    ...id !== undefined && { id: ids.text(id) },
+    operation: operation.name,
+    ...causationId !== undefined && { causationId: ids.text(causationId) },
+    ...correlationId !== undefined && { correlationId: ids.text(correlationId) },
+    payload: payloadText(extras?.input === undefined ? value : extras.input.payload),
+    ...extras?.headers !== undefined && { headers: extras.headers },
+    ...endMs !== undefined && { deadlineMs: endMs },
+    ...retry !== undefined && { retry },
+  };
+}
+
+function payloadText(payload: unknown): string {
+  if (payload === undefined) return "";
+  return valueText(Publication.is(payload) ? payload.payload : payload, payloadUnitsMax);
+}

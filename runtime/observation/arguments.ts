@@ -1,0 +1,57 @@
+import { PosthornError } from "../base/errors.ts";
+import type { PageOptions } from "../ports/observation.ts";
+import type { Range } from "./listing.ts";
+
+const limitDefault = 100;
+const limitMax = 1_000;
+/** Where counts end. */
+export const countMost = 10_000;
+/** The longest place in a list, in UTF-16 units: a schedule has a time, a protocol, a key and a name. */
+const afterUnitsMax = 2_048;
+
+/** The part of a list that is asked for. Throws a `PosthornError` (`invalid-question`) if there is no such part. */
+export function rangeOf(what: string, options: PageOptions = {}): Range {
+  requireObject(what, options);
+  const { after, limit = limitDefault, countMax = countMost } = options;
+  requireCount(what, "limit", limit, limitMax);
+  requireCount(what, "countMax", countMax, countMost);
+  requireText(what, "after", after);
+  return { after: after === "" ? undefined : after, limit, countMax };
+}
+
+/** Throws a `PosthornError` (`invalid-question`) if a member that should be text, if it is there at all, is none. */
+export function requireTexts<Filter extends object>(
+  what: string,
+  filter: Filter,
+  names: readonly (keyof Filter & string)[],
+): void {
+  requireObject(what, filter);
+  for (const name of names) requireText(what, name, filter[name]);
+}
+
+/** Throws a `PosthornError` (`invalid-question`). */
+export function refuse(what: string, why: string): never {
+  throw new PosthornError("invalid-question", `Cannot list ${what}: ${why}`);
+}
+
+function requireObject(what: string, value: unknown): void {
+  if (typeof value !== "object" || value === null) refuse(what, "what is asked for is no object");
+}
+
+function requireCount(what: string, name: string, value: unknown, most: number): void {
+  if (Number.isSafeInteger(value) && value as number >= 1 && value as number <= most) return;
+  refuse(what, `${name} must be a whole number of 1 to ${most}: current value is ${shown(value)}`);
+}
+
+function requireText(what: string, name: string, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof value !== "string") refuse(what, `${name} must be text: current value is ${shown(value)}`);
+  if (value.length > afterUnitsMax) {
+    refuse(what, `${name} has ${value.length} of ${afterUnitsMax} UTF-16 units`);
+  }
+  if (!value.isWellFormed() || value.includes("\0")) refuse(what, `${name} is no well-formed text`);
+}
+
+function shown(value: unknown): string {
+  return typeof value === "number" ? String(value) : typeof value;
+}

@@ -1,0 +1,287 @@
+// The questions to a system: the same answers in memory and over every store.
+
+import assert from "node:assert/strict";
+import {
+  actor,
+  type Observation,
+  protocol,
+  RetryableError,
+  submit,
+  type System,
+  TerminalError,
+  unchecked,
+} from "@posthorn/posthorn";
+import { asIngress } from "../as_ingress.ts";
+import { inEach, type World } from "../runtime/durable/worlds.ts";
+import { ref, Worker, worker } from "../runtime/durable/durable_stage.ts";
+
+/** Asks a system, and lets the calls of its store take their time. */
+function asking(world: World, system: System) {
+  return async <Answer>(question: (observe: Observation) => Promise<Answer>): Promise<Answer> => {
+    let over = false;
+    const answer = question(system.observe).finally(() => over = true);
+    answer.catch(() => {}); // it is awaited below
+    while (!over) await world.settle();
+    return await answer;
+  };
+}
+
+const none = { count: 0, more: false };
+const one = { count: 1, more: false };
+
+/** A worker that waits, fails, and sets schedules. */
+const busy = () =>
+  worker({
+    fail: (_, words) => {
+      throw new RetryableError(words, { afterMs: 60_000 });
+    },
+    refuse: (_, words) => {
+      throw new TerminalError(words, { code: "no-stock" });
+    },
+    plan: (ctx, name) => ctx.schedule(name, { everyMs: 60_000 }, ctx.self.at(Worker.note), "due"),
+    follow: (ctx) => ctx.subscribe(Worker.happened, ctx.self.at(Worker.note)),
+  }, { retry: { attempts: 8, baseMs: 1_000, maxMs: 60_000, order: "hold" } });
+
+inEach(
+  "the actors of a protocol are listed in the order of their keys, by prefix and in pages",
+  async (world) => {
+    const system = await world.start([busy()]);
+    const asked = asking(world, system);
+    for (const key of ["c", "a/2", "a/1", "é", "b"]) void ref(system, key).tell(Worker.note, `note ${key}`);
+    await world.settle();
+
+    const { items, next } = await asked((observe) => observe.actors({ protocol: "worker", limit: 2 }));
+    assert.deepEqual(
+      items,
+      ["a/1", "a/2"].map((key) => ({
+        protocol: "worker",
+        key,
+        waiting: none,
+        state: `["note ${key}"]`,
+      })),
+    );
+    const rest = await asked((observe) => observe.actors({ protocol: "worker", after: next }));
+    assert.deepEqual(rest.items.map(({ key }) => key), ["b", "c", "é"]);
+    assert.equal(rest.next, undefined);
+    const some = await asked((observe) => observe.actors({ protocol: "worker", prefix: "a/" }));
+    assert.deepEqual(some.items.map(({ key }) => key), ["a/1", "a/2"]);
+  },
+);
+
+inEach("a failing actor says how often, when again and why", async (world) => {
+  const system = await world.start([busy()]);
+  const asked = asking(world, system);
+  void ref(system, "ada").tell(Worker.note, "first");
+  await world.settle();
+  void ref(system, "ada").tell(Worker.run, "fail the bank is closed");
+  void ref(system, "ada").tell(Worker.note, "second");
+  await world.settle();
+
+  const [found] = (await asked((observe) => observe.failing())).items;
+  const retry = found.retry!;
+  assert.deepEqual([found.key, found.waiting, retry.attempts, retry.error], [
+    "ada",
+    { count: 2, more: false },
+    1,
+    "the bank is closed",
+  ]);
+  const forMs = retry.nextMs! - world.clock.now();
+  assert.ok(forMs > 50_000 && forMs <= 60_000, `again after ${forMs} ms`);
+  const ada = (await asked((observe) => observe.actor({ protocol: "worker", key: "ada" })))!;
+  assert.deepEqual(ada.messages.map(({ operation, payload, retry }) => [operation, payload, retry?.error]), [
+    ["run", '"fail the bank is closed"', "the bank is closed"],
+    ["note", '"second"', undefined],
+  ]);
+  assert.deepEqual([ada.state, ada.stateVersion, ada.waiting.count, ada.paused], ['["first"]', 0, 2, false]);
+  const [worker] = (await asked((observe) => observe.protocols())).items;
+  assert.deepEqual([worker.waiting.count, worker.failing, worker.hosted], [2, one, true]);
+});
+
+inEach("a message that stepped aside says why", async (world) => {
+  const aside = worker({
+    fail: () => {
+      throw new Error("not yet");
+    },
+  }, { retry: { attempts: 3, baseMs: 60_000, maxMs: 60_000, order: "aside" } });
+  const system = await world.start([aside]);
+  const asked = asking(world, system);
+  void ref(system, "ada").tell(Worker.run, "fail");
+  await world.settle();
+  const ada = (await asked((observe) => observe.actor({ protocol: "worker", key: "ada" })))!;
+  assert.deepEqual(ada.messages.map(({ retry }) => [retry?.attempts, retry?.error]), [[1, "not yet"]]);
+  assert.deepEqual(
+    (await asked((observe) => observe.failing())).items.map(({ key, retry }) => [key, retry?.error]),
+    [
+      ["ada", "not yet"],
+    ],
+  );
+});
+
+inEach("schedules and delayed messages are listed in the order of time", async (world) => {
+  const system = await world.start([busy()]);
+  const asked = asking(world, system);
+  void ref(system, "ada").tell(Worker.run, "plan hourly");
+  void ref(system, "bob").tell(Worker.note, "later", { afterMs: 30_000 });
+  void ref(system, "cyd").tell(Worker.note, "latest", { afterMs: 90_000 });
+  await world.settle();
+  const { items } = await asked((observe) => observe.schedules());
+  const ms = items.map(({ dueMs }) => dueMs);
+  assert.deepEqual(ms, ms.toSorted((a, b) => a - b));
+  const at = (key: string) => ({ protocol: "worker", key });
+  assert.deepEqual(items.map(({ dueMs: _, ...item }) => item), [
+    { actor: at("bob"), to: { ...at("bob"), operation: "note" } },
+    { actor: at("ada"), name: "hourly", when: { everyMs: 60_000 }, to: { ...at("ada"), operation: "note" } },
+    { actor: at("cyd"), to: { ...at("cyd"), operation: "note" } },
+  ]);
+  const { items: [first], next } = await asked((observe) => observe.schedules({ limit: 1 }));
+  assert.equal(first.actor.key, "bob");
+  assert.equal((await asked((observe) => observe.schedules({ after: next }))).items.length, 2);
+  const ada = await asked((observe) => observe.actor(at("ada")));
+  assert.deepEqual(ada?.schedules, [items[1]]);
+});
+
+inEach("dead letters are listed the latest first, by reason, in pages and in groups", async (world) => {
+  const system = await world.start([busy()]);
+  const asked = asking(world, system);
+  for (const words of ["one", "two", "three"]) {
+    void ref(system, words).tell(Worker.run, `refuse ${words}`, { headers: { trace: words } });
+    await world.pass(1_000);
+  }
+  void ref(system, "ada").tell(Worker.note, "late", { timeoutMs: 1 });
+  void ref(system, "bob").tell(Worker.run, "unknown");
+  await world.settle();
+  const refused = { protocol: "worker", reason: "no-stock" };
+  const { items, next } = await asked((observe) => observe.deadLetters({ ...refused, limit: 2 }));
+  assert.deepEqual(items.map(({ key, operation, payload }) => [key, operation, payload]), [
+    ["three", "run", "refuse three"],
+    ["two", "run", "refuse two"],
+  ]);
+  const rest = await asked((observe) => observe.deadLetters({ ...refused, after: next }));
+  assert.deepEqual([rest.items.map(({ key }) => key), rest.next], [["one"], undefined]);
+  assert.deepEqual((await asked((observe) => observe.deadLetters({ protocol: "order" }))).items, []);
+  const { groups, more } = await asked((observe) => observe.deadLetterGroups());
+  assert.deepEqual([groups[0], more], [{ ...refused, count: 3 }, false]);
+});
+
+const Desk = protocol("desk", {
+  quick: submit(unchecked<number>(), unchecked<number>()),
+  later: submit(unchecked<number>(), unchecked<number>()),
+  refused: submit(unchecked<number>(), unchecked<number>()),
+  slow: submit(unchecked<number>(), unchecked<number>()),
+});
+const desk = actor(Desk, {
+  state: () => null,
+  on: {
+    quick: (_, number) => number,
+    later: (ctx) => ctx.later(),
+    refused: () => {
+      throw new TerminalError("no", { code: "no-stock" });
+    },
+    slow: () => {
+      throw new RetryableError("not yet", { afterMs: 60_000 });
+    },
+  },
+});
+
+inEach("replies say whether they came, and who has the request", async (world) => {
+  const system = await world.start([desk]);
+  const asked = asking(world, system);
+  const ada = system.ref(Desk, "ada");
+  void ada.submit(Desk.quick, 1);
+  void ada.submit(Desk.later, 2, asIngress({ caller: "web/é" }));
+  void ada.submit(Desk.refused, 3);
+  void system.ref(Desk, "bob").submit(Desk.slow, 4);
+  await world.settle();
+  const { items } = await asked((observe) => observe.replies());
+  const told = items.map(({ status, actor, later, caller, untilMs }) => {
+    const known = untilMs ?? (!world.stored && later ? Infinity : 0); // in memory its later knows
+    assert.ok(known > world.clock.now());
+    return [status, actor?.key, later, caller].join(" ");
+  });
+  assert.deepEqual(told.toSorted(), [
+    "done  false ",
+    "failed  false ",
+    "pending ada true web/é",
+    "pending bob false ",
+  ]);
+  const failed = await asked((observe) => observe.replies({ status: "failed" }));
+  assert.deepEqual(failed.items.map(({ failure }) => failure), [{ code: "no-stock", message: "no" }]);
+  const pending = await asked((observe) => observe.replies({ status: "pending", limit: 1 }));
+  const next = await asked((observe) => observe.replies({ status: "pending", after: pending.next }));
+  assert.deepEqual([pending.items.length, next.items.length, next.next], [1, 1, undefined]);
+});
+
+inEach("topics say who follows them, and how far behind the followers are", async (world) => {
+  const system = await world.start([busy()]);
+  const asked = asking(world, system);
+  for (const key of ["bob", "ada"]) system.subscribe(Worker.happened, ref(system, key).at(Worker.note));
+  await world.settle();
+  void ref(system, "ada").tell(Worker.run, "fail bank");
+  await world.settle();
+  void system.publish(Worker.happened, "fire now");
+  await world.settle();
+  const { items: [topic], next } = await asked((observe) => observe.topics());
+  const events = { count: world.stored ? 1 : 0, more: false };
+  const to = (key: string) => ({ protocol: "worker", key, operation: "note" });
+  assert.deepEqual([topic, next], [{
+    topic: "worker.happened",
+    subscribers: { count: 2, more: false },
+    firstSubscribers: [to("ada"), to("bob")],
+    events,
+    lag: { count: 1, more: false },
+  }, undefined]);
+  const ada = await asked((observe) => observe.actor({ protocol: "worker", key: "ada" }));
+  assert.deepEqual(ada?.subscriptions, ["worker.happened"]);
+});
+
+inEach("an instance says what it hosts", async (world) => {
+  const system = await world.start([desk, busy()]);
+  const asked = asking(world, system);
+  const { items } = await asked((observe) => observe.instances());
+  assert.deepEqual(items.map(({ hosts, own }) => [hosts, own]), [[["desk", "worker"], true]]);
+  const { items: protocols } = await asked((observe) => observe.protocols());
+  const idle = { hosted: true, paused: false, actors: none, waiting: none, failing: none };
+  assert.deepEqual(protocols, [{ protocol: "desk", ...idle }, { protocol: "worker", ...idle }]);
+  assert.equal(await asked((observe) => observe.outbox()), undefined);
+});
+
+inEach("arguments that nobody may give get a code or an empty page", async (world) => {
+  const system = await world.start([busy()]);
+  const asked = asking(world, system);
+  const invalid = { code: "invalid-question" };
+  const odd = <Value>(value: unknown) => value as Value;
+  for (const limit of [0, -1, 1.5, NaN, Infinity, 1_001, odd<number>("10"), odd<number>(null)]) {
+    await assert.rejects(asked((observe) => observe.actors({ protocol: "worker", limit })), invalid);
+    await assert.rejects(asked((observe) => observe.instances({ limit })), invalid);
+    await assert.rejects(asked((observe) => observe.schedules({ limit })), invalid);
+  }
+  for (const after of [odd<string>(1), "\ud800", "a\0b", "x".repeat(5_000)]) {
+    await assert.rejects(asked((observe) => observe.replies({ after })), invalid);
+    await assert.rejects(asked((observe) => observe.deadLetters({ after })), invalid);
+  }
+  await assert.rejects(asked((observe) => observe.protocols({ countMax: 10_001 })), invalid);
+  await assert.rejects(asked((observe) => observe.actors(odd(undefined))), invalid);
+  await assert.rejects(asked((observe) => observe.replies({ status: odd("open") })), invalid);
+  const empty = { items: [] };
+  for (const protocol of ["~topic", "", "a\u001fb", "Worker", "nobody"]) {
+    assert.deepEqual(await asked((observe) => observe.actors({ protocol })), empty);
+    assert.deepEqual(await asked((observe) => observe.failing({ protocol })), empty);
+    assert.equal(await asked((observe) => observe.actor({ protocol, key: "ada" })), undefined);
+  }
+  for (const prefix of ["a\u001f", "\0", "x".repeat(600), "\ud800"]) {
+    const page = asked((observe) => observe.actors({ protocol: "worker", prefix }));
+    await page.then(
+      (page) => assert.deepEqual(page, empty),
+      (error) => assert.equal(error.code, invalid.code),
+    );
+  }
+  for (const after of ["\u{10ffff}", "\u001f\u001f", "zzz", "actor\u001f"]) {
+    for (
+      const page of [
+        await asked((observe) => observe.schedules({ after })),
+        await asked((observe) => observe.topics({ after })),
+        await asked((observe) => observe.failing({ after })),
+      ]
+    ) assert.deepEqual(page, empty);
+  }
+});
