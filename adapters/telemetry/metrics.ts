@@ -38,8 +38,8 @@ export class Metrics {
 
   /** All metrics as text. */
   async text(format: Format): Promise<string> {
-    const oldest = await this.#oldest.families();
     const { health: { store, transport } } = this.#system;
+    const oldest = store === undefined ? [] : await this.#oldest.families();
     const stats = this.#system.stats();
     return exposition(
       [

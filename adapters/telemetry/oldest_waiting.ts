@@ -13,7 +13,7 @@ const question = { limit: 200, countMax: 1_000 };
 
 type Sample = readonly [Labels, number];
 
-/** Asks how long the oldest message of each protocol has waited: of all instances, if they share a store. */
+/** Asks how long the oldest message of each protocol has waited in the store, for whichever instance. */
 export class OldestWaiting {
   readonly #observe: Pick<Observation, "protocols">;
   readonly #clock: Clock;
@@ -34,7 +34,7 @@ export class OldestWaiting {
     }
     const asked = this.#asked;
     if (!await within(this.#clock, waitMs, asked)) return [];
-    const help = "How long the oldest message has waited";
+    const help = "How long the oldest message in the store has waited";
     return [{ type: "gauge", name: "oldest_waiting_seconds", help, samples: await asked }];
   }
 
@@ -42,9 +42,10 @@ export class OldestWaiting {
     try {
       const { items } = await this.#observe.protocols(question);
       const nowMs = this.#clock.now();
-      return items.map((
-        { protocol, oldestMs = nowMs },
-      ) => [{ protocol }, Math.max(0, nowMs - oldestMs) / 1_000]);
+      return items.flatMap(({ protocol, waiting, oldestMs }): Sample[] => {
+        if (oldestMs === undefined && waiting.count > 0) return []; // of messages in memory nobody knows it
+        return [[{ protocol }, Math.max(0, nowMs - (oldestMs ?? nowMs)) / 1_000]];
+      });
     } catch (error) {
       if (error instanceof PosthornError) return []; // the status of the system, or of its store, says it
       throw error;

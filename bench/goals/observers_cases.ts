@@ -54,6 +54,12 @@ export const observers: readonly Observer[] = [
   { id: "sampled", title: "a listener of some messages: `sampled`", begin: listens(true) },
   { id: "metrics", title: "`GET /metrics`, read every second", begin: readsMetrics },
   { id: "listener", title: "a listener of every message", begin: listens(false), divisor: 8 },
+  {
+    id: "interceptor",
+    title: "an interceptor of turns that does nothing",
+    options: { intercept: [{ turn: (_message, goOn) => goOn() }] },
+    divisor: 8,
+  },
 ];
 
 function listens(sampled: boolean): NonNullable<Observer["begin"]> {

@@ -5,9 +5,10 @@ import { exposition } from "../../../adapters/telemetry/exposition.ts";
 import { OldestWaiting } from "../../../adapters/telemetry/oldest_waiting.ts";
 import type { ObservedProtocol, Page, PageOptions } from "../../../runtime/ports/observation.ts";
 
-function observedOf(protocol: string, oldestMs: number | undefined): ObservedProtocol {
+function observedOf(protocol: string, oldestMs?: number, count = 0): ObservedProtocol {
   const none = { count: 0, more: false };
-  const rest = { hosted: true, paused: false, actors: none, waiting: none, failing: none };
+  const waiting = { count, more: false };
+  const rest = { hosted: true, paused: false, actors: none, waiting, failing: none };
   return { protocol, ...rest, ...oldestMs !== undefined && { oldestMs } };
 }
 
@@ -36,9 +37,10 @@ Deno.test("OldestWaiting says how long the oldest message of each protocol has w
   const stage = new Stage();
   const nowMs = stage.clock.now();
   const items = [
-    observedOf("order", nowMs - 2_500),
-    observedOf("carrier", undefined), // nothing waits
-    observedOf("later", nowMs + 50), // the clock of another instance is ahead
+    observedOf("order", nowMs - 2_500, 3),
+    observedOf("carrier"), // nothing waits
+    observedOf("later", nowMs + 50, 1), // the clock of another instance is ahead
+    observedOf("transient", undefined, 1), // in memory, where nobody writes it down
   ];
   stage.answer = () => Promise.resolve({ items });
   assert.deepEqual(await stage.lines(), [
