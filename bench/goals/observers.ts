@@ -1,6 +1,6 @@
 import { choose } from "../options.ts";
 import type { Outcome } from "../contender.ts";
-import { formatFigure, tableOf } from "../format.ts";
+import { formatFigure, formatRate, tableOf } from "../format.ts";
 import type { Goal, Section } from "../section.ts";
 import { ratiosOf, type Spread } from "../statistics.ts";
 import { nobody, observed, observers, sizeOf, works } from "./observers_cases.ts";
@@ -52,11 +52,11 @@ export async function observersSection(options: GoalOptions): Promise<Section> {
     return [id, { perSecond, all: figuresOf(series[id], perSecond) }];
   }));
   const ratioOf = (id: string, base: string) => ratiosOf(rates.get(id)!.all, rates.get(base)!.all);
-  const rows = cases.map(({ id, title, base }) => [
-    title,
-    formatSpread(spread(series[id], rates.get(id)!.perSecond)),
-    id === base ? "" : formatSpread(ratioOf(id, base), "×"),
-  ]);
+  const rows = cases.map(({ id, title, base }) => {
+    const own = spread(series[id], rates.get(id)!.perSecond);
+    const ratio = id === base ? "" : formatSpread(ratioOf(id, base), "×");
+    return [title, own === undefined ? "no result" : formatRate(own.median), ratio];
+  });
   return {
     title: "Observers: what it costs that somebody looks",
     markdown:
@@ -64,7 +64,7 @@ export async function observersSection(options: GoalOptions): Promise<Section> {
 its own, the rounds alternate, and the time in which other programs had the core does not count. In memory the handlers do next
 to nothing, so whatever is done for each message shows.
 
-${tableOf(["who looks, at what", "messages/s", "of nobody"], rows)}${failureLines(failures)}`,
+${tableOf(["who looks, at what", "messages", "of nobody"], rows)}${failureLines(failures)}`,
     goals: cases.flatMap(({ id, title, base }) => {
       const most = slowerMax[id];
       return most === undefined ? [] : [goalOf(title, most, ratioOf(id, base))];
