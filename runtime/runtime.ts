@@ -88,7 +88,8 @@ export class Runtime implements RuntimeServices {
       () => this.rest(),
       () => {
         this.deadlines.begin();
-        this.delivery.look(this.scheduler.readMs, this.scheduler.nowMs);
+        const { readMs, nowMs } = this.scheduler;
+        if (this.delivery.reports.look(readMs, nowMs)) this.delivery.observe(); // a message of the sample is due
       },
       () => this.deadlines.wantsLook,
     );
@@ -104,7 +105,7 @@ export class Runtime implements RuntimeServices {
     this.interception = options.intercept?.length
       ? new Interception(options.intercept, this.ids, failed)
       : undefined;
-    this.delivery.interception = this.interception;
+    this.delivery.intercept(this.interception);
     const quota = new ActorQuota(resolved.limits.actors);
     const durable: Actor[] = [];
     const names = new Set<string>();
