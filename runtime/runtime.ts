@@ -135,6 +135,9 @@ export class Runtime implements RuntimeServices {
     }
     this.delivery.elsewhere = this.persistence ?? this.replies;
     remote?.begin();
+    const { inspectors } = this.delivery;
+    const inspectable = { inspect: inspectors.add.bind(inspectors) };
+    for (const interceptor of options.intercept ?? []) interceptor.observe?.(inspectable);
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.closed = promise;
     this.close = resolve;
