@@ -61,8 +61,7 @@ export class Delivery implements DeliveryPort {
   elsewhere: Elsewhere | undefined = undefined;
   /** The other services; absent if the system has no transport. */
   remote: Remote | undefined = undefined;
-  /** The interceptors; absent if there are none. */
-  interception: Interception | undefined = undefined;
+  private interception: Interception | undefined = undefined;
   private readonly clock: Clock;
   private readonly ids: Ids;
   private state: Health["status"] = "running";
@@ -95,9 +94,10 @@ export class Delivery implements DeliveryPort {
     this.observe();
   }
 
-  /** The clock was read: a message of the sample may be due. */
-  look(monotonicMs: number, nowMs: number): void {
-    if (this.reports.look(monotonicMs, nowMs)) this.observe();
+  /** Has interceptors from now on. */
+  intercept(interception: Interception | undefined): void {
+    this.interception = interception;
+    this.observe();
   }
 
   /**
@@ -386,7 +386,8 @@ export class Delivery implements DeliveryPort {
     return watched;
   }
 
-  private observe(): void {
+  /** Decides anew whether the next message is a usual one. */
+  observe(): void {
     this.usual = this.state === "running" && !this.reports.watchesNext && !this.interception?.sends;
   }
 

@@ -88,7 +88,8 @@ export class Runtime implements RuntimeServices {
       () => this.rest(),
       () => {
         this.deadlines.begin();
-        this.delivery.look(this.scheduler.readMs, this.scheduler.nowMs);
+        const { readMs, nowMs } = this.scheduler;
+        if (this.delivery.reports.look(readMs, nowMs)) this.delivery.observe(); // a message of the sample is due
       },
       () => this.deadlines.wantsLook,
     );
@@ -104,7 +105,7 @@ export class Runtime implements RuntimeServices {
     this.interception = options.intercept?.length
       ? new Interception(options.intercept, this.ids, failed)
       : undefined;
-    this.delivery.interception = this.interception;
+    this.delivery.intercept(this.interception);
     const quota = new ActorQuota(resolved.limits.actors);
     const durable: Actor[] = [];
     const names = new Set<string>();
@@ -134,6 +135,9 @@ export class Runtime implements RuntimeServices {
     }
     this.delivery.elsewhere = this.persistence ?? this.replies;
     remote?.begin();
+    const { inspectors } = this.delivery;
+    const inspectable = { inspect: inspectors.add.bind(inspectors) };
+    for (const interceptor of options.intercept ?? []) interceptor.observe?.(inspectable);
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.closed = promise;
     this.close = resolve;

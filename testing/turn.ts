@@ -232,7 +232,7 @@ export async function turn<
   try {
     const value = parse(operation.payload, payload, "Cannot accept", running);
     const interception = new Interception(options.intercept ?? [], host.ids, rethrow);
-    const result = await interception.around(actor.handlers[operation.slot]!)(running, value);
+    const result = await interception.around(actor)[operation.slot]!(running, value);
     const opened = running.opened(result);
     const abstained = result === undefined && operation.mode === "survey";
     const silent = operation.mode === "tell" || abstained || opened !== undefined;

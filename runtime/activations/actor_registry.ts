@@ -71,10 +71,8 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
     this.actor = actor;
     this.services = services;
     this.scheduling = scheduleOperation(actor.name, actor.handlers.length);
-    const interception = actor.name.startsWith("~") ? undefined : services.interception;
-    const handlers = interception === undefined
-      ? actor.handlers
-      : actor.handlers.map((handler) => handler && interception.around(handler));
+    const { interception } = services;
+    const handlers = interception === undefined ? actor.handlers : interception.around(actor);
     this.handlers = [...handlers, ScheduleCommand.handle];
     this.slots = actor.concurrency === undefined ? undefined : new TurnSlots(actor.concurrency);
     this.quota = quota;

@@ -1,4 +1,4 @@
-import type { InspectedMessage } from "./inspection.ts";
+import type { InspectedMessage, InspectOptions, Inspector } from "./inspection.ts";
 
 /** Headers that an interceptor adds to a message. */
 export type AddedHeaders = Readonly<Record<string, string>>;
@@ -15,9 +15,9 @@ export type GoOn = (headers?: AddedHeaders) => unknown;
  * Code around every turn and every send of a system, for what belongs to all of them: tracing, a tenant in an
  * `AsyncLocalStorage`, a clock. Interceptors nest, the first is the outermost. A system without any pays nothing for them.
  *
- * Both get the message as {@linkcode System.inspect} shows it. Messages to built-in actors and their turns are left out;
- * an event or a survey that is published is seen once, when it is sent, with its own protocol and operation and an empty
- * key.
+ * Both get the message as {@linkcode System.inspect} shows it. Messages to built-in actors and their turns are left out. An
+ * event or a survey that is published is one send, with its own protocol and operation and an empty key; and so is the turn
+ * of a function that subscribes to it.
  *
  * @example
  * ```ts
@@ -59,6 +59,14 @@ export interface Interceptor {
    * reports the error.
    */
   send?(message: InspectedMessage, goOn: GoOn): unknown;
+  /** Called once, when the system is made, for an interceptor that listens to events as well. */
+  observe?(system: Inspectable): void;
+}
+
+/** A system as an interceptor listens to it. */
+export interface Inspectable {
+  /** Calls `inspector` with the events of the system, as {@linkcode System.inspect} does. */
+  inspect(inspector: Inspector, options?: InspectOptions): Disposable;
 }
 
 /** Throws a `TypeError` unless these are interceptors. */
@@ -67,9 +75,9 @@ export function requireInterceptors(interceptors: readonly Interceptor[] | undef
   if (!Array.isArray(interceptors)) throw refused("intercept", "it is no array");
   for (const [index, interceptor] of interceptors.entries()) {
     const name = `intercept[${index}]`;
-    const { turn, send }: Interceptor = interceptor ?? {};
+    const { turn, send, observe }: Interceptor = interceptor ?? {};
     if (turn === undefined && send === undefined) throw refused(name, "it has neither `turn` nor `send`");
-    for (const [member, value] of Object.entries({ turn, send })) {
+    for (const [member, value] of Object.entries({ turn, send, observe })) {
       if (value === undefined || typeof value === "function") continue;
       throw refused(`${name}.${member}`, `it is no function, but of type ${typeof value}`);
     }

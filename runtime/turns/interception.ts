@@ -1,4 +1,4 @@
-import type { Handler } from "../language/actor.ts";
+import type { Actor, Handler } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
 import type { Operation } from "../language/protocol.ts";
 import { Publication, Topic } from "../messages/builtin_protocols.ts";
@@ -38,9 +38,18 @@ export class Interception {
     return this.#sends.length > 0;
   }
 
-  /** A handler with the interceptors around it. */
-  around(handler: Handler): Handler {
-    return (turn, value) => this.#turn(turn as Turn, () => handler(turn, value));
+  /** The handlers of an actor with the interceptors around them. */
+  around({ name, handlers }: Pick<Actor, "name" | "handlers">): readonly (Handler | undefined)[] {
+    if (name === Topic.publish.protocol) return handlers;
+    return handlers.map((handler) => handler && this.#around(handler, name.startsWith("~")));
+  }
+
+  /** Of built-in actors only the functions of users are intercepted, which hear publications. */
+  #around(handler: Handler, builtIn: boolean): Handler {
+    return (turn, value) => {
+      if (builtIn && !Publication.is(value)) return handler(turn, value);
+      return this.#turn(turn as Turn, builtIn ? value as Publication : undefined, () => handler(turn, value));
+    };
   }
 
   /** Whether the sends of an operation are intercepted: those of users. */
@@ -74,11 +83,20 @@ export class Interception {
     return passage.send(() => interceptor.send!(view, goOn), this.#onFailure);
   }
 
-  #turn(turn: Turn, handle: () => unknown): unknown {
-    const { route, key, watched } = turn;
+  #turn(turn: Turn, heard: Publication | undefined, handle: () => unknown): unknown {
+    const { route, messageId, attempt } = turn;
+    const operation = heard === undefined ? route.operation : heard.operation;
+    const key = heard === undefined ? turn.key : "";
     if (this.sends) turn.intercepted = { sends: this };
-    const view = watched?.message ??
-      new MessageView(this.#ids, route.operation, key, turn.messageId, route, turn.attempt, undefined);
+    const view = new MessageView(
+      this.#ids,
+      operation,
+      key,
+      messageId,
+      route,
+      attempt,
+      route.extras?.watch?.acceptedMs,
+    );
     return this.#turnAt(0, turn, view, handle);
   }
 

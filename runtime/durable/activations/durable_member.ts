@@ -102,7 +102,7 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
 
   /** Takes over what was loaded. */
   protected take({ record, epoch, tried, mails, writers, ended }: LoadedActor): void {
-    if (this.host.observed) this.#tellFound(mails, ended);
+    if (this.host.observed) this.#tellFound(mails);
     this.record = record;
     this.loadedEpoch = epoch;
     this.tried = tried;
@@ -117,9 +117,10 @@ export abstract class DurableMember implements Runnable, Idler, TurnActor {
    * Tells listeners of messages that were accepted, and that nobody has told of: who wrote them has ended, or is a
    * transaction of a user.
    */
-  #tellFound(mails: readonly QueuedMessage[], ended: ReadonlySet<string>): void {
+  #tellFound(mails: readonly QueuedMessage[]): void {
+    const { membership } = this.durable;
     const untold = mails.filter(({ head: { via, attempts } }) =>
-      attempts === undefined && (isTransaction(via) || ended.has(via))
+      attempts === undefined && (isTransaction(via) || membership.hasEnded(via))
     );
     const told = this.#told;
     this.#told = new Set(untold.map(({ place }) => place));
