@@ -4,7 +4,7 @@ import type { Ids } from "../messages/ids.ts";
 import type { Watch } from "../messages/watch.ts";
 import type { Inspectors, MessageInspection } from "../ports/inspection.ts";
 import { MessageView } from "../ports/message_view.ts";
-import { Sampler } from "../ports/sampler.ts";
+import { CountedSampler, Sampler } from "../ports/sampler.ts";
 import type { Turn } from "../turns/turn.ts";
 
 /** More than the error of a sum of two times, and less than a millisecond. */
@@ -31,12 +31,12 @@ export class MessageReports {
   readonly #clock: Clock;
   /** Which messages in memory are of the sample: the scheduler tells the time, so that most messages need not ask. */
   readonly #inMemory = new Sampler();
-  /** Which messages in a store are. */
-  readonly #inStore = new Sampler();
+  /** Which messages in a store are, of those that this process accepts. */
+  readonly #inStore = new CountedSampler();
+  /** Which are of those whose actor was loaded after that, or that another process accepted: nothing is kept with them. */
+  readonly #found = new CountedSampler();
   /** How far the time of day was ahead of the monotonic clock when the scheduler read both: so one read gives both. */
   #aheadMs: number | undefined = undefined;
-  /** How many messages in the store came since the last one of the sample. */
-  #since = 0;
 
   constructor(inspectors: Inspectors, ids: Ids, clock: Clock) {
     this.#inspectors = inspectors;
@@ -78,22 +78,37 @@ export class MessageReports {
     const { watch, id } = route.extras ?? {};
     if (watch === undefined) return;
     if (watch.stands > 0) counted.sampledAt = counted.accepted;
-    const view = new MessageView(this.#ids, route.operation, key, id!, route, 0, watch.acceptedMs);
+    const shown = this.#shown(watch.stands);
+    const view = new MessageView(this.#ids, route.operation, key, id!, route, 0, watch.acceptedMs, shown);
     this.#tell({ type: "accepted", message: view }, view, watch.stands);
   }
 
   /**
-   * A message was committed to its mailbox, or an ask waits in it; `found` says that this process did not accept it. Returns
-   * what is kept with it.
+   * A message is about to wait in the mailbox of a durable actor. Returns how many it stands for; `undefined` if nobody is
+   * told of it: then nothing is made for it, as for most messages of a busy system that is only sampled.
    */
-  acceptedInStore(route: Route, key: string, acceptedMs = this.#clock.now(), found = false): Watch {
+  drawnInStore(): number | undefined {
+    const stands = this.#draw(this.#inStore);
+    return stands === 0 && !this.#inspectors.everything ? undefined : stands;
+  }
+
+  /**
+   * A message that was drawn was committed to its mailbox, or an ask waits in it; `found` says that this process did not
+   * accept it. Returns what is kept with it.
+   */
+  acceptedInStore(
+    route: Route,
+    key: string,
+    stands: number,
+    acceptedMs = this.#clock.now(),
+    found = false,
+  ): Watch {
     const agoMs = found ? Math.max(this.#clock.now() - acceptedMs, 0) : 0;
-    const stands = this.#sampleInStore();
     const watch = { acceptedMs, monotonicMs: this.#clock.monotonicMs() - agoMs, stands };
-    if (watch.stands === 0 && !this.#inspectors.everything) return watch;
     const { id } = route.extras!;
-    const view = new MessageView(this.#ids, route.operation, key, id!, route, 0, acceptedMs);
-    this.#tell({ type: "accepted", message: view }, view, watch.stands);
+    const shown = this.#shown(stands);
+    const view = new MessageView(this.#ids, route.operation, key, id!, route, 0, acceptedMs, shown);
+    this.#tell({ type: "accepted", message: view }, view, stands);
     return watch;
   }
 
@@ -103,18 +118,18 @@ export class MessageReports {
     this.#started(turn, watch, watch?.acceptedMs, watch?.stands ?? 0);
   }
 
-  /** A turn of a durable actor begins. A message that another process accepted is drawn here. */
+  /** A turn of a durable actor begins. A message with which nothing was kept is drawn here. */
   startedInStore(turn: Turn, acceptedMs: number | undefined): void {
     const watch = turn.route.extras?.watch;
-    this.#started(turn, watch, acceptedMs, watch?.stands ?? this.#sampleInStore());
+    this.#started(turn, watch, acceptedMs, watch?.stands ?? this.#draw(this.#found));
   }
 
   #started(turn: Turn, watch: Watch | undefined, acceptedMs: number | undefined, stands: number): void {
     if (stands === 0 && !this.#inspectors.everything) return;
-    const message = this.#viewOf(turn, acceptedMs);
+    const message = this.#viewOf(turn, acceptedMs, this.#shown(stands));
     const startedMs = this.#clock.monotonicMs();
     turn.watched = { message, stands, startedMs, tookMs: undefined };
-    const waitedMs = watch !== undefined
+    const waitedMs = watch?.monotonicMs !== undefined
       ? startedMs - watch.monotonicMs
       : acceptedMs === undefined
       ? undefined
@@ -138,7 +153,9 @@ export class MessageReports {
 
   /** A turn has committed. */
   done(turn: Turn): void {
-    const { message = this.#viewOf(turn, undefined), stands = 0, tookMs } = turn.watched ?? {};
+    const { watched } = turn;
+    if (watched === undefined && !this.#inspectors.everything) return;
+    const { message = this.#viewOf(turn, undefined), stands = 0, tookMs } = watched ?? {};
     this.#tell({ type: "done", message, tookMs }, message, stands);
   }
 
@@ -172,26 +189,28 @@ export class MessageReports {
     return new MessageView(this.#ids, operation, key, id, route, attempts, acceptedMs);
   }
 
-  #viewOf(turn: Turn, acceptedMs: number | undefined): MessageView {
+  #viewOf(turn: Turn, acceptedMs: number | undefined, stands?: number): MessageView {
     const { route, key, messageId, attempt } = turn;
-    return new MessageView(this.#ids, route.operation, key, messageId, route, attempt, acceptedMs);
+    return new MessageView(this.#ids, route.operation, key, messageId, route, attempt, acceptedMs, stands);
+  }
+
+  /** How many messages one stands for as listeners see it first; those of a sample get another view if others listen too. */
+  #shown(stands: number): number {
+    return this.#inspectors.everything ? 1 : stands;
   }
 
   /** Draws a message in the store. Returns how many it stands for; 0 if it is not of the sample. */
-  #sampleInStore(): number {
-    if (!this.#inspectors.sampling) return 0;
-    this.#since++;
-    this.#inStore.look(this.#clock.monotonicMs());
-    if (!this.#inStore.take()) return 0;
-    const stands = this.#since;
-    this.#since = 0;
-    return stands;
+  #draw(sampler: CountedSampler): number {
+    return this.#inspectors.sampling ? sampler.draw(this.#clock.monotonicMs()) : 0;
   }
 
   #tell(event: MessageInspection, message: MessageView, stands: number): void {
-    if (this.#inspectors.everything) this.#inspectors.emitEach(event);
-    if (stands > 0) {
-      this.#inspectors.emitSampled(stands === 1 ? event : { ...event, message: message.standing(stands) });
-    }
+    if (this.#inspectors.everything) this.#inspectors.emitEach(standing(event, message, 1));
+    if (stands > 0) this.#inspectors.emitSampled(standing(event, message, stands));
   }
+}
+
+/** The event for listeners to whom its message stands for so many. */
+function standing(event: MessageInspection, message: MessageView, stands: number): MessageInspection {
+  return message.stands === stands ? event : { ...event, message: message.standing(stands) };
 }

@@ -4,6 +4,7 @@ import type { CommittedDelivery, CommittedMessage, TransientMessage } from "./co
 import type { Assignments } from "./background/assignments.ts";
 import type { StoreSession } from "./commits/store_session.ts";
 import type { LocalActors } from "./open_store.ts";
+import { unheard } from "../messages/watch.ts";
 import { QueuedMessage } from "./rows/queued_message.ts";
 
 /**
@@ -58,11 +59,16 @@ export class InProcessDelivery implements CommittedDelivery {
   accepted(to: ActorId, mail: QueuedMessage, found = false): void {
     const delivery = this.#delivery;
     if (delivery.inspectors.unobserved) return;
+    const stands = delivery.reports.drawnInStore();
+    if (stands === undefined) {
+      mail.watch = unheard;
+      return;
+    }
     const { operation: name } = mail.head;
     const { protocol, key } = to;
     const operation = delivery.operationAt({ protocol, key, operation: name });
     const route = mail.route(operation, 0, undefined);
-    mail.watch = delivery.reports.acceptedInStore(route, key, mail.acceptedMs, found);
+    mail.watch = delivery.reports.acceptedInStore(route, key, stands, mail.acceptedMs, found);
   }
 
   acceptedElsewhere(arrivals: readonly CommittedMessage[], version: string | undefined): void {

@@ -20,3 +20,19 @@ export class Sampler {
     return true;
   }
 }
+
+/** Draws messages one by one, and counts those that are not drawn. */
+export class CountedSampler {
+  readonly #sampler = new Sampler();
+  #since = 0;
+
+  /** Draws the next message. Returns how many it stands for: those since the last one of the sample, and itself; 0 if it is none. */
+  draw(monotonicMs: number): number {
+    this.#since++;
+    this.#sampler.look(monotonicMs);
+    if (!this.#sampler.take()) return 0;
+    const stands = this.#since;
+    this.#since = 0;
+    return stands;
+  }
+}
