@@ -78,6 +78,7 @@ export class SystemObservation implements Observation {
 
   async #ask<Answer>(ask: (questions: Observation) => Promise<Answer>): Promise<Answer> {
     const { questionsTo } = await import("./observation/questions_to.ts");
+    await this.#runtime.scheduler.turn(); // a loop that only asks must not starve the mailboxes
     return await ask(await questionsTo(this.#runtime));
   }
 }

@@ -158,12 +158,11 @@ export class MemorySource implements ObservationSource {
   }
 
   async lanes(range: Range): Promise<Listing<ObservedLane>> {
-    const { remote, clock } = this.#runtime;
+    const { remote } = this.#runtime;
     if (this.#stored || remote === undefined) return nothing;
     const selection = new Selection<ObservedLane>(range);
-    for (const [lane, { waiting, oldestMs }] of Object.entries(remote.lanes)) {
-      const oldest = oldestMs === undefined ? {} : { oldestMs: clock.now() - oldestMs };
-      selection.add(lane, { lane, waiting: countUpTo(waiting, range.countMax), ...oldest });
+    for (const [lane, waiting] of remote.countsInMemory) {
+      if (waiting > 0) selection.add(lane, { lane, waiting: countUpTo(waiting, range.countMax) });
     }
     return await selection.listing((lane) => lane);
   }

@@ -47,6 +47,7 @@ export const statuses: Readonly<Record<string, number>> = {
   "invalid-after": 400,
   "invalid-caller": 400,
   "invalid-headers": 400,
+  "invalid-question": 400,
   "invalid-subject": 400,
   "unknown-protocol": 404,
   "unknown-operation": 404,

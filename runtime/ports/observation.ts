@@ -239,7 +239,7 @@ export interface DeadLetterGroups {
 /**
  * Questions to a system, of all its instances on the store; without a store, of this process. They change nothing, need
  * no turn of an actor, and each does a bounded amount of work: a list is given in pages, a count ends at 10,000, and no call
- * reads more than 30,000 rows, or more than about 32 MiB. What they tell is read row by row, so it is not of one moment. Asks
+ * reads more than 40,000 rows, or more than about 32 MiB. What they tell is read row by row, so it is not of one moment. Asks
  * that wait in the memory of a process are not seen, nor are messages that are accepted with their turn.
  *
  * Each rejects with a {@linkcode PosthornError} (`invalid-question`) if an argument is out of its bounds, and with a
@@ -282,7 +282,7 @@ export interface ObservedOutbox {
 
 /** The messages that wait to be sent to one destination. */
 export interface ObservedLane {
-  /** Its name: `inbox:order`, `event:order.settled`. */
+  /** Its name: `inbox:order`, `event:order.settled`; `replies` for the replies to other services together. */
   readonly lane: string;
   /** How many there are. */
   readonly waiting: Count;

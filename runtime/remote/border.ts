@@ -109,6 +109,15 @@ export class Border {
     return Object.fromEntries(shown);
   }
 
+  /** How many parcels wait in memory, by lane. */
+  get countsInMemory(): ReadonlyMap<string, number> {
+    const shown = new Map<string, number>();
+    for (const [lane, waiting] of this.#memoryLanes.counts()) {
+      shown.set(shownLaneName(lane), waiting + (shown.get(shownLaneName(lane)) ?? 0));
+    }
+    return shown;
+  }
+
   accept(to: ActorId, route: Route, payload: unknown, ticket?: string): Promise<Acceptance> {
     if (this.#durable === undefined || isReplyTarget(route.replyTo)) {
       return this.#memory.accept(to, route, payload);

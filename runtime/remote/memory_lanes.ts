@@ -62,6 +62,11 @@ export class MemoryLanes {
     return this.#total.parcels;
   }
 
+  /** How many parcels wait in each lane. */
+  *counts(): Generator<readonly [lane: string, waiting: number], void> {
+    for (const [name, { size }] of this.#lanes) yield [name, size.parcels];
+  }
+
   /**
    * Sends a parcel behind those to the same destination. Resolves when the broker has it, or when nobody waits for it
    * any more. Rejects with the reason if the broker will not have it, with a `LimitExceededError` (`outbox-full`), or, if

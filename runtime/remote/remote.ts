@@ -198,6 +198,11 @@ export class Remote implements RemotePart {
     return this.#border?.lanes ?? {};
   }
 
+  /** How many messages wait in the memory of this process to be sent, by lane. */
+  get countsInMemory(): ReadonlyMap<string, number> {
+    return this.#border?.countsInMemory ?? new Map();
+  }
+
   /** Loads what sends and receives. */
   async load(): Promise<void> {
     await (this.#module ??= import("./border.ts"));

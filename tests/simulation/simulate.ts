@@ -24,6 +24,7 @@ import { isSteady, type Scene } from "./scenes.ts";
 import { uncaught } from "./uncaught.ts";
 import { respondents, surveyAtLast } from "./surveys.ts";
 import { Listeners } from "./listening.ts";
+import { Operator } from "./operator.ts";
 import { RollingDeploy } from "./rolling_deploy.ts";
 import { probed } from "./rule.ts";
 import { rules } from "./rules.ts";
@@ -111,6 +112,7 @@ class Run {
   readonly #erasures = new Erasures();
   readonly #laters = new LaterCheck((why) => this.fail(why));
   readonly #costs = new StoreCosts();
+  readonly #operator = new Operator(() => this.#planted);
   #planted: ReadonlySet<string> = new Set();
   /** Whether there are faults. */
   #troubled = false;
@@ -251,7 +253,10 @@ class Run {
     simulation.store.faults = this.#faultPlan.store;
     simulation.faults = this.#faultPlan.process;
     this.#begin();
-    await simulation.advance(safetyMs, failed);
+    await simulation.advance(safetyMs, () => {
+      this.#operator.look(simulation, this.#history);
+      return failed();
+    });
     for (const [fault, count] of Object.entries(simulation.store.counts)) {
       if (count > 0) this.#marks.add(`fault ${fault}`);
     }
@@ -301,6 +306,7 @@ class Run {
     if (!failed() && this.#has("crowded")) {
       await this.#costs.judgeLists(simulation, failed, (why) => this.fail(why));
     }
+    if (!failed()) await this.#operator.judge((why) => this.fail(why), (branch) => this.#marks.add(branch));
     if (!failed()) await this.#checkAtRest(failed);
     if (!failed()) await this.#costs.judgeRefused(simulation, failed, (why) => this.fail(why));
     if (!failed()) await this.#stopAll();

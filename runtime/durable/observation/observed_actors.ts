@@ -8,13 +8,13 @@ import { actorNamed, mailsOfProtocol, mailsPrefix, nameOfActor, recordKey } from
 import type { QueuedMessage } from "../rows/queued_message.ts";
 import { type WaitingActor, waitingActors } from "./mail_walk.ts";
 import { mailboxOf, retryOf } from "./observed_message.ts";
-import type { RowReader } from "./row_reader.ts";
+import { type RowReader, together } from "./row_reader.ts";
 
 const stateUnitsMax = 200;
 /** Where the count of the messages of each actor in a list ends. */
 const waitingMax = 100;
 /** How many actors with messages one question about failing actors looks at, and how many records it reads together. */
-const lookedMax = 1_000;
+const lookedMax = 500;
 const recordsTogether = 50;
 
 /** The actors of a protocol: those that have a record, and those that messages wait for. */
@@ -44,42 +44,54 @@ export async function observedActors(
   const keys = [...new Set([...records.keys(), ...waiting.keys()])].sort(comparePlaces)
     .filter((key) => upTo === undefined || comparePlaces(key, upTo) <= 0);
   const taken = keys.slice(0, limit);
-  const found: { at: string; item: ObservedActor }[] = [];
-  for (const key of taken) {
-    const item = await actorOf(reader, { protocol, key }, records.get(key), waiting.get(key), range.countMax);
-    found.push({ at: key, item });
-  }
+  const most = Math.min(waitingMax, range.countMax);
+  const mailboxes = taken.filter((key) => waiting.has(key)).length;
+  const found = await together(taken, async (key) => {
+    const actor = { protocol, key };
+    const item = await actorOf(reader.part(mailboxes), actor, records.get(key), waiting.get(key), most);
+    return { at: key, item };
+  });
   return { found, upTo: keys.length > taken.length ? taken.at(-1) : upTo };
 }
 
-/** The actors whose first message has failed. It looks at 1,000 of those that messages wait for. */
+/** The actors whose first message has failed. It looks at 500 of those that messages wait for. */
 export async function failingActors(
   reader: RowReader,
   { protocol }: FailingFilter,
   { after, limit, countMax }: Range,
 ): Promise<Listing<ObservedActor>> {
   const prefix = protocol === undefined ? mailsPrefix : mailsOfProtocol(protocol);
-  const found: { at: string; item: ObservedActor }[] = [];
+  const failing: FailingActor[] = [];
   let behind = after === undefined ? undefined : actorNamed(after);
-  for (let looked = 0; looked < lookedMax && reader.left > 0; looked += recordsTogether) {
-    const { found: some, more } = await waitingActors(reader, prefix, behind, recordsTogether);
-    for (const { actor, first, record } of await failingOf(reader, some)) {
-      if (actor.protocol.startsWith("~")) continue;
-      const item = await actorOf(reader, actor, record, first, countMax);
-      found.push({ at: nameOfActor(actor), item });
-      if (found.length === limit) return { found, upTo: nameOfActor(actor) };
-    }
-    behind = some.at(-1)?.actor ?? behind;
-    if (!more || behind?.protocol.startsWith("~")) return { found };
+  let isEnd = false;
+  for (let looked = 0; looked < lookedMax && !isEnd && failing.length < limit; looked += recordsTogether) {
+    const { found, more } = await waitingActors(reader, prefix, behind, recordsTogether);
+    const ofUsers = found.filter(({ actor }) => !actor.protocol.startsWith("~")); // the others come last
+    failing.push(...await failingOf(reader, ofUsers));
+    behind = ofUsers.at(-1)?.actor ?? behind;
+    isEnd = !more || ofUsers.length < found.length;
+    if (reader.left === 0) break;
   }
-  return { found, upTo: behind === undefined ? "" : nameOfActor(behind) };
+  const taken = failing.slice(0, limit);
+  const most = Math.min(waitingMax, countMax);
+  const found = await together(taken, async ({ actor, first, record }) => {
+    const item = await actorOf(reader.part(taken.length), actor, record, first, most);
+    return { at: nameOfActor(actor), item };
+  });
+  if (taken.length < failing.length) return { found, upTo: found.at(-1)!.at };
+  return { found, upTo: isEnd ? undefined : behind === undefined ? "" : nameOfActor(behind) };
+}
+
+/** An actor whose first message has failed. */
+interface FailingActor extends WaitingActor {
+  readonly record: Entry | undefined;
 }
 
 /** Those of some actors whose first message has failed, with their records. */
 export async function failingOf(
   reader: RowReader,
   actors: readonly WaitingActor[],
-): Promise<readonly (WaitingActor & { readonly record: Entry | undefined })[]> {
+): Promise<readonly FailingActor[]> {
   const records = await reader.read(actors.map(({ actor }) => recordKey(actor)));
   return actors.flatMap((one) => {
     const record = records.get(recordKey(one.actor));
@@ -97,13 +109,13 @@ async function actorOf(
   actor: ActorId,
   row: Entry | undefined,
   first: QueuedMessage | undefined,
-  countMax: number,
+  most: number,
 ): Promise<ObservedActor> {
   const { head, text, fault } = ActorRecord.of(row);
   const none = { count: 0, more: false };
   const { waiting, oldestMs } = first === undefined
     ? { waiting: none, oldestMs: undefined }
-    : await mailboxOf(reader, actor, Math.min(waitingMax, countMax), 0);
+    : await mailboxOf(reader, actor, most, 0);
   const retry = first && retryOf(first, head.retry);
   return {
     ...actor,

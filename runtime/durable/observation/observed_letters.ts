@@ -1,4 +1,5 @@
 import { messageOf } from "../../base/errors.ts";
+import { guarded } from "../../base/guarded.ts";
 import type { Found, Listing, Range } from "../../observation/listing.ts";
 import type {
   DeadLetterFilter,
@@ -9,8 +10,8 @@ import type {
 import type { Entry } from "../../ports/store.ts";
 import type { StoredDeadLetter } from "../delivery/message_writer.ts";
 import { deadPrefix } from "../rows/keys.ts";
-import { readableHead } from "../rows/readable_head.ts";
 import { decodeValue, fromText } from "../rows/value_codec.ts";
+import { numberIn, textIn } from "./row_parts.ts";
 import type { RowReader } from "./row_reader.ts";
 
 /** How many rows one question looks at: some of them may not match. */
@@ -34,7 +35,7 @@ export async function observedLetters(
   const more = await reader.scan(range, (rows) => {
     for (const row of rows) {
       behind = row.key.slice(deadPrefix.length);
-      const letter = letterIn(row);
+      const letter = guarded(() => letterIn(row), undefined);
       if (letter === undefined) unreadable++;
       else if (matches(letter.head, filter)) found.push({ at: behind, item: withPayload(letter) });
       if (found.length > limit) return true;
@@ -47,9 +48,10 @@ export async function observedLetters(
 export async function letterGroups(reader: RowReader): Promise<DeadLetterGroups> {
   const groups = new Map<string, DeadLetterGroup>();
   const more = await reader.scan({ prefix: deadPrefix, most: lookedMax, reverse: true }, (rows) => {
-    for (const { value } of rows) {
-      const { protocol, reason } = readableHead<StoredDeadLetter>(value) ?? {};
-      if (protocol === undefined || reason === undefined) continue;
+    for (const row of rows) {
+      const letter = guarded(() => letterIn(row), undefined);
+      if (letter === undefined) continue;
+      const { protocol, reason } = letter.head;
       const name = `${protocol}\n${reason}`;
       groups.set(name, { protocol, reason, count: (groups.get(name)?.count ?? 0) + 1 });
     }
@@ -57,35 +59,45 @@ export async function letterGroups(reader: RowReader): Promise<DeadLetterGroups>
   return { groups: [...groups.values()], more };
 }
 
+/** A dead letter without its payload, and that as text. */
 interface Letter {
-  readonly head: StoredDeadLetter;
+  readonly head: Omit<ObservedDeadLetter, "payload">;
   readonly text: string;
 }
 
-function letterIn({ value }: Entry): Letter | undefined {
-  try {
-    const { head, text } = decodeValue<StoredDeadLetter>(value);
-    return typeof head.id === "string" && typeof head.protocol === "string" ? { head, text } : undefined;
-  } catch {
-    return undefined; // the page says how many cannot be read
-  }
+/** The dead letter in a row. Throws if the row cannot be read. */
+function letterIn({ value }: Entry): Letter {
+  const { head, text } = decodeValue<StoredDeadLetter>(value);
+  const { id, protocol, key, operation, reason, message, attempts, atMs, head: mail } = head;
+  const correlationId = mail?.correlationId;
+  return {
+    text,
+    head: {
+      id: textIn(id),
+      protocol: textIn(protocol),
+      key: textIn(key),
+      operation: textIn(operation),
+      reason: textIn(reason),
+      message: textIn(message),
+      attempts: numberIn(attempts),
+      atMs: numberIn(atMs),
+      ...correlationId !== undefined && { correlationId: textIn(correlationId) },
+    },
+  };
 }
 
 /** Whether a dead letter matches. */
-function matches(letter: StoredDeadLetter, { protocol, reason, operation }: DeadLetterFilter): boolean {
+function matches(letter: Letter["head"], { protocol, reason, operation }: DeadLetterFilter): boolean {
   return (protocol === undefined || letter.protocol === protocol) &&
     (reason === undefined || letter.reason === reason) &&
     (operation === undefined || letter.operation === operation);
 }
 
 function withPayload({ head, text }: Letter): ObservedDeadLetter {
-  const { id, protocol, key, operation, reason, message, attempts, atMs, head: mail } = head;
-  const letter = { id, protocol, key, operation, reason, attempts, atMs };
-  const chain = mail?.correlationId === undefined ? {} : { correlationId: mail.correlationId };
   try {
-    return { ...letter, message, payload: fromText(text), ...chain };
+    return { ...head, payload: fromText(text) };
   } catch (error) {
-    const why = `${message}; its payload cannot be read: ${messageOf(error)}`;
-    return { ...letter, message: why, payload: undefined, ...chain };
+    const message = `${head.message}; its payload cannot be read: ${messageOf(error)}`;
+    return { ...head, message, payload: undefined };
   }
 }

@@ -25,8 +25,9 @@ export function retryOf(
 }
 
 /** When a message was accepted, in milliseconds since 1970; `undefined` if its key does not say. */
-export function acceptedMsOf({ place }: QueuedMessage): number | undefined {
-  const atMs = Math.floor(timestampOf(place) / 1_000);
+export function acceptedMsOf({ head, place }: QueuedMessage): number | undefined {
+  const { acceptedMs } = head as { readonly acceptedMs?: unknown }; // of one whose position tells another time
+  const atMs = typeof acceptedMs === "number" ? acceptedMs : Math.floor(timestampOf(place) / 1_000);
   return Number.isFinite(atMs) ? atMs : undefined;
 }
 

@@ -11,8 +11,8 @@ import type { RowReader } from "./row_reader.ts";
 
 /** Of how many actors with messages the records are read, to count those that are failing. */
 const failingMax = 100;
-/** How many counts there are for each protocol. */
-const countsEach = 2;
+/** How many things are counted of each protocol: actors, messages, failing actors. */
+const countsEach = 3;
 /** How many protocols one question about those that nobody hosts looks at. */
 const unhostedMax = 1_000;
 
@@ -71,9 +71,8 @@ async function countAll(
 ): Promise<{ readonly at: string; readonly item: ObservedProtocol }[]> {
   const found: { at: string; item: ObservedProtocol }[] = [];
   for (const [index, protocol] of names.entries()) {
-    const counts = (names.length - index) * countsEach;
-    const most = Math.max(1, Math.min(countMax, Math.floor(reader.left / counts)));
-    found.push({ at: protocol, item: await protocolOf(reader, protocol, most, known) });
+    const part = reader.part(names.length - index); // what one leaves, the next may read
+    found.push({ at: protocol, item: await protocolOf(part, protocol, countMax, known) });
   }
   return found;
 }
@@ -84,11 +83,11 @@ async function protocolOf(
   most: number,
   { hosts, paused }: Known,
 ): Promise<ObservedProtocol> {
-  const actors = await reader.count(recordKey({ protocol, key: "" }), most);
+  const actors = await reader.part(countsEach).count(recordKey({ protocol, key: "" }), most);
   let oldestMs: number | undefined;
   const firsts: WaitingActor[] = [];
   let unlooked = false;
-  const waiting = await reader.count(mailsOfProtocol(protocol), most, (row) => {
+  const waiting = await reader.part(countsEach - 1).count(mailsOfProtocol(protocol), most, (row) => {
     const actor = mailed(row.key);
     const mail = QueuedMessage.of(row, mailPrefix(actor));
     const acceptedMs = acceptedMsOf(mail) ?? Infinity;
@@ -99,7 +98,7 @@ async function protocolOf(
   });
   const failing: Count = {
     count: (await failingOf(reader, firsts)).length,
-    more: unlooked || waiting.more,
+    more: unlooked || waiting.more || reader.left === 0,
   };
   return {
     protocol,

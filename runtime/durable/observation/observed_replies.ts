@@ -11,8 +11,8 @@ import { isAskOfPeer } from "../delivery/peer_replies.ts";
 import type { ReplyHead } from "../delivery/reply_rows.ts";
 import { ActorRecord } from "../rows/actor_record.ts";
 import { recordKey, repliesPrefix } from "../rows/keys.ts";
-import { readableHead } from "../rows/readable_head.ts";
-import { fromText } from "../rows/value_codec.ts";
+import { decodeValue, fromText } from "../rows/value_codec.ts";
+import { numberIn, textIn } from "./row_parts.ts";
 import type { RowReader } from "./row_reader.ts";
 
 /** How many rows one question looks at: some of them may not match, or have expired. */
@@ -33,12 +33,10 @@ export async function observedReplies(
     for (const row of rows) {
       behind = row.key.slice(repliesPrefix.length);
       if (isAskOfPeer(behind)) continue;
-      const head = readableHead<ReplyHead>(row.value);
-      if (head === undefined) unreadable++;
-      else if (head.untilMs === undefined || head.untilMs > nowMs) {
-        if (status !== undefined && head.status !== status) continue;
-        const { later } = head.status === "pending" ? head : {};
-        found.push({ at: behind, later, item: replyOf(row, head) });
+      const reply = guarded(() => replyIn(row), undefined);
+      if (reply === undefined) unreadable++;
+      else if (reply.item.untilMs === undefined || reply.item.untilMs > nowMs) {
+        if (status === undefined || reply.item.status === status) found.push({ at: behind, ...reply });
       }
       if (found.length > limit) return true;
     }
@@ -68,28 +66,35 @@ async function receiversOf(
   return receivers;
 }
 
-function replyOf({ key }: Entry, { status, untilMs, at, later, failure }: ReplyHead): ObservedReply {
+/** A reply, and the key of its later if its turn answered "later". Throws if its row cannot be read. */
+function replyIn(
+  { key, value }: Entry,
+): { readonly item: ObservedReply; readonly later: string | undefined } {
+  const { head } = decodeValue<ReplyHead>(value);
   const name = key.slice(repliesPrefix.length);
   const id = replyNameOf(name);
   const caller = name.slice(0, -id.length).slice(0, -1);
+  const status = statusIn(head);
   const pending = status === "pending";
+  const at = pending && head.at?.sent === undefined ? head.at : undefined;
+  const later = pending && head.later !== undefined ? textIn(head.later) : undefined;
+  const { failure } = head;
   return {
-    id,
-    status,
-    ...untilMs !== undefined && { untilMs },
-    ...pending && at !== undefined && at.sent === undefined &&
-      { actor: { protocol: at.protocol, key: at.key } },
-    later: later !== undefined && pending,
-    ...caller !== "" && { caller: decoded(caller) },
-    ...failure !== undefined &&
-      { failure: { code: failure.code, message: shorten(failure.message, wordsMax) } },
+    later,
+    item: {
+      id,
+      status,
+      ...head.untilMs !== undefined && { untilMs: numberIn(head.untilMs) },
+      ...at !== undefined && { actor: { protocol: textIn(at.protocol), key: textIn(at.key) } },
+      later: later !== undefined,
+      ...caller !== "" && { caller: guarded(() => decodeURIComponent(caller), caller) },
+      ...failure !== undefined &&
+        { failure: { code: textIn(failure.code), message: shorten(textIn(failure.message), wordsMax) } },
+    },
   };
 }
 
-function decoded(caller: string): string {
-  try {
-    return decodeURIComponent(caller);
-  } catch {
-    return caller; // another program wrote it
-  }
+function statusIn({ status }: ReplyHead): ObservedReply["status"] {
+  if (status === "pending" || status === "done" || status === "failed") return status;
+  throw new TypeError("it has no status");
 }

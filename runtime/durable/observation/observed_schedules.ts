@@ -7,6 +7,7 @@ import { delayedReceiver, scheduled, schedulePrefix, timerKey } from "../rows/ke
 import { readableHead } from "../rows/readable_head.ts";
 import { type StoredDue, type StoredSchedule, whenOf } from "../rows/schedule_row.ts";
 import { decodeValue } from "../rows/value_codec.ts";
+import { addressIn, numberIn } from "./row_parts.ts";
 import type { RowReader } from "./row_reader.ts";
 
 /** How many rows one question looks at: those of built-in actors are not shown. */
@@ -62,9 +63,8 @@ export function observedSchedule(
   const named = receiver === undefined ? { name } : {};
   try {
     const { head } = decodeValue<StoredSchedule>(value);
-    const { protocol, key, operation } = head.to;
     const when = receiver === undefined ? { when: whenOf(head) } : {};
-    return { actor, ...named, dueMs: head.dueMs, ...when, to: { protocol, key, operation } };
+    return { actor, ...named, dueMs: numberIn(head.dueMs), ...when, to: addressIn(head.to) };
   } catch (error) {
     return { actor, ...named, dueMs, fault: `its row cannot be read: ${messageOf(error)}` };
   }

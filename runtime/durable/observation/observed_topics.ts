@@ -1,8 +1,8 @@
+import { guarded } from "../../base/guarded.ts";
 import type { Address } from "../../language/address.ts";
 import { Topic } from "../../messages/builtin_protocols.ts";
 import { comparePlaces, type Found, type Listing, type Range } from "../../observation/listing.ts";
 import type { Count, ObservedTopic } from "../../ports/observation.ts";
-import type { Entry } from "../../ports/store.ts";
 import {
   eventNumber,
   eventPrefix,
@@ -14,9 +14,10 @@ import {
 } from "../rows/keys.ts";
 import { ActorRecord } from "../rows/actor_record.ts";
 import { readableHead } from "../rows/readable_head.ts";
-import { fromText } from "../rows/value_codec.ts";
+import { decodeValue, fromText } from "../rows/value_codec.ts";
 import { partsOf } from "./mail_walk.ts";
-import type { RowReader } from "./row_reader.ts";
+import { addressIn } from "./row_parts.ts";
+import { type RowReader, together } from "./row_reader.ts";
 
 /** How many subscribers are shown; how many mailboxes one question looks into, and how many messages of each. */
 const shownMax = 100;
@@ -35,9 +36,10 @@ export async function observedTopics(reader: RowReader, range: Range): Promise<L
     .filter((name) => upTo === undefined || comparePlaces(name, upTo) <= 0);
   const names = all.slice(0, limit);
   const found: Found<ObservedTopic>[] = [];
-  for (const topic of names) {
+  for (const [index, topic] of names.entries()) {
     const mailboxes = Math.max(1, Math.floor(mailboxesMax / names.length));
-    found.push({ at: topic, item: await topicOf(reader, topic, mailboxes, countMax) });
+    const part = reader.part(names.length - index);
+    found.push({ at: topic, item: await topicOf(part, topic, mailboxes, countMax) });
   }
   return { found, upTo: all.length > names.length ? names.at(-1) : upTo };
 }
@@ -49,14 +51,18 @@ async function topicOf(
   countMax: number,
 ): Promise<ObservedTopic> {
   const { rows, more } = await reader.list({ prefix: subscriberPrefix(topic), most: shownMax });
-  const firstSubscribers = rows.flatMap((row) => addressIn(row) ?? []);
+  const firstSubscribers = rows.flatMap(({ value }) =>
+    guarded<Address[]>(() => [addressIn(decodeValue<{ readonly to: Address }>(value).head.to)], [])
+  );
   const looked = firstSubscribers.slice(0, mailboxes);
   let lag = await lagOf(reader, {
     protocol: Topic.publish.protocol,
     key: topic,
     operation: Topic.publish.name,
   });
-  for (const to of looked) lag = sumOf(lag, await lagOf(reader, to), countMax);
+  for (const own of await together(looked, (to) => lagOf(reader.part(looked.length), to))) {
+    lag = sumOf(lag, own, countMax);
+  }
   const unlooked = more || looked.length < firstSubscribers.length;
   return {
     topic,
@@ -115,11 +121,4 @@ async function eventsOf(reader: RowReader, topic: string, most: number): Promise
   if (first === undefined || last === undefined) return { count: 0, more: false };
   const all = eventNumber(last.key) - eventNumber(first.key) + 1;
   return { count: Math.min(Math.max(all, 1), most), more: all > most };
-}
-
-/** The address in the row of a subscriber; `undefined` if it cannot be read. */
-function addressIn({ value }: Entry): Address | undefined {
-  const { protocol, key, operation } = readableHead<{ readonly to?: Partial<Address> }>(value)?.to ?? {};
-  if (protocol === undefined || key === undefined || operation === undefined) return undefined;
-  return { protocol, key, operation };
 }

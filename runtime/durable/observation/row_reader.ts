@@ -2,7 +2,7 @@ import type { Entry, StoreConnection } from "../../ports/store.ts";
 import type { Count } from "../../ports/observation.ts";
 
 /** How many rows, and about how many bytes of them, one question may read. */
-export const rowsMax = 30_000;
+export const rowsMax = 40_000;
 export const bytesMax = 33_554_432;
 /** The most rows of one list; about how many bytes it may have; and how many rows the first list has, since rows may be large. */
 const listMax = 1_000;
@@ -10,6 +10,22 @@ const listBytes = 4_194_304;
 const listFirst = 16;
 /** How many keys are read together. */
 const readMax = 100;
+
+/** How many things are looked at together. */
+const lookedTogether = 10;
+
+/** Calls a function for each item, for some of them at once. Resolves with the results in the order of the items. */
+export async function together<Item, Result>(
+  items: readonly Item[],
+  act: (item: Item, index: number) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let from = 0; from < items.length; from += lookedTogether) {
+    const some = items.slice(from, from + lookedTogether);
+    results.push(...await Promise.all(some.map((item, index) => act(item, from + index))));
+  }
+  return results;
+}
 
 /** Which rows are read, and how many at most. */
 export interface Rows {
@@ -22,16 +38,29 @@ export interface Rows {
 /** Reads the rows for one question, a bounded number of them. Once it is spent it reads no more, and says that there may be more. */
 export class RowReader {
   readonly #connection: StoreConnection;
-  #rows = rowsMax;
-  #bytes = bytesMax;
+  readonly #whole: RowReader | undefined;
+  #rows: number;
+  #bytes: number;
 
-  constructor(connection: StoreConnection) {
+  /** A reader for one question; or for a part of what `whole` may read. */
+  constructor(connection: StoreConnection, rows = rowsMax, bytes = bytesMax, whole?: RowReader) {
     this.#connection = connection;
+    this.#rows = rows;
+    this.#bytes = bytes;
+    this.#whole = whole;
   }
 
   /** How many rows it may still read. */
   get left(): number {
-    return this.#bytes > 0 ? Math.max(this.#rows, 0) : 0;
+    if (this.#bytes <= 0 || this.#rows <= 0) return 0;
+    return this.#whole === undefined ? this.#rows : Math.min(this.#rows, this.#whole.left);
+  }
+
+  /** A reader for one of so many that share what this one may still read. */
+  part(parts: number): RowReader {
+    const rows = Math.ceil(this.left / Math.max(parts, 1));
+    const bytes = Math.ceil(this.#bytes / Math.max(parts, 1));
+    return new RowReader(this.#connection, rows, bytes, this);
   }
 
   /** The rows of some keys, as far as it may read them. */
@@ -41,7 +70,7 @@ export class RowReader {
       const rows = await this.#connection.read(keys.slice(from, from + readMax));
       for (const row of rows) {
         if (row === undefined) continue;
-        this.#took(row);
+        this.#took(1, row.value.length);
         found.set(row.key, row);
       }
     }
@@ -52,13 +81,14 @@ export class RowReader {
   async few({ prefix, after, most, reverse }: Rows): Promise<Entry[]> {
     const limit = Math.min(most, this.left);
     if (limit === 0) return [];
+    this.#took(limit, 0); // other lists may be under way
     const rows = await this.#connection.list({
       prefix,
       limit,
       ...after !== undefined && { after },
       ...reverse === true && { reverse },
     });
-    for (const row of rows) this.#took(row);
+    this.#took(rows.length - limit, rows.reduce((sum, { value }) => sum + value.length, 0));
     return rows;
   }
 
@@ -99,8 +129,9 @@ export class RowReader {
     return { count: Math.min(count, most), more };
   }
 
-  #took({ value }: Entry): void {
-    this.#rows--;
-    this.#bytes -= value.length;
+  #took(rows: number, bytes: number): void {
+    this.#rows -= rows;
+    this.#bytes -= bytes;
+    if (this.#whole !== undefined) this.#whole.#took(rows, bytes);
   }
 }

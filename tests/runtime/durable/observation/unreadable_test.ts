@@ -1,0 +1,96 @@
+// Rows that cannot be read are shown as such, or left out and counted. No question fails because of them.
+
+import assert from "node:assert/strict";
+import { actor, type Observation, protocol, submit, unchecked } from "@posthorn/posthorn";
+import { encodeValue } from "../../../../runtime/durable/rows/value_codec.ts";
+import { localKinds, onEach, ref, type Stage, Worker, worker } from "../durable_stage.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const spoils: Readonly<Record<string, Uint8Array>> = {
+  "are no text": new Uint8Array([255, 254, 0, 128]),
+  "are empty": new Uint8Array(0),
+  "have no head": bytes("{ nothing"),
+  "have null as their head": encodeValue(null, "1"),
+  "have an empty head": encodeValue({}, "{ cut"),
+  "have a head of other types": encodeValue(
+    {
+      turn: "t",
+      clock: 0,
+      schema: 0,
+      retry: 7,
+      id: 1,
+      to: 2,
+      protocol: 3,
+      status: 4,
+      hosts: 5,
+      atMs: "x",
+      token: 6,
+      failure: 8,
+      at: 9,
+      later: 1,
+      head: 1,
+      protocols: 1,
+    },
+    "1",
+  ),
+};
+
+const Desk = protocol("desk", { later: submit(unchecked<number>(), unchecked<number>()) });
+const desk = actor(Desk, { state: () => null, on: { later: (ctx) => ctx.later() } });
+
+/** Writes that value into every row of the store. */
+async function spoil(stage: Stage, value: Uint8Array): Promise<void> {
+  const connection = await stage.store.open({ clock: stage.clock });
+  const rows = await connection.list({ prefix: "", limit: 1_000 });
+  for (const row of rows.filter(({ key }) => key !== "proof")) {
+    const write = { key: row.key, value, oldBytes: row.value.length };
+    await connection.commit([{ checks: [], writes: [write], removals: [] }]);
+  }
+  await connection.commit([{ checks: [], writes: [{ key: "paused", value }], removals: [] }]);
+  await connection.close();
+}
+
+const askAll = async (observe: Observation) => ({
+  instances: await observe.instances(),
+  protocols: await observe.protocols(),
+  actors: await observe.actors({ protocol: "worker" }),
+  ada: await observe.actor({ protocol: "worker", key: "ada" }),
+  failing: await observe.failing(),
+  schedules: await observe.schedules(),
+  topics: await observe.topics(),
+  letters: await observe.deadLetters(),
+  groups: await observe.deadLetterGroups(),
+  replies: await observe.replies(),
+  unhosted: await observe.unhosted(),
+  outbox: await observe.outbox(),
+});
+
+for (const [which, value] of Object.entries(spoils)) {
+  onEach(localKinds, `every question is answered if all rows ${which}`, async (stage) => {
+    const actors = [
+      desk,
+      worker({
+        plan: (ctx) => ctx.schedule("tick", { everyMs: 60_000 }, ctx.self.at(Worker.note), "x"),
+        give: () => {
+          throw new Error("no");
+        },
+      }, { retry: { attempts: 1, baseMs: 1, maxMs: 1 } }),
+    ];
+    const system = await stage.start(actors);
+    await ref(system, "ada").tell(Worker.run, "plan");
+    await ref(system, "bob").tell(Worker.note, "later", { afterMs: 60_000 });
+    await ref(system, "cyd").tell(Worker.run, "give");
+    await system.ref(Desk, "one").submit(Desk.later, 1);
+    await system.subscribe(Worker.happened, ref(system, "ada").at(Worker.note)).ready;
+    await system.publish(Worker.happened, "now");
+    await stage.settle();
+    await ref(system, "ada").tell(Worker.note, "behind", { afterMs: 1 });
+    await spoil(stage, value);
+    const all = await askAll(system.observe);
+    assert.deepEqual(all.actors.items.map(({ key }) => key), ["ada", "cyd"]);
+    assert.ok(all.schedules.items.every(({ actor }) => ["ada", "bob"].includes(actor.key)));
+    assert.equal(all.topics.items[0].topic, "worker.happened");
+    assert.equal(all.letters.items.length + (all.letters.unreadable ?? 0), 1);
+    await stage.kill(system);
+  });
+}
