@@ -24,7 +24,7 @@ import { MailEraser } from "./background/mail_eraser.ts";
 import { Membership } from "./background/membership.ts";
 import { WakeTimes } from "./background/wake_times.ts";
 import { Assignments } from "./background/assignments.ts";
-import { reportCommits } from "./report_commits.ts";
+import { reportSession } from "./report_session.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { DurabilityCheck } from "./background/durability_check.ts";
@@ -177,8 +177,7 @@ async function begin(
   const { clock, random, deduplicationWindowMs, limits } = options;
   const wakeTimes = wakeTimesOf(connection, options, localActors, services);
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
-  session.onUnreadable = (row, error) => services.delivery.unreadable(row, error);
-  reportCommits(session, services.delivery.inspectors);
+  reportSession(session, services.delivery);
   const delayed = new DelayedRows(session, ids, limits, (dueMs) => scheduleRunner.wakeAt(dueMs));
   const rows = writingOf(session, options, services, ids, localActors, delayed, () => keeping);
   const { replies, surveyReplies, unhosted, writer, committedDelivery } = rows;
