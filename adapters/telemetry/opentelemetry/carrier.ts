@@ -1,10 +1,12 @@
 import {
   type Context,
   createTraceState,
+  INVALID_TRACEID,
   isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   trace,
 } from "@opentelemetry/api";
 import type { AddedHeaders } from "../../../runtime/ports/interceptor.ts";
@@ -22,16 +24,17 @@ export class Carrier {
   /** Whether the propagator of the program is that of W3C; unknown before the first message. */
   #isW3c: boolean | undefined = undefined;
 
-  /** The headers by which others continue the trace of a span. */
-  headersOf(context: Context, span: Span): AddedHeaders {
+  /** The headers by which others continue the trace of a span in a context; none if there is nothing to continue. */
+  headersOf(context: Context, span: Span, spanContext: SpanContext): AddedHeaders | undefined {
+    const { traceId, spanId, traceFlags, traceState } = spanContext;
+    if (traceId === INVALID_TRACEID) return undefined;
     if (this.#takes(propagation.getBaggage(context))) {
-      const { traceId, spanId, traceFlags, traceState } = span.spanContext();
       const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
       const tracestate = traceState?.serialize();
       return tracestate ? { traceparent, tracestate } : { traceparent };
     }
     const headers: Record<string, string> = {};
-    propagation.inject(context, headers);
+    propagation.inject(trace.setSpan(context, span), headers);
     return headers;
   }
 
