@@ -17,8 +17,8 @@ const w3cFields = ["traceparent", "tracestate", "baggage"];
 const parentLength = 55;
 
 /**
- * Carries the context of spans in the headers of messages, by the propagator of the program. That of W3C is by far the most
- * usual one, so its two headers are written and read here: the propagator takes microseconds for them.
+ * Carries the context of spans in the headers of messages, by the propagator of the program, or by that of W3C if it has none.
+ * That is by far the most usual one, so its two headers are written and read here: the propagator takes microseconds.
  */
 export class Carrier {
   /** Whether the propagator of the program is that of W3C; unknown before the first message. */
@@ -63,7 +63,7 @@ export class Carrier {
     if (baggage !== undefined) return false;
     if (this.#isW3c !== undefined) return this.#isW3c;
     const fields = propagation.fields();
-    if (fields.length === 0) return false; // no propagator is set yet
+    if (fields.length === 0) return true; // none is registered (yet): Deno before 2.6 has none, and that of W3C is the default
     return this.#isW3c = fields.includes("traceparent") && fields.every((field) => w3cFields.includes(field));
   }
 }
