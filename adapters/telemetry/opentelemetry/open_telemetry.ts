@@ -22,7 +22,7 @@ import type { InspectedMessage, Inspection } from "../../../runtime/ports/inspec
 import type { AddedHeaders, GoOn, Inspectable, Interceptor } from "../../../runtime/ports/interceptor.ts";
 import { Carrier } from "./carrier.ts";
 import { Instruments } from "./instruments.ts";
-import { Labels, type OperationLabels } from "./labels.ts";
+import { Labels } from "./labels.ts";
 import { TracedOperation } from "./operation.ts";
 
 /** Options of {@linkcode openTelemetry}. */
