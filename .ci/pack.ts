@@ -24,8 +24,8 @@ const inlined: Readonly<Record<string, string>> = {
   "@std/async/abortable": "links/async/abortable.ts",
 };
 
-/** The clients of brokers and of a database, and the API of traces: whoever uses one installs it, and nobody else gets it. */
-const clients = /^(rabbitmq-client|kafkajs|pg|@nats-io\/.+|@opentelemetry\/api)$/;
+/** The clients of brokers and of a database: whoever uses one installs it, and nobody else gets it. */
+const clients = /^(rabbitmq-client|kafkajs|pg|@nats-io\/.+)$/;
 
 /** The oldest of each runtime that the tests run on: before these, Node and Bun have no `node:sqlite`. */
 export const engines = { bun: ">=1.4", deno: ">=2.5.6", node: ">=22.13" };
