@@ -46,7 +46,7 @@ export class MessageReports {
 
   /** Whether the next message in memory is to be watched. */
   get watchesNext(): boolean {
-    return this.#inspectors.everything || this.#inMemory.due;
+    return this.#inspectors.everything || (this.#inspectors.sampling && this.#inMemory.due);
   }
 
   /** The scheduler has read the clock. Returns whether the next message in memory is to be watched because of that. */

@@ -20,7 +20,7 @@ const bytesOfUnit = 3;
 export function givenHeaders(given: Headers): Headers {
   const names = readable(() => namesOf(given));
   requireAtMost(names.length, headersMax, "headers");
-  const entries = names.map((name) => [name, readable(() => given[name])] as const);
+  const entries = readable(() => names.map((name) => [name, given[name]] as const));
   let units = 0;
   for (const [name, value] of entries) {
     if (typeof value !== "string") throw refused(`one of them is no text, but of type ${typeof value}`);

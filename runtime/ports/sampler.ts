@@ -1,7 +1,7 @@
 /** Chooses the messages of a sample: at most one in a millisecond of the monotonic clock. */
 export class Sampler {
-  /** Whether the next message is one of the sample. */
-  due = false;
+  /** Whether the next message is one of the sample. The first one is. */
+  due = true;
   #lookedMs = -Infinity;
   #takenMs = -Infinity;
 

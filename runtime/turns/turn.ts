@@ -1,4 +1,4 @@
-import { type ActorId, type Address, type AskOptions, type SendOptions } from "../language/address.ts";
+import type { ActorId, Address, AskOptions, SendOptions } from "../language/address.ts";
 import type { Replies, SubscribeOptions, SurveyOptions } from "../language/context.ts";
 import type { When } from "../language/when.ts";
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
@@ -13,7 +13,7 @@ import type { ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
 import type { Later } from "../language/later.ts";
 import type { LaterOptions, Reason } from "../language/later_options.ts";
-import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
+import type { Handle, RouteParts, TurnActor } from "./turn_services.ts";
 import { type LaterAnswer, openedIn, type OpenedLater, TurnLaters } from "./turn_laters.ts";
 import { notTransient, turnOver } from "./turn_errors.ts";
 import { refIn, TurnActorRef } from "./turn_ref.ts";

@@ -1,10 +1,12 @@
 import {
   type Context,
   createTraceState,
+  INVALID_TRACEID,
   isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   trace,
 } from "@opentelemetry/api";
 import type { AddedHeaders } from "../../../runtime/ports/interceptor.ts";
@@ -15,23 +17,24 @@ const w3cFields = ["traceparent", "tracestate", "baggage"];
 const parentLength = 55;
 
 /**
- * Carries the context of spans in the headers of messages, by the propagator of the program. That of W3C is by far the most
- * usual one, so its two headers are written and read here: the propagator takes microseconds for them.
+ * Carries the context of spans in the headers of messages, by the propagator of the program, or by that of W3C if it has none.
+ * That is by far the most usual one, so its two headers are written and read here: the propagator takes microseconds.
  */
 export class Carrier {
   /** Whether the propagator of the program is that of W3C; unknown before the first message. */
   #isW3c: boolean | undefined = undefined;
 
-  /** The headers by which others continue the trace of a span. */
-  headersOf(context: Context, span: Span): AddedHeaders {
+  /** The headers by which others continue the trace of a span in a context; none if there is nothing to continue. */
+  headersOf(context: Context, span: Span, spanContext: SpanContext): AddedHeaders | undefined {
+    const { traceId, spanId, traceFlags, traceState } = spanContext;
+    if (traceId === INVALID_TRACEID) return undefined;
     if (this.#takes(propagation.getBaggage(context))) {
-      const { traceId, spanId, traceFlags, traceState } = span.spanContext();
       const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
       const tracestate = traceState?.serialize();
       return tracestate ? { traceparent, tracestate } : { traceparent };
     }
     const headers: Record<string, string> = {};
-    propagation.inject(context, headers);
+    propagation.inject(trace.setSpan(context, span), headers);
     return headers;
   }
 
@@ -60,7 +63,7 @@ export class Carrier {
     if (baggage !== undefined) return false;
     if (this.#isW3c !== undefined) return this.#isW3c;
     const fields = propagation.fields();
-    if (fields.length === 0) return false; // no propagator is set yet
+    if (fields.length === 0) return true; // none is registered (yet): Deno before 2.6 has none, and that of W3C is the default
     return this.#isW3c = fields.includes("traceparent") && fields.every((field) => w3cFields.includes(field));
   }
 }

@@ -1,9 +1,11 @@
 import {
   type Context,
   context,
-  isSpanContextValid,
   type MeterProvider,
+  propagation,
+  ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   SpanKind,
   trace,
   type Tracer,
@@ -20,7 +22,7 @@ import type { InspectedMessage, Inspection } from "../../../runtime/ports/inspec
 import type { AddedHeaders, GoOn, Inspectable, Interceptor } from "../../../runtime/ports/interceptor.ts";
 import { Carrier } from "./carrier.ts";
 import { Instruments } from "./instruments.ts";
-import { Labels, type OperationLabels } from "./labels.ts";
+import { Labels } from "./labels.ts";
 import { TracedOperation } from "./operation.ts";
 
 /** Options of {@linkcode openTelemetry}. */
@@ -104,15 +106,14 @@ class OpenTelemetry implements Interceptor {
   }
 
   send(message: InspectedMessage, goOn: GoOn): unknown {
-    const active = context.active();
-    // A program without spans of its own may still go on with the trace of its caller.
-    const parent = trace.getSpan(active) === undefined ? this.#carrier.contextOf(message.headers) : active;
+    const parent = this.#parentOf(message.headers);
     const labels = this.#labels.of(message);
     const span = this.#tracer.startSpan(labels.sendName, { kind: SpanKind.PRODUCER }, parent);
-    const operation = this.#begin(span, (tookMs, error) => this.#metrics?.sent(labels, tookMs, error));
+    const own = span.spanContext();
+    const operation = this.#begin(span, own, (tookMs, error) => this.#metrics?.sent(labels, tookMs, error));
     operation.describe(message, labels.sending);
     try {
-      const accepted = goOnWith(goOn, this.#headersOf(trace.setSpan(parent, span), span));
+      const accepted = goOnWith(goOn, this.#carrier.headersOf(parent, span, own));
       if (isThenable(accepted)) Promise.resolve(accepted).then(operation.end, operation.fail);
       else operation.end();
       return accepted;
@@ -127,11 +128,16 @@ class OpenTelemetry implements Interceptor {
     const parent = this.#carrier.contextOf(message.headers);
     const labels = this.#labels.of(message);
     const span = this.#tracer.startSpan(labels.processName, { kind: SpanKind.CONSUMER }, parent);
-    const operation = this.#begin(span, (tookMs, error) => this.#metrics?.handled(labels, tookMs, error));
+    const own = span.spanContext();
+    const operation = this.#begin(
+      span,
+      own,
+      (tookMs, error) => this.#metrics?.handled(labels, tookMs, error),
+    );
     operation.describe(message, labels.processing);
-    const own = trace.setSpan(parent, span);
+    const headers = this.#carrier.headersOf(parent, span, own);
     try {
-      const result = context.with(own, () => goOnWith(goOn, this.#headersOf(own, span)));
+      const result = context.with(trace.setSpan(parent, span), goOnWith, undefined, goOn, headers);
       if (isThenable(result)) this.#await(message, operation, result);
       else operation.end();
       return result;
@@ -169,10 +175,27 @@ class OpenTelemetry implements Interceptor {
     return this.#instruments ??= new Instruments(this.#options.meterProvider);
   }
 
-  #begin(span: Span, report: (tookMs: number, error: string | undefined) => void): TracedOperation {
-    if (this.#options.metrics === false) return new TracedOperation(span, () => {});
+  /**
+   * The context in which a message is sent. A program without spans of its own may still go on with the trace of its caller,
+   * which the headers have.
+   */
+  #parentOf(headers: AddedHeaders | undefined): Context {
+    const active = context.active();
+    if (headers === undefined || trace.getSpan(active) !== undefined) return active;
+    const given = this.#carrier.contextOf(headers);
+    if (given === ROOT_CONTEXT) return active;
+    const baggage = propagation.getBaggage(active);
+    return baggage === undefined ? given : propagation.setBaggage(given, baggage);
+  }
+
+  #begin(
+    span: Span,
+    own: SpanContext,
+    report: (tookMs: number, error: string | undefined) => void,
+  ): TracedOperation {
+    if (this.#options.metrics === false) return new TracedOperation(span, own, () => {});
     const beganMs = this.#clock.monotonicMs();
-    return new TracedOperation(span, (error) => report(this.#clock.monotonicMs() - beganMs, error));
+    return new TracedOperation(span, own, (error) => report(this.#clock.monotonicMs() - beganMs, error));
   }
 
   /** Ends a turn when its handler has settled, or before, if its time is over or its message is taken back. */
@@ -189,11 +212,6 @@ class OpenTelemetry implements Interceptor {
       settled();
       operation.fail(error);
     });
-  }
-
-  /** The headers by which others continue a trace; none if there is nothing to continue. */
-  #headersOf(own: Context, span: Span): AddedHeaders | undefined {
-    return isSpanContextValid(span.spanContext()) ? this.#carrier.headersOf(own, span) : undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Attributes, type Span, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
+import { type Attributes, type Span, type SpanContext, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
 import { errorText, safeLine } from "../../../runtime/base/error_text.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { codeOf } from "../../../runtime/base/thrown.ts";
@@ -16,10 +16,10 @@ export class TracedOperation {
   #ended = false;
 
   /** Calls `onEnd` once with the type of the error, if it failed. */
-  constructor(span: Span, onEnd: (error: string | undefined) => void) {
+  constructor(span: Span, context: SpanContext, onEnd: (error: string | undefined) => void) {
     this.#span = span;
     // Deno says of every span that it records.
-    this.#sampled = span.isRecording() && (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
+    this.#sampled = (context.traceFlags & TraceFlags.SAMPLED) !== 0 && span.isRecording();
     this.#onEnd = onEnd;
   }
 
