@@ -1,5 +1,6 @@
 import { actor, protocol, type Ref, System, type SystemOptions, tell, unchecked } from "@posthorn/posthorn";
 import { ingress } from "@posthorn/posthorn/http";
+import { openTelemetry } from "@posthorn/posthorn/opentelemetry";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import type { Outcome } from "../contender.ts";
 import { inFolder } from "../durable/stores.ts";
@@ -7,6 +8,7 @@ import { leastOf } from "../least.ts";
 import { waitedForCoreMs } from "../waited.ts";
 import { runsInProcess } from "../workloads.ts";
 import { batchLength, Gate, paced } from "./pacing.ts";
+import { unsampledProvider } from "./unsampled.ts";
 
 /** Somebody who looks at a system while it works. */
 export interface Observer {
@@ -15,7 +17,7 @@ export interface Observer {
   /** What the report calls it. */
   readonly title: string;
   /** What it adds to the options of the system. */
-  readonly options?: Partial<SystemOptions>;
+  readonly options?: () => Partial<SystemOptions>;
   /** Begins to look; the result ends it. */
   readonly begin?: (system: System) => Promise<() => void> | (() => void);
   /** The divisor of the size, for what makes a message many times as slow. */
@@ -57,8 +59,14 @@ export const observers: readonly Observer[] = [
   {
     id: "interceptor",
     title: "an interceptor of turns that does nothing",
-    options: { intercept: [{ turn: (_message, goOn) => goOn() }] },
+    options: () => ({ intercept: [{ turn: (_message, goOn) => goOn() }] }),
     divisor: 8,
+  },
+  {
+    id: "telemetry",
+    title: "OpenTelemetry, sampled out",
+    options: () => ({ intercept: [openTelemetry({ tracerProvider: unsampledProvider(), metrics: false })] }),
+    divisor: 32,
   },
 ];
 
@@ -170,7 +178,7 @@ export function sizeOf(observer: Observer, work: Work, smoke: boolean): number {
  * in one process, warmed up, and the observer looks from the first on.
  */
 export function observed(observer: Observer, work: Work, size: number): Promise<Outcome> {
-  return work.with(observer.options ?? {}, async (system, run) => {
+  return work.with(observer.options?.() ?? {}, async (system, run) => {
     const end = await observer.begin?.(system);
     if (size === smokeSize) {
       const outcome = await run(size);
