@@ -145,9 +145,11 @@ function messageOf(
 ): ObservedMessage {
   const { operation, causationId, correlationId = id, deadline, extras } = route;
   const endMs = deadline && endAt(deadline.atMs);
+  const acceptedMs = extras?.watch?.acceptedMs;
   return {
     ...id !== undefined && { id: ids.text(id) },
     operation: operation.name,
+    ...acceptedMs !== undefined && { acceptedMs },
     ...causationId !== undefined && { causationId: ids.text(causationId) },
     ...correlationId !== undefined && { correlationId: ids.text(correlationId) },
     payload: payloadText(extras?.input === undefined ? value : extras.input.payload),

@@ -261,6 +261,7 @@ export class MessageWriter {
       return void writeSet.arrivals.push({ to, draft });
     }
     writeSet.leave(to, this.#session.clock.now());
+    writeSet.arrivesElsewhere({ to, draft });
     const isPeer = hosting === "peer";
     writeSet.after(() =>
       isPeer ? this.peerMailboxes.wrote(to, draft.value.length) : this.#unhosted.wrote(to)
@@ -286,12 +287,12 @@ export class MessageWriter {
   move(
     writeSet: WriteSet,
     to: ActorId,
-    { head, text }: Pick<QueuedMessage, "head" | "text">,
+    { head, text, acceptedMs }: Pick<QueuedMessage, "head" | "text" | "acceptedMs">,
     changes: Partial<MessageHeader>,
     place: string,
   ): void {
     const { encoder, instance } = this.#session;
-    const changed = { ...head, via: instance, ...changes };
+    const changed = { ...head, via: instance, acceptedMs, ...changes };
     this.deliver(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
   }
 

@@ -7,7 +7,7 @@ import { ActorRecord, type RetryHead } from "../rows/actor_record.ts";
 import { actorNamed, mailsOfProtocol, mailsPrefix, nameOfActor, recordKey } from "../rows/keys.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
 import { type WaitingActor, waitingActors, type Walk } from "./mail_walk.ts";
-import { acceptedMsOf, mailboxOf, retryOf } from "./observed_message.ts";
+import { mailboxOf, retryOf } from "./observed_message.ts";
 import { type RowReader, together } from "./row_reader.ts";
 
 const stateUnitsMax = 200;
@@ -132,7 +132,7 @@ async function actorOf(
     : await mailboxOf(reader, actor, most, 0);
   const uncounted = mailbox.waiting.count === 0 && mailbox.waiting.more;
   const waiting = uncounted ? { count: 1, more: true } : mailbox.waiting; // the first is known
-  const oldestMs = uncounted ? acceptedMsOf(first!) : mailbox.oldestMs;
+  const oldestMs = uncounted ? first!.acceptedMs : mailbox.oldestMs;
   const retry = first && retryOf(first, head.retry);
   return {
     ...actor,

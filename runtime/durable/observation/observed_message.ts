@@ -3,7 +3,7 @@ import type { ActorId } from "../../language/address.ts";
 import type { Count, ObservedMessage, ObservedRetry } from "../../ports/observation.ts";
 import type { RetryHead } from "../rows/actor_record.ts";
 import { mailPrefix } from "../rows/keys.ts";
-import { QueuedMessage, timestampOf } from "../rows/queued_message.ts";
+import { QueuedMessage } from "../rows/queued_message.ts";
 import type { RowReader } from "./row_reader.ts";
 
 const payloadUnitsMax = 4_000;
@@ -24,13 +24,6 @@ export function retryOf(
   };
 }
 
-/** When a message was accepted, in milliseconds since 1970; `undefined` if its key does not say. */
-export function acceptedMsOf({ head, place }: QueuedMessage): number | undefined {
-  const { acceptedMs } = head as { readonly acceptedMs?: unknown }; // of one whose position tells another time
-  const atMs = typeof acceptedMs === "number" ? acceptedMs : Math.floor(timestampOf(place) / 1_000);
-  return Number.isFinite(atMs) ? atMs : undefined;
-}
-
 /** A message in the mailbox of an actor. `retry` is what the record of the actor says of the first one. */
 export function observedMessage(
   mail: QueuedMessage,
@@ -38,7 +31,7 @@ export function observedMessage(
 ): ObservedMessage {
   const { head: { id, operation, causationId, correlationId = id, headers, deadlineMs }, fault } = mail;
   const failed = retryOf(mail, retry);
-  const acceptedMs = acceptedMsOf(mail);
+  const { acceptedMs } = mail;
   return {
     id,
     operation,
@@ -72,7 +65,7 @@ export async function mailboxOf(
   let oldestMs: number | undefined;
   const waiting = await reader.count(prefix, most, (row) => {
     const mail = QueuedMessage.of(row, prefix);
-    const acceptedMs = acceptedMsOf(mail) ?? Infinity;
+    const acceptedMs = mail.acceptedMs ?? Infinity;
     if (acceptedMs < (oldestMs ?? Infinity)) oldestMs = acceptedMs;
     if (first.length < firstMost) first.push(mail);
   });

@@ -5,7 +5,6 @@ import { QueuedMessage } from "../rows/queued_message.ts";
 import { partsOf, type WaitingActor } from "./mail_walk.ts";
 import { failingOf } from "./observed_actors.ts";
 import { ProtocolHosts } from "./observed_instances.ts";
-import { acceptedMsOf } from "./observed_message.ts";
 import { pausedIn } from "./paused.ts";
 import type { RowReader } from "./row_reader.ts";
 
@@ -92,7 +91,7 @@ async function protocolOf(
   const waiting = await reader.part(countsEach - 1).count(mailsOfProtocol(protocol), most, (row) => {
     const actor = mailed(row.key);
     const mail = QueuedMessage.of(row, mailPrefix(actor));
-    const acceptedMs = acceptedMsOf(mail) ?? Infinity;
+    const acceptedMs = mail.acceptedMs ?? Infinity;
     if (acceptedMs < (oldestMs ?? Infinity)) oldestMs = acceptedMs;
     if (firsts.at(-1)?.actor.key === actor.key) return;
     if (firsts.length < failingMax) firsts.push({ actor, first: mail });
