@@ -8,6 +8,7 @@ import { codeRules } from "./code_rules.ts";
 import { frontRules } from "./front_rules.ts";
 import { delayRules } from "./delay_rules.ts";
 import { erasingRules } from "./erasing_rules.ts";
+import { sessionRules } from "./session_rules.ts";
 import { sceneRules } from "./scene_rules.ts";
 import { transactionRules } from "./transactions.ts";
 import {
@@ -316,4 +317,5 @@ export const rules: readonly Rule[] = [
   ...transactionRules,
   ...delayRules,
   ...erasingRules,
+  ...sessionRules,
 ];

@@ -149,7 +149,12 @@ class Run {
     };
     const onRare = (branch: string) => void this.#marks.add(branch);
     const trials = new TrialCheck((why) => this.fail(why), onRare);
-    const lively = FailureDetectionCheck.in(this.#faultPlan, (why) => this.fail(why));
+    const lively = new FailureDetectionCheck({
+      faultPlan: this.#faultPlan,
+      lives: (process) => this.#simulation.running.some(({ host }) => host.name === process),
+      fail: (why) => this.fail(why),
+      reach: onRare,
+    });
     this.#transientDeliveries = new TransientDeliveries(this.#history, (why) => this.fail(why), onRare);
     this.#listeners = new Listeners(this.#history, (why) => this.fail(why), onRare);
     const turns = new TurnCheck((why) => this.fail(why), onRare);
@@ -193,7 +198,7 @@ class Run {
           this.#history.apply(commit, parts);
           trials.apply(parts);
           this.#laters.apply(parts);
-          lively?.apply(parts);
+          lively.apply(commit, parts);
         },
       },
       start: (host) => {

@@ -1,0 +1,37 @@
+import { SimulatedServer } from "../../testing/simulation/sessions.ts";
+import type { FaultPlan } from "./fault_plan.ts";
+import { removes, type Rule, spaceOf, unchecked, writes } from "./rule.ts";
+import { withScene } from "./scenes.ts";
+
+const sessions = (faultPlan: FaultPlan): FaultPlan => withScene(faultPlan, "sessions");
+
+/** The server restarts, and no session ends otherwise. */
+function restarts(faultPlan: FaultPlan): FaultPlan {
+  const { store, ...rest } = sessions(faultPlan);
+  return { ...rest, store: { ...store, sessionLost: 0, serverRestarted: 0.02 } };
+}
+
+/** Rules of locks that tell who lives, and of what follows if they are wrong. */
+export const sessionRules: readonly Rule[] = [
+  {
+    name: "restart-is-no-death",
+    foundBy: 1,
+    says: "a lock that is free because its server has restarted is no death",
+    faultPlan: restarts,
+    code: (patches) => patches.method(SimulatedServer.prototype, "isOfThisStart", () => () => true),
+  },
+  {
+    name: "dead-as-seen",
+    foundBy: 1,
+    says: "an instance counts as dead only if its row is the one that was not renewed",
+    faultPlan: restarts,
+    part: unchecked("instance", (part) => removes(part, "instance") && writes(part, "ended")),
+  },
+  {
+    name: "heartbeat-check",
+    foundBy: 1,
+    says: "an instance that was taken for dead cannot renew its row",
+    faultPlan: sessions,
+    part: unchecked("instance", (part) => part.writes.every(({ key }) => spaceOf(key) === "instance")),
+  },
+];
