@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import type { Stage } from "./durable_stage.ts";
 import { inMemory, note, notesOf, ref, Worker, worker, type WorkerContext } from "./durable_stage.ts";
+import { erasedKey } from "../../../runtime/durable/rows/keys.ts";
 import { RepeatingStore } from "./uncertain.ts";
 
 const scripts = {
@@ -40,6 +41,21 @@ inMemory("nor does the first turn of a later life", async (stage) => {
   assert.equal(store.repeated, 1);
   assert.deepEqual(await notesOf(other, "ada"), []);
 });
+
+inMemory(
+  "a turn that landed before its actor was erased is recognised, also by a read that is not of one time",
+  async (stage) => {
+    const { store, system, other } = await two(stage);
+    assert.equal(await ref(system, "ada").ask(Worker.call, "add once"), 1);
+    await ref(system, "ada").ask(Worker.call, "erase");
+    assert.equal(await ref(system, "ada").ask(Worker.call, "add anew"), 1);
+    store.repeatNext("actor");
+    store.early = erasedKey({ protocol: Worker.call.protocol, key: "ada" });
+    assert.equal(await ref(system, "ada").ask(Worker.call, "add ours"), 2);
+    assert.equal(store.repeated, 1);
+    assert.deepEqual(await notesOf(other, "ada"), []);
+  },
+);
 
 inMemory(
   "a turn that begins before the store forgets an erased actor takes effect after it",
