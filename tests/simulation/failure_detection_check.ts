@@ -4,6 +4,8 @@ import { spaceOf } from "./rule.ts";
 
 /** How long an instance may miss its heartbeats before it counts as dead: three of the simulated store. */
 const missedMs = 6_000;
+/** The time within which an instance that lives hears that it was taken for dead, also if it is paused. */
+const hearMs = 30_000;
 
 /** What the check needs to know. */
 interface FailureDetectionParts {
@@ -16,12 +18,14 @@ interface FailureDetectionParts {
 
 /**
  * Checks, by the commits, who is taken for dead: only who missed its heartbeats, or whose process has ended, which a
- * presence may tell sooner. If a session may end while its process lives, that may be taken for its death.
+ * presence may tell sooner. If a session may end while its process lives, that may be taken for its death. Whoever was
+ * taken for dead soon goes on under another name.
  */
 export class FailureDetectionCheck {
   readonly #parts: FailureDetectionParts;
   /** The last heartbeat of each instance, and its process. */
   readonly #beats = new Map<string, { readonly process: string; readonly atMs: number }>();
+  readonly #endedMs = new Map<string, number>();
   /** Whether nothing but load can delay a heartbeat, so that nobody misses one. */
   readonly #isCalm: boolean;
   readonly #mayErr: boolean;
@@ -43,7 +47,13 @@ export class FailureDetectionCheck {
     for (const { writes, removals } of parts) {
       for (const { key } of writes) {
         if (spaceOf(key) === "instance") this.#beats.set(nameIn(key), { process, atMs });
-        if (spaceOf(key) === "ended" && this.#isCalm) this.#fail(nameIn(key));
+        if (spaceOf(key) === "ended") {
+          this.#endedMs.set(nameIn(key), atMs);
+          if (this.#isCalm) this.#fail(nameIn(key));
+        }
+        if (spaceOf(key) === "index" && atMs - (this.#endedMs.get(nameIn(key)) ?? Infinity) > hearMs) {
+          this.#parts.fail(`${nameIn(key)} was taken for dead, and goes on under that name`);
+        }
       }
       for (const { key } of removals) if (spaceOf(key) === "instance") this.#end(nameIn(key), process, atMs);
     }

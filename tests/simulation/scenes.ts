@@ -19,6 +19,7 @@ export const sceneNames = [
   "laters",
   "leaving",
   "limited",
+  "mayflies",
   "opening",
   "poisons",
   "presence",
@@ -49,6 +50,7 @@ const shares: Readonly<Record<Scene, number>> = {
   laters: 0.25,
   leaving: 0.2,
   limited: 0.15,
+  mayflies: 0.1,
   opening: 0.15,
   poisons: 0.05,
   presence: 0.3,
@@ -76,6 +78,7 @@ const drawnLast: readonly Scene[] = [
   "headers",
   "transactions",
   "sessions",
+  "mayflies",
 ];
 const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
 

@@ -1,4 +1,5 @@
 import { SimulatedServer } from "../../testing/simulation/sessions.ts";
+import type { StoreConnection } from "../../runtime/ports/store.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { removes, type Rule, spaceOf, unchecked, writes } from "./rule.ts";
 import { withScene } from "./scenes.ts";
@@ -9,6 +10,24 @@ const sessions = (faultPlan: FaultPlan): FaultPlan => withScene(faultPlan, "sess
 function restarts(faultPlan: FaultPlan): FaultPlan {
   const { store, ...rest } = sessions(faultPlan);
   return { ...rest, store: { ...store, sessionLost: 0, serverRestarted: 0.02 } };
+}
+
+/** A connection whose instance is not told that its row is gone, so that it keeps its name. */
+function neverReborn(connection: StoreConnection): Partial<StoreConnection> {
+  const own = new Set<string>();
+  return {
+    commit(parts) {
+      for (const { writes } of parts) {
+        for (const { key } of writes) if (spaceOf(key) === "instance") own.add(key);
+      }
+      return connection.commit(parts);
+    },
+    async read(keys) {
+      const rows = await connection.read(keys);
+      if (keys.length !== 1 || !own.has(keys[0])) return rows;
+      return [rows[0] ?? { key: keys[0], value: new Uint8Array(), version: "gone" }];
+    },
+  };
 }
 
 /** Rules of locks that tell who lives, and of what follows if they are wrong. */
@@ -33,5 +52,12 @@ export const sessionRules: readonly Rule[] = [
     says: "an instance that was taken for dead cannot renew its row",
     faultPlan: sessions,
     part: unchecked("instance", (part) => part.writes.every(({ key }) => spaceOf(key) === "instance")),
+  },
+  {
+    name: "reborn",
+    foundBy: 1,
+    says: "an instance that was taken for dead goes on under another name",
+    faultPlan: sessions,
+    connect: neverReborn,
   },
 ];

@@ -17,6 +17,7 @@ import { type LaterCheck, laters } from "./laters.ts";
 import { leaving } from "./leaving.ts";
 import { limited } from "./limited.ts";
 import { type Listeners, listening } from "./listening.ts";
+import { mayflies } from "./mayflies.ts";
 import { poisons } from "./poisons.ts";
 import { reminders } from "./reminders.ts";
 import { saturated } from "./saturated.ts";
@@ -62,6 +63,7 @@ export function workloadsOf(
     laters: laters(laterCheck),
     leaving,
     limited,
+    mayflies,
     poisons,
     reminders,
     saturated,
