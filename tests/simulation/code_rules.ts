@@ -33,13 +33,13 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "behind-direct",
-    foundBy: 46,
+    foundBy: 22,
     says: "messages behind those that are accepted with their turns wait until these are decided",
     code: (patches) => patches.method(Admissions.prototype, "behind", () => (commit) => commit()),
   },
   {
     name: "listed-after-loaded",
-    foundBy: 19,
+    foundBy: 31,
     says:
       "a message is delivered in the process only to a receiver that was listed after its sender was loaded",
     code: (patches) =>
@@ -120,7 +120,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "listen-first",
-    foundBy: 6,
+    foundBy: 11,
     says: "a published event waits until the functions that have subscribed by then follow the log",
     faultPlan: (faultPlan) => slow(listened(faultPlan)),
     code: (patches) => patches.method(EventLogRows.prototype, "whenFollowed", () => (act) => act()),
@@ -162,7 +162,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "hidden-asks",
-    foundBy: 24,
+    foundBy: 5,
     says: "an ask that may have had its effect is not run again",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, ["other-1", "other-2", "other-3"]),

@@ -46,7 +46,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "fence-of-reads",
-    foundBy: 3,
+    foundBy: 1,
     says: "an ask that only reads is answered only if its actor is still as it was read",
     part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
   },
@@ -97,7 +97,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "letter-check",
-    foundBy: 27,
+    foundBy: 17,
     says: "a dead letter is resent only if it is still a dead letter",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
@@ -158,7 +158,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "record-first",
-    foundBy: 3,
+    foundBy: 1,
     says: "an actor's record is read before its messages are listed",
     connect: (connection) => {
       const early = new Map<string, Promise<Entry[]>>();
@@ -198,7 +198,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "mark-with-turn",
-    foundBy: 134,
+    foundBy: 27,
     says: "a message that is accepted with its turn has its mark in the same commit",
     faultPlan: repeated,
     part: (part) =>
@@ -214,7 +214,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "own-index",
-    foundBy: 6,
+    foundBy: 1,
     says:
       "an instance looks at its own index entries after a commit that may have succeeded without an answer",
     connect: (connection) => ({
@@ -300,7 +300,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "latest-turns",
-    foundBy: 24,
+    foundBy: 5,
     says: "a record names the latest turns of the instances that had it before",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, undefined),

@@ -12,6 +12,12 @@ function restarts(faultPlan: FaultPlan): FaultPlan {
   return { ...rest, store: { ...store, sessionLost: 0, serverRestarted: 0.02 } };
 }
 
+/** A look at the heartbeats often takes seconds, and is of a time before. */
+function lookingLate(faultPlan: FaultPlan): FaultPlan {
+  const plan = restarts(faultPlan);
+  return { ...plan, store: { ...plan.store, slow: 0.2, listBatch: 1 } };
+}
+
 /** A connection whose instance is not told that its row is gone, so that it keeps its name. */
 function neverReborn(connection: StoreConnection): Partial<StoreConnection> {
   const own = new Set<string>();
@@ -41,9 +47,9 @@ export const sessionRules: readonly Rule[] = [
   },
   {
     name: "dead-as-seen",
-    foundBy: 1,
+    foundBy: 3,
     says: "an instance counts as dead only if its row is the one that was not renewed",
-    faultPlan: restarts,
+    faultPlan: lookingLate,
     part: unchecked("instance", (part) => removes(part, "instance") && writes(part, "ended")),
   },
   {
@@ -55,7 +61,7 @@ export const sessionRules: readonly Rule[] = [
   },
   {
     name: "reborn",
-    foundBy: 1,
+    foundBy: 3,
     says: "an instance that was taken for dead goes on under another name",
     faultPlan: sessions,
     connect: neverReborn,
