@@ -9,6 +9,10 @@ export interface FrameHandler {
 }
 
 const lineFeed = 10;
+const space = 32;
+/** `MSG ` and `HMSG `, in bytes. */
+const plain = [77, 83, 71, space];
+const withHead = [72, ...plain];
 /** The longest line that is taken: the server says much about itself in one. */
 const lineBytesMax = 262_144;
 /** The largest message that is taken. A server has at most 64 MiB. */
@@ -21,6 +25,8 @@ export class FrameReader {
   #pieces: Uint8Array[] = [];
   #bytes = 0;
   #needed = 0;
+  /** Where the first spaces of a line are. */
+  readonly #spaces = [0, 0, 0, 0, 0, 0];
 
   constructor(handler: FrameHandler) {
     this.#handler = handler;
@@ -54,21 +60,24 @@ export class FrameReader {
 
   /** Handles the frame that begins there. Returns where it ends; `undefined` if it is not complete. */
   #frame(bytes: Uint8Array, at: number): number | undefined {
+    const spaces = this.#spaces;
+    let words = 1;
     let feed = at; // a line is short, and what searches in a buffer of Node is slow
-    while (feed < bytes.length && bytes[feed] !== lineFeed) feed++;
+    for (; feed < bytes.length && bytes[feed] !== lineFeed; feed++) {
+      if (bytes[feed] === space && words <= spaces.length) spaces[words++ - 1] = feed;
+    }
     if (feed === bytes.length) return undefined;
-    const line = textOfBytes(bytes, at, bytes[feed - 1] === 13 ? feed - 1 : feed);
-    const isPlain = line.startsWith("MSG ");
-    if (!isPlain && !line.startsWith("HMSG ")) {
-      const space = line.search(/\s/);
-      if (space < 0) this.#handler.line(line, "");
-      else this.#handler.line(line.slice(0, space), line.slice(space + 1).trim());
+    const lineEnd = bytes[feed - 1] === 13 ? feed - 1 : feed;
+    const isPlain = begins(bytes, at, plain);
+    if (!isPlain && !begins(bytes, at, withHead)) {
+      this.#line(textOfBytes(bytes, at, lineEnd));
       return feed + 1;
     }
-    const words = line.split(" "); // MSG subject number [reply] size; HMSG … size of headers, size of all
-    const size = sizeOf(words[words.length - 1]);
-    const headSize = isPlain ? 0 : sizeOf(words[words.length - 2]);
-    const others = words.length - (isPlain ? 4 : 5);
+    // MSG subject number [reply] size; HMSG subject number [reply] size of headers, size of all
+    const last = spaces[words - 2] + 1;
+    const size = numberOf(bytes, last, lineEnd);
+    const headSize = isPlain ? 0 : numberOf(bytes, spaces[words - 3] + 1, last - 1);
+    const others = words - (isPlain ? 4 : 5);
     if (!(size >= headSize && size <= messageBytesMax) || (others !== 0 && others !== 1)) {
       throw new Error("the server sends no messages");
     }
@@ -81,14 +90,32 @@ export class FrameReader {
     if (bytes[end - 1] !== lineFeed) throw new Error("a message of the server has another size than it says");
     const head = isPlain ? undefined : bytes.subarray(from, from + headSize);
     const data = bytes.subarray(from + headSize, from + size);
-    this.#handler.message(Number(words[2]), new Message(words[1], others === 1 ? words[3] : "", data, head));
+    const subject = textOfBytes(bytes, spaces[0] + 1, spaces[1]);
+    const reply = others === 1 ? textOfBytes(bytes, spaces[2] + 1, spaces[3]) : "";
+    this.#handler.message(numberOf(bytes, spaces[1] + 1, spaces[2]), new Message(subject, reply, data, head));
     return end;
+  }
+
+  #line(line: string): void {
+    const end = line.search(/\s/);
+    if (end < 0) this.#handler.line(line, "");
+    else this.#handler.line(line.slice(0, end), line.slice(end + 1).trim());
   }
 }
 
-/** A size as the protocol writes it; `NaN` if it is none. */
-function sizeOf(word: string): number {
-  return /^\d+$/.test(word) ? Number(word) : NaN;
+function begins(bytes: Uint8Array, at: number, word: readonly number[]): boolean {
+  for (let index = 0; index < word.length; index++) if (bytes[at + index] !== word[index]) return false;
+  return true;
+}
+
+/** A number as the protocol writes it; `NaN` if it is none. */
+function numberOf(bytes: Uint8Array, from: number, to: number): number {
+  let number = from < to ? 0 : NaN;
+  for (let index = from; index < to; index++) {
+    const digit = bytes[index] - 48;
+    number = digit >= 0 && digit <= 9 ? number * 10 + digit : NaN;
+  }
+  return number;
 }
 
 function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {

@@ -156,9 +156,17 @@ export function askReply(
 /** What the subject to which its reply goes says of an ask; `undefined` if it says nothing. */
 export function askTokensOf(reply: string): AskTokens | undefined {
   if (!reply.startsWith("_INBOX.")) return undefined;
-  const tokens = reply.split(".");
-  if (tokens.length !== askDepth + 3 || tokens[2] !== askPart) return undefined;
-  return { id: textOf(tokens[askDepth]), deadline: textOf(tokens[5]), sender: textOf(tokens[6]) };
+  const part = dotIn(reply, 2);
+  if (!reply.startsWith(`${askPart}.`, part)) return undefined;
+  const id = dotIn(reply, askDepth);
+  const deadline = reply.indexOf(".", id);
+  const sender = reply.indexOf(".", deadline + 1);
+  if (id === 0 || deadline < 0 || sender < 0 || reply.includes(".", sender + 1)) return undefined;
+  return {
+    id: textOf(reply.slice(id, deadline)),
+    deadline: textOf(reply.slice(deadline + 1, sender)),
+    sender: textOf(reply.slice(sender + 1)),
+  };
 }
 
 /** The name of what is waited for, in the subject of a reply to a process: what is behind the inbox and a word. */

@@ -37,9 +37,9 @@ export function routeOf(parcel: Parcel, sending: Sending, once = false): Route |
   if (to.kind !== "reply" && to.protocol === "posthorn") {
     return refuse("refused", "NATS reserves the name posthorn");
   }
-  const subjectBytes = utf8Length(subject); // a stranger's address may have any letters
-  if (subjectBytes > subjectBytesMax) {
-    return refuse("too-large", `its subject has ${subjectBytes} of ${subjectBytesMax} bytes`);
+  const mayBeLong = subject.length * 3 > subjectBytesMax; // a stranger's address may have any letters
+  if (mayBeLong && utf8Length(subject) > subjectBytesMax) {
+    return refuse("too-large", `its subject has ${utf8Length(subject)} of ${subjectBytesMax} bytes`);
   }
   if (body.length > messageBytes) {
     return refuse("too-large", `its body has ${body.length} of ${messageBytes} bytes`);

@@ -55,8 +55,8 @@ const pingsMax = 12;
 const endMs = 1_000;
 /** How many bytes may wait for a server, or a network, that does not take them. */
 const waitingMax = 268_435_456;
-/** What has been gathered is written at once when it has so many bytes. */
-const gatheredMax = 32_768;
+/** What has been gathered is written at once when it has so many bytes: the server works on it while more is gathered. */
+const gatheredMax = 7_168;
 
 /**
  * One connection to a server of NATS: the part of its protocol that this adapter needs. What is published in one turn of
