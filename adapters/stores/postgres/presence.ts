@@ -41,6 +41,7 @@ export class PostgresPresence implements StorePresence {
   readonly #free = new Map<string, { readonly taken: string; readonly sinceMs: number }>();
   /** What ends a wait before its time. */
   readonly #waits = new Set<() => void>();
+  #beginning: Promise<void> | undefined;
   #ended = false;
 
   constructor(parts: PresenceParts) {
@@ -66,9 +67,10 @@ export class PostgresPresence implements StorePresence {
   }
 
   /** Looks which locks are free as soon as the store is open: if they still are when somebody asks, that is sooner. */
-  async begin(): Promise<void> {
-    const found = await this.#freeOf("true");
-    if (found !== undefined) { for (const [instance, taken] of found) this.#isSurelyFree(instance, taken); }
+  begin(): void {
+    this.#beginning = this.#freeOf("true").then((found = new Map()) => {
+      for (const [instance, taken] of found) this.#isSurelyFree(instance, taken);
+    });
   }
 
   /** If locks are free, but none for long enough, it asks again when they are. */
@@ -84,10 +86,11 @@ export class PostgresPresence implements StorePresence {
     }
   }
 
-  /** Ends what waits. */
-  end(): void {
+  /** Ends what waits. Resolves when its first look is over. */
+  async end(): Promise<void> {
     this.#ended = true;
     for (const end of this.#waits) end();
+    await this.#beginning;
   }
 
   async release(instance: string): Promise<void> {

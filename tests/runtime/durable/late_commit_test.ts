@@ -1,4 +1,4 @@
-// A commit of unknown outcome may land long after it was tried again: it must not bring back what was erased meanwhile.
+// What lands or comes late, long after it was tried again, must not bring back what was erased meanwhile.
 
 import assert from "node:assert/strict";
 import type { Stage } from "./durable_stage.ts";
@@ -78,3 +78,20 @@ inMemory(
     assert.deepEqual(await notesOf(system, "ada"), ["ours"]);
   },
 );
+
+inMemory("a message that fails when it is gone leaves no record of its actor", async (stage) => {
+  const store = new RepeatingStore(stage.store);
+  const system = await stage.start([worker({ fails: () => Promise.reject(new Error("no")) })], { store });
+  await ref(system, "ada").tell(Worker.run, "fails", { afterMs: 1_000 });
+  store.lost = true;
+  store.meanwhile = async () => { // it was handled before, and came again
+    const connection = await stage.store.open({ clock: stage.clock });
+    const [mail] = await connection.list({ prefix: "mail\u001f", limit: 1 });
+    await connection.commit([{ checks: [], writes: [], removals: [{ key: mail.key }] }]);
+    await connection.close();
+  };
+  store.repeatNext("actor");
+  await stage.pass(120_000, 1_000);
+  assert.equal(store.repeated, 1);
+  assert.deepEqual(await stage.keys("actor", "mail"), []);
+});
