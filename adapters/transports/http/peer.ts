@@ -135,7 +135,7 @@ export class Peer {
 
   /** Sends parcels to a channel. Rejects if nobody knows what became of them, at the latest after `limitMs`. */
   async post(path: string, frames: readonly Frame[], limits: PostLimits): Promise<Posted> {
-    const { clock } = this.#services;
+    const { clock, random } = this.#services;
     const beganMs = clock.monotonicMs();
     for (;;) {
       const spentMs = clock.monotonicMs() - beganMs;
@@ -145,8 +145,9 @@ export class Peer {
       } catch (error) {
         if (!(error instanceof NotTakenError)) throw error;
         const leftMs = beganMs + Math.min(limits.againMs, limits.limitMs) - clock.monotonicMs();
-        if (error.afterMs >= leftMs) throw error;
-        await this.#pause(error.afterMs);
+        const pauseMs = error.afterMs * (1 + random.next() / 4); // else all would come again at the same time
+        if (pauseMs >= leftMs) throw error;
+        await this.#pause(pauseMs);
       }
     }
   }

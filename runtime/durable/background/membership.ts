@@ -254,15 +254,18 @@ export class Membership {
    * Writes down that an instance crashed, for a while: one of its messages may have crashed it. If no other instance was
    * beside it, and it left no message, then none did.
    */
-  async #end(instance: string, { version }: KnownInstance): Promise<void> {
+  async #end(instance: string, known: KnownInstance): Promise<void> {
     const { clock, committer, connection, otherClocks, traits } = this.#session;
-    const writeSet = removalOf({ key: instanceKey(instance), version });
+    const writeSet = removalOf({ key: instanceKey(instance), version: known.version });
     const left = traits.processes === "many" ||
       (await connection.list({ prefix: indexPrefix(instance), limit: 1 })).length > 0;
     if (left) {
       writeSet.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
     }
-    if (await commitOne(committer, writeSet) === undefined) return; // it lives, or another instance was quicker
+    if (await commitOne(committer, writeSet) === undefined) { // it lives, or another instance was quicker
+      known.gone = false; // until the next answer
+      return;
+    }
     this.#known.delete(instance);
     otherClocks.gone(instance); // it may have come in since the look
     (left ? this.#ended : this.#left).add(instance);
