@@ -10,7 +10,7 @@ import { ActorRecord } from "../../runtime/durable/rows/actor_record.ts";
 import { OutcomeUnknownError } from "../../runtime/base/store_errors.ts";
 import type { AtomicPart } from "../../runtime/ports/store.ts";
 import { alone } from "./fault_plan.ts";
-import { abandoned, deployed, listened, repeated, type Rule, slow, turnsHidden } from "./rule.ts";
+import { abandoned, deployed, listened, lost, repeated, type Rule, slow, turnsHidden } from "./rule.ts";
 
 /** Parts of which a store did not say what became of them. */
 const unanswered = new WeakSet<AtomicPart>();
@@ -33,8 +33,9 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "behind-direct",
-    foundBy: 22,
+    foundBy: 8,
     says: "messages behind those that are accepted with their turns wait until these are decided",
+    faultPlan: lost,
     code: (patches) => patches.method(Admissions.prototype, "behind", () => (commit) => commit()),
   },
   {

@@ -46,7 +46,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "fence-of-reads",
-    foundBy: 1,
+    foundBy: 5,
     says: "an ask that only reads is answered only if its actor is still as it was read",
     part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
   },
@@ -72,7 +72,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "index-check",
-    foundBy: 3,
+    foundBy: 4,
     says: "an index entry is removed only if it is unchanged since no message waited",
     part: (part) => removes(part, "index") && !writes(part, "index") ? unchecked("index")(part) : part,
   },
@@ -97,7 +97,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "letter-check",
-    foundBy: 17,
+    foundBy: 28,
     says: "a dead letter is resent only if it is still a dead letter",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
@@ -214,7 +214,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "own-index",
-    foundBy: 1,
+    foundBy: 3,
     says:
       "an instance looks at its own index entries after a commit that may have succeeded without an answer",
     connect: (connection) => ({

@@ -166,7 +166,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "deadline-again",
-    foundBy: 4,
+    foundBy: 1,
     says: "a dead letter that is resent has no deadline any more",
     faultPlan: within("deadlines"),
     connect: (connection) => {
@@ -343,7 +343,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "own-wait",
-    foundBy: 1,
+    foundBy: 2,
     says: "a retry waits no longer than it should, whatever the clocks say",
     faultPlan: within("hours"),
     code: (patches) =>
