@@ -4,14 +4,16 @@ import { spaceOf } from "./rule.ts";
 
 /** How long an instance may miss its heartbeats before it counts as dead: three of the simulated store. */
 const missedMs = 6_000;
-/** The time within which an instance that lives hears that it was taken for dead, also if it is paused. */
-const hearMs = 30_000;
+/** The time after the last fault within which an instance that lives has heard that it was taken for dead. */
+const hearMs = 12_000;
 
 /** What the check needs to know. */
 interface FailureDetectionParts {
   readonly faultPlan: FaultPlan;
   /** Whether a process lives, by its name. */
   readonly lives: (process: string) => boolean;
+  /** When the faults ended; later than all if they have not. */
+  readonly calmMs: () => number;
   readonly fail: (why: string) => void;
   readonly reach: (branch: string) => void;
 }
@@ -51,12 +53,18 @@ export class FailureDetectionCheck {
           this.#endedMs.set(nameIn(key), atMs);
           if (this.#isCalm) this.#fail(nameIn(key));
         }
-        if (spaceOf(key) === "index" && atMs - (this.#endedMs.get(nameIn(key)) ?? Infinity) > hearMs) {
+        if (spaceOf(key) === "index" && this.#hasHeard(nameIn(key), atMs)) {
           this.#parts.fail(`${nameIn(key)} was taken for dead, and goes on under that name`);
         }
       }
       for (const { key } of removals) if (spaceOf(key) === "instance") this.#end(nameIn(key), process, atMs);
     }
+  }
+
+  /** Whether an instance must have heard by then that it was taken for dead. */
+  #hasHeard(instance: string, atMs: number): boolean {
+    const endedMs = this.#endedMs.get(instance);
+    return endedMs !== undefined && atMs - Math.max(endedMs, this.#parts.calmMs()) > hearMs;
   }
 
   #end(instance: string, judge: string, atMs: number): void {

@@ -114,6 +114,8 @@ class Run {
   #planted: ReadonlySet<string> = new Set();
   /** Whether there are faults. */
   #troubled = false;
+  /** When the faults ended. */
+  #calmMs = Infinity;
   #subscribedMs = 0;
   #failure: string | undefined;
   #steps: readonly string[] = [];
@@ -152,6 +154,7 @@ class Run {
     const lively = new FailureDetectionCheck({
       faultPlan: this.#faultPlan,
       lives: (process) => this.#simulation.running.some(({ host }) => host.name === process),
+      calmMs: () => this.#calmMs,
       fail: (why) => this.fail(why),
       reach: onRare,
     });
@@ -262,6 +265,7 @@ class Run {
     }
     this.#troubled = false;
     simulation.calm();
+    this.#calmMs = simulation.clock.now();
     await simulation.advance(lateMs, failed);
     const stage = this.#stage(failed);
     if (this.#faultPlan.deploy?.abandoned) await abandon(stage);
