@@ -240,8 +240,8 @@ export interface StorePresence {
   hold(instance: string): Promise<boolean>;
   /**
    * Finds those of some registered instances whose process has ended or has closed its connection. An instance
-   * about which that is uncertain is not among them. It may have to be asked again within a second to be sure;
-   * never rejects.
+   * about which that is uncertain is not among them. It may take up to a second to be sure, or have to be asked
+   * again; never rejects.
    */
   gone(instances: readonly string[]): Promise<ReadonlySet<string>>;
   /**

@@ -1,18 +1,11 @@
 import type { Cancel, Clock } from "../../runtime/base/clock.ts";
 import { requireInteger } from "../../runtime/base/require.ts";
 import { requireOneWord } from "../../runtime/ports/one_word.ts";
-import type {
-  AtomicPart,
-  Entry,
-  KeyRange,
-  StoreConnection,
-  StoreLimits,
-  StorePresence,
-} from "../../runtime/ports/store.ts";
+import type { AtomicPart, Entry, KeyRange, StoreConnection, StoreLimits } from "../../runtime/ports/store.ts";
 import { OutcomeUnknownError, StoreError, TooLargeError } from "../../runtime/base/store_errors.ts";
 import { requireFits, sizeOfCommit, sum } from "../../runtime/ports/commit_size.ts";
 import type { FaultInjector } from "./faults.ts";
-import { type Holder, type SimulatedLocks, simulatedPresence } from "./presence.ts";
+import { type SimulatedServer, SimulatedSession } from "./sessions.ts";
 import type { SimulatedValues } from "./values.ts";
 
 /** The parts of a store that a connection uses. */
@@ -24,8 +17,8 @@ export interface SimulatedBackend {
   readonly values: SimulatedValues;
   /** The limits that it actually enforces. */
   readonly limits: StoreLimits;
-  /** The simulated locks; absent without a presence. */
-  readonly locks: SimulatedLocks | undefined;
+  /** The server that has its session; absent without a presence. */
+  readonly server: SimulatedServer | undefined;
   /** Called with the true time at which its process is to be started; absent if the platform cannot do that. */
   readonly onWakeAt: ((atMs: number | undefined) => void) | undefined;
   /** Whether the store has room for a commit that arrives now. */
@@ -39,7 +32,6 @@ export interface SimulatedBackend {
   readonly ended: () => void;
 }
 
-const lookMs = 1;
 /** How long a value that is already expired when it arrives remains readable, in milliseconds. */
 const overMs = 60_000;
 
@@ -53,8 +45,8 @@ interface Watcher {
  * A connection to a simulated store. A call travels to the store, takes effect at one point in time, and its
  * response travels back. Between call and response, the caller does not know whether it took effect.
  */
-export class SimulatedConnection implements StoreConnection, Holder {
-  readonly presence: StorePresence | undefined;
+export class SimulatedConnection implements StoreConnection {
+  readonly presence: SimulatedSession | undefined;
   readonly wakeAt: StoreConnection["wakeAt"];
   readonly #backend: SimulatedBackend;
   readonly #watchers = new Set<Watcher>();
@@ -65,13 +57,18 @@ export class SimulatedConnection implements StoreConnection, Holder {
   #waiting: (() => void)[] | undefined;
   #crashed = false;
   #closed: Promise<void> | undefined;
-  /** Whether its process has ended or has closed the connection. */
-  gone = false;
 
   constructor(backend: SimulatedBackend) {
     this.#backend = backend;
     this.wakeAt = backend.onWakeAt && ((atMs) => this.#wakeAt(atMs));
-    this.presence = backend.locks && simulatedPresence(this, backend.locks, (look) => this.#look(look));
+    const { server, clock, fate } = backend;
+    this.presence = server && new SimulatedSession({
+      server,
+      clock,
+      fate,
+      run: (action) => this.#deliver(action),
+      begun: () => this.#watchers.forEach(({ onChange }) => onChange()),
+    });
   }
 
   read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
@@ -127,6 +124,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
   /** Notifies the watchers that another connection has rung, unless a fault suppresses it. */
   ring(): void {
     const { clock, fate } = this.#backend;
+    if (this.presence?.listens === false) return;
     for (const watcher of this.#watchers) {
       if (watcher.pending || fate.strikes("watchLost")) continue;
       watcher.pending = fate.strikes("watchCoalesced");
@@ -147,11 +145,12 @@ export class SimulatedConnection implements StoreConnection, Holder {
    */
   crash(): void {
     if (this.#crashed) return;
-    this.#crashed = this.gone = true;
+    this.#crashed = true;
     this.#waiting = undefined;
     this.#watchers.clear();
     for (const cancel of this.#commits) if (!this.#backend.fate.strikes("crashLands")) cancel();
     this.#commits.clear();
+    this.presence?.end(true);
     this.#backend.ended();
   }
 
@@ -174,7 +173,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
 
   /** Decides what a commit does when it arrives. */
   #fateOf(parts: readonly AtomicPart[]): () => (string | undefined)[] {
-    const { fate, apply, hasRoom } = this.#backend;
+    const { fate, apply, hasRoom, server } = this.#backend;
     if (parts.length === 0) return () => [];
     if (fate.strikes("locked")) return () => fail("store-unavailable", "commit to", "it is locked");
     if (fate.strikes("unknownLost")) return () => failUnknown();
@@ -189,6 +188,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
     const unknown = fate.strikes("unknownLanded");
     const repeats = !unknown && fate.strikes("landedStale");
     return () => {
+      if (server !== undefined && server.downMs > 0) return failDown("commit to");
       if (!hasRoom()) return fail("store-full", "commit to", "it is full");
       if (repeats) apply(parts, "unknown");
       const versions = apply(parts, unknown ? "unknown" : "known");
@@ -198,13 +198,14 @@ export class SimulatedConnection implements StoreConnection, Holder {
 
   /** Reads after this share of the latency, and responds after all of it, possibly with a fault. */
   #ask<T>(read: () => T, share: number): Promise<T> {
-    const { clock, fate } = this.#backend;
+    const { clock, fate, server } = this.#backend;
     const totalMs = fate.latencyMs();
     const fails = fate.strikes("unreadable");
     return new Promise((resolve, reject) => {
       const work = fails ? () => fail("store-unavailable", "read", "it does not answer") : read;
       clock.setTimer(totalMs * share, () => {
-        const answer = answerOf(work, resolve, reject);
+        const isDown = server !== undefined && server.downMs > 0;
+        const answer = answerOf(isDown ? () => failDown("read") : work, resolve, reject);
         if (share === 1) this.#deliver(answer);
         else clock.setTimer(totalMs * (1 - share), () => this.#deliver(answer));
       });
@@ -228,13 +229,6 @@ export class SimulatedConnection implements StoreConnection, Holder {
       expiresAtMs: write.expiresAtMs === undefined ? undefined : endOf(write.expiresAtMs),
     }));
     return { ...part, writes };
-  }
-
-  /** Queries the simulated operating system: with little latency, and without faults. */
-  #look<T>(look: () => T): Promise<T> {
-    return new Promise((resolve) => {
-      this.#backend.clock.setTimer(lookMs, () => this.#deliver(() => resolve(look())));
-    });
   }
 
   #call<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -272,7 +266,7 @@ export class SimulatedConnection implements StoreConnection, Holder {
     this.#watchers.clear();
     if (this.#crashed) return;
     await Promise.allSettled(this.#calls);
-    this.gone = true;
+    this.presence?.end(false);
     this.#backend.ended();
   }
 }
@@ -288,6 +282,10 @@ function answerOf<T>(work: () => T, resolve: (value: T) => void, reject: (error:
 
 function fail(code: "store-unavailable" | "store-full" | "store-closed", what: string, why: string): never {
   throw new StoreError(code, `Cannot ${what} the simulated store: ${why}`);
+}
+
+function failDown(what: string): never {
+  return fail("store-unavailable", what, "its server restarts");
 }
 
 function failUnknown(): never {

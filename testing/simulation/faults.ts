@@ -42,6 +42,20 @@ export interface SimulatedFaults {
   readonly lazyExpiry?: number;
   /** A commit in progress when its instance crashes is applied nevertheless. */
   readonly crashLands?: number;
+  /**
+   * With `presence`, at a question who is gone: the session of its connection ends although its process lives, and
+   * another one begins after a while. Until then its locks are free, and it hears no notification.
+   */
+  readonly sessionLost?: number;
+  /** With `presence`: the session of a connection whose instance crashes stays, as after a loss of power. */
+  readonly sessionStays?: number;
+  /**
+   * With `presence`, at a question who is gone: the server restarts. All sessions end, which proves nothing about
+   * processes, and the server answers nothing for a while.
+   */
+  readonly serverRestarted?: number;
+  /** With `presence`: a question who is gone takes long. */
+  readonly presenceSilent?: number;
 }
 
 /**
@@ -90,6 +104,24 @@ export interface SimulatedTimes {
    * @default {60_000}
    */
   readonly expiryMsMax?: number;
+  /**
+   * The maximum time until another session begins.
+   *
+   * @default {1_500}
+   */
+  readonly sessionMsMax?: number;
+  /**
+   * The maximum time for which a server that restarts answers nothing.
+   *
+   * @default {2_000}
+   */
+  readonly downMsMax?: number;
+  /**
+   * The maximum time that a question who is gone takes if it takes long.
+   *
+   * @default {10_000}
+   */
+  readonly silentMsMax?: number;
 }
 
 /** The names of the faults. */
@@ -111,6 +143,10 @@ const none: Readonly<Record<SimulatedFault, 0>> = {
   watchCoalesced: 0,
   lazyExpiry: 0,
   crashLands: 0,
+  sessionLost: 0,
+  sessionStays: 0,
+  serverRestarted: 0,
+  presenceSilent: 0,
 };
 
 const usualTimes: Required<SimulatedTimes> = {
@@ -121,6 +157,9 @@ const usualTimes: Required<SimulatedTimes> = {
   fullMsMax: 3_000,
   coalescedMsMax: 2_000,
   expiryMsMax: 60_000,
+  sessionMsMax: 1_500,
+  downMsMax: 2_000,
+  silentMsMax: 10_000,
 };
 
 /** Decides at random which faults occur, and counts them. */

@@ -11,7 +11,7 @@ import type {
 } from "../../runtime/ports/store.ts";
 import { SimulatedConnection } from "./connection.ts";
 import { FaultInjector, type SimulatedFault, type SimulatedFaults, type SimulatedTimes } from "./faults.ts";
-import type { SimulatedLocks } from "./presence.ts";
+import { SimulatedServer } from "./sessions.ts";
 import { SimulatedValues } from "./values.ts";
 
 /** Options of {@linkcode SimulatedStore}. */
@@ -34,7 +34,8 @@ export interface SimulatedStoreOptions {
    */
   readonly strict?: Partial<StoreLimits>;
   /**
-   * Whether its connections have a presence, which detects at once that a process has ended.
+   * Whether its connections have a presence, which detects soon that a process has ended: by the locks of sessions of
+   * a server, as in PostgreSQL.
    *
    * @default {false}
    */
@@ -136,7 +137,7 @@ export class SimulatedStore {
   readonly #values: SimulatedValues;
   /** In the order in which they were opened. */
   readonly #connections = new Set<SimulatedConnection>();
-  readonly #locks: SimulatedLocks | undefined;
+  readonly #server: SimulatedServer | undefined;
   readonly #log: SimulatedCommit[] = [];
   #fullUntilMs = -Infinity;
 
@@ -148,9 +149,9 @@ export class SimulatedStore {
     this.#options = options;
     const limits = { ...usualLimits, ...options.limits };
     this.#traits = { ...usualTraits, ...options.traits, limits };
-    this.#locks = options.presence ? new Map() : undefined;
     this.#fate = new FaultInjector(options.random, options.times ?? {});
     this.#fate.faults = options.faults ?? {};
+    this.#server = options.presence ? new SimulatedServer(options.clock, this.#fate) : undefined;
     this.#values = new SimulatedValues(options.clock, this.#fate, limits);
   }
 
@@ -222,7 +223,7 @@ export class SimulatedStore {
       fate: this.#fate,
       values: this.#values,
       limits: { ...this.#traits.limits, ...this.#options.strict },
-      locks: this.#locks,
+      server: this.#server,
       hasRoom: () => this.#hasRoom(),
       onWakeAt: this.#options.onWakeAt,
       apply: (parts, outcome) => this.#apply(connection, instance, parts, outcome),

@@ -10,7 +10,7 @@ import { ActorRecord } from "../../runtime/durable/rows/actor_record.ts";
 import { OutcomeUnknownError } from "../../runtime/base/store_errors.ts";
 import type { AtomicPart } from "../../runtime/ports/store.ts";
 import { alone } from "./fault_plan.ts";
-import { abandoned, deployed, listened, repeated, type Rule, slow, turnsHidden } from "./rule.ts";
+import { abandoned, deployed, listened, lost, repeated, type Rule, slow, turnsHidden } from "./rule.ts";
 
 /** Parts of which a store did not say what became of them. */
 const unanswered = new WeakSet<AtomicPart>();
@@ -33,13 +33,14 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "behind-direct",
-    foundBy: 46,
+    foundBy: 8,
     says: "messages behind those that are accepted with their turns wait until these are decided",
+    faultPlan: lost,
     code: (patches) => patches.method(Admissions.prototype, "behind", () => (commit) => commit()),
   },
   {
     name: "listed-after-loaded",
-    foundBy: 19,
+    foundBy: 31,
     says:
       "a message is delivered in the process only to a receiver that was listed after its sender was loaded",
     code: (patches) =>
@@ -120,7 +121,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "listen-first",
-    foundBy: 6,
+    foundBy: 11,
     says: "a published event waits until the functions that have subscribed by then follow the log",
     faultPlan: (faultPlan) => slow(listened(faultPlan)),
     code: (patches) => patches.method(EventLogRows.prototype, "whenFollowed", () => (act) => act()),
@@ -162,7 +163,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "hidden-asks",
-    foundBy: 24,
+    foundBy: 5,
     says: "an ask that may have had its effect is not run again",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, ["other-1", "other-2", "other-3"]),

@@ -13,8 +13,23 @@ function erases(part: AtomicPart): boolean {
     !["actor", "erased", "dead"].some((space) => writes(part, space));
 }
 
-/** Rules of messages that are erased. */
+/** Commits of which nobody hears land late, and actors are erased meanwhile. */
+function landingLate(faultPlan: FaultPlan): FaultPlan {
+  const { shared, ...rest } = withScene(faultPlan, "mayflies");
+  const plan = { ...rest, ...shared, shared: undefined };
+  return { ...plan, store: { ...plan.store, unknownLandsLate: 0.3 } };
+}
+
+/** Rules of actors and messages that are erased. */
 export const erasingRules: readonly Rule[] = [
+  {
+    name: "erased-stay-erased",
+    foundBy: 1,
+    says:
+      "a turn for an actor without a record takes effect only if what is kept of its last life is still the same",
+    faultPlan: landingLate,
+    part: unchecked("erased"),
+  },
   {
     name: "erased-as-it-waits",
     foundBy: 1,

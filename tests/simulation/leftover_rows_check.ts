@@ -4,6 +4,7 @@ import { isOver } from "../steady/is_over.ts";
 import type { CommitHistory } from "./commit_history.ts";
 import { partsOf } from "./messages.ts";
 import { isOfLater } from "./laters.ts";
+import { mayFail } from "./mayflies.ts";
 import { garbage } from "./foreign_rows.ts";
 
 export interface LeftoverRowsOptions {
@@ -44,7 +45,8 @@ export function checkLeftoverRows(options: LeftoverRowsOptions): void {
     const group = kind === "event" ? `${kind} ${first}` : kind;
     counts.set(group, (counts.get(group) ?? 0) + 1);
     if (planted.has(key) || demanded.delete(key)) continue;
-    const erased = kind === "actor" && first === "mayfly" && history.written(`${first}/${second}`) === 0;
+    const mayfly = kind === "actor" && first === "mayfly" && !mayFail(`${first}/${second}`);
+    const erased = mayfly && history.written(`${first}/${second}`) === 0;
     if (
       erased || (isOfLater(key) && !options.mayBeDue) || passing.includes(kind) || isOver(key, value, nowMs)
     ) {

@@ -43,6 +43,11 @@ export const sceneRegressions: readonly (readonly [seed: number, scene: Scene | 
       undefined,
       "a survey that no store took left its collector, until no actor had room any more",
     ],
+    [
+      710_594,
+      undefined,
+      "a turn that had landed was run again, since its actor was erased and a read brought what was kept of an earlier life",
+    ],
     [14, "hours", "a message waited an hour to be tried again, since a clock had been an hour ahead"],
     [1, "hours", "an index entry stayed for an hour, since the clock of its instance was set back"],
   ];

@@ -61,6 +61,12 @@ export function repeated(faultPlan: FaultPlan): FaultPlan {
   return { ...faultPlan, store: { ...faultPlan.store, landedStale: 0.2 } };
 }
 
+/** Commits are often lost, and nobody hears of it; none is refused. */
+export function lost(faultPlan: FaultPlan): FaultPlan {
+  if (faultPlan.shared !== undefined) return faultPlan;
+  return { ...faultPlan, store: { ...faultPlan.store, locked: 0, unknownLost: 0.3 } };
+}
+
 export function listened(faultPlan: FaultPlan): FaultPlan {
   return { ...faultPlan, listening: true };
 }

@@ -10,6 +10,7 @@ import { delayRules } from "./delay_rules.ts";
 import { erasingRules } from "./erasing_rules.ts";
 import { pausingRules } from "./pausing_rules.ts";
 import { operatorRules } from "./operator.ts";
+import { sessionRules } from "./session_rules.ts";
 import { sceneRules } from "./scene_rules.ts";
 import { transactionRules } from "./transactions.ts";
 import {
@@ -47,7 +48,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "fence-of-reads",
-    foundBy: 3,
+    foundBy: 5,
     says: "an ask that only reads is answered only if its actor is still as it was read",
     part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
   },
@@ -73,7 +74,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "index-check",
-    foundBy: 3,
+    foundBy: 4,
     says: "an index entry is removed only if it is unchanged since no message waited",
     part: (part) => removes(part, "index") && !writes(part, "index") ? unchecked("index")(part) : part,
   },
@@ -98,7 +99,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "letter-check",
-    foundBy: 27,
+    foundBy: 28,
     says: "a dead letter is resent only if it is still a dead letter",
     part: (part) => removes(part, "dead") ? unchecked("dead")(part) : part,
   },
@@ -159,7 +160,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "record-first",
-    foundBy: 3,
+    foundBy: 1,
     says: "an actor's record is read before its messages are listed",
     connect: (connection) => {
       const early = new Map<string, Promise<Entry[]>>();
@@ -199,7 +200,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "mark-with-turn",
-    foundBy: 134,
+    foundBy: 27,
     says: "a message that is accepted with its turn has its mark in the same commit",
     faultPlan: repeated,
     part: (part) =>
@@ -215,7 +216,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "own-index",
-    foundBy: 6,
+    foundBy: 3,
     says:
       "an instance looks at its own index entries after a commit that may have succeeded without an answer",
     connect: (connection) => ({
@@ -301,7 +302,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "latest-turns",
-    foundBy: 24,
+    foundBy: 5,
     says: "a record names the latest turns of the instances that had it before",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, undefined),
@@ -320,4 +321,5 @@ export const rules: readonly Rule[] = [
   ...erasingRules,
   ...pausingRules,
   ...operatorRules,
+  ...sessionRules,
 ];

@@ -144,7 +144,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "asked-with-turn",
-    foundBy: 3,
+    foundBy: 1,
     says: "a topic tells with its turn how many respondents it asked",
     faultPlan: within("surveys"),
     code: (patches) =>
@@ -166,7 +166,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "deadline-again",
-    foundBy: 4,
+    foundBy: 1,
     says: "a dead letter that is resent has no deadline any more",
     faultPlan: within("deadlines"),
     connect: (connection) => {
@@ -189,7 +189,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "letters-anew",
-    foundBy: 54,
+    foundBy: 59,
     says: "dead letters are counted again if instances removed different ones",
     faultPlan: (faultPlan) =>
       within("crowded", "spoiled", "deadlines")({
@@ -205,7 +205,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "never-fits",
-    foundBy: 47,
+    foundBy: 34,
     says: "a part that no commit can take is refused, and blocks nothing",
     faultPlan: within("bulky"),
     code: (patches) =>
@@ -225,7 +225,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "page-refused",
-    foundBy: 2,
+    foundBy: 10,
     says: "a page of an event that no commit can take is a dead letter",
     faultPlan: within("bulky"),
     code: (patches) => patches.getter(Batch.prototype, "turns", ({ taken }) => taken),
@@ -265,9 +265,13 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "ended-stay-ended",
-    foundBy: 36,
+    foundBy: 1,
     says: "an instance that has ended is not written as living by a commit that succeeds late",
-    faultPlan: (plan) => ({ ...plan, scenes: [] }),
+    faultPlan: (faultPlan) => {
+      const plan = within("presence")({ ...faultPlan, ...faultPlan.shared, shared: undefined, scenes: [] });
+      const store = { ...plan.store, unknownLandsLate: 0.3 };
+      return { ...plan, store, process: { ...plan.process, crash: 6 } };
+    },
     part: (part) => ({
       ...part,
       checks: writes(part, "instance")
@@ -339,7 +343,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "own-wait",
-    foundBy: 1,
+    foundBy: 2,
     says: "a retry waits no longer than it should, whatever the clocks say",
     faultPlan: within("hours"),
     code: (patches) =>

@@ -19,12 +19,14 @@ export const sceneNames = [
   "laters",
   "leaving",
   "limited",
+  "mayflies",
   "opening",
   "pausing",
   "poisons",
   "presence",
   "reminders",
   "saturated",
+  "sessions",
   "spoiled",
   "surveys",
   "transactions",
@@ -49,12 +51,14 @@ const shares: Readonly<Record<Scene, number>> = {
   laters: 0.25,
   leaving: 0.2,
   limited: 0.15,
+  mayflies: 0.1,
   opening: 0.15,
   pausing: 0.15,
   poisons: 0.05,
   presence: 0.3,
   reminders: 0.25,
   saturated: 0.05,
+  sessions: 0.2,
   spoiled: 0.15,
   surveys: 0.2,
   transactions: 0.1,
@@ -75,6 +79,8 @@ const drawnLast: readonly Scene[] = [
   "erasing",
   "headers",
   "transactions",
+  "sessions",
+  "mayflies",
   "pausing",
 ];
 const drawnFirst = sceneNames.filter((name) => !drawnLast.includes(name));
@@ -87,14 +93,16 @@ export function withScenes(faultPlan: FaultPlan, random: Random): FaultPlan {
   const first = drawnFirst.filter((name) => random.next() < shares[name]);
   const served = random.next();
   const alone = faultPlan.shared !== undefined; // then no other process could host what a front speaks to
-  const ofSeveral: readonly Scene[] = ["fronts", "transactions"];
+  const ofSeveral: readonly Scene[] = ["fronts", "transactions", "sessions"];
   const last = drawnLast.filter((name) =>
     random.next() < shares[name] && !(alone && ofSeveral.includes(name))
   );
   const scenes = first.includes("saturated") ? ["saturated" as const] : [...first, ...last];
   const checks = served < 0.1 ? { limits: { ...faultPlan.limits, ...tenChecks } } : {};
   const strict = served > 0.9 ? { strict: tenChecks } : {};
-  return scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
+  const drawn = scenes.reduce(withScene, { ...faultPlan, ...checks, ...strict });
+  if (!drawn.scenes.includes("sessions") || random.next() < 0.5) return drawn;
+  return { ...drawn, store: { ...drawn.store, sessionLost: 0 } }; // then nobody who lives is taken for dead too soon
 }
 
 /** A fault plan with one of the scenes. */
@@ -104,6 +112,8 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
   if (scene === "delays" && faultPlan.scenes.includes("hours")) return faultPlan; // their due times are hours apart
   // A process is stopped, so that it hosts one protocol more.
   if (scene === "erasing" && others.some((name) => stopsNone.includes(name))) return faultPlan;
+  // A message is suspected if its instance ended, even if it was only taken for dead.
+  if (scene === "sessions" && others.includes("poisons")) return faultPlan;
   const scenes = scene === "saturated" ? [scene] : [...others, scene];
   const added: FaultPlan = { ...faultPlan, scenes };
   switch (scene) {
@@ -112,6 +122,18 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
     case "transactions": // the user's process has no actors
     case "fronts": // another process hosts the actors
       return { ...added, ...faultPlan.shared, shared: undefined };
+    case "sessions":
+      return {
+        ...added,
+        scenes: [...scenes.filter((name) => name !== "presence"), "presence"],
+        store: {
+          ...faultPlan.store,
+          sessionLost: 0.01,
+          sessionStays: 0.2,
+          serverRestarted: 0.004,
+          presenceSilent: 0.02,
+        },
+      };
     case "hours": // the wait of an unknown operation is measured by clocks that are nearly the same
       return {
         ...added,
@@ -126,7 +148,7 @@ export function withScene(faultPlan: FaultPlan, scene: Scene): FaultPlan {
     case "poisons": // one crash at a time, and each caused by the message being tried
       return {
         ...added,
-        scenes: scenes.filter((name) => name !== "erasing"),
+        scenes: scenes.filter((name) => name !== "erasing" && name !== "sessions"),
         actorsMax: 1_000,
         process: { ...faultPlan.process, crash: 0, stop: 0, pause: 0 },
         store: { watchLost: faultPlan.store.watchLost ?? 0, listBatch: faultPlan.store.listBatch ?? 0 },

@@ -118,6 +118,8 @@ class Run {
   #planted: ReadonlySet<string> = new Set();
   /** Whether there are faults. */
   #troubled = false;
+  /** When the faults ended. */
+  #calmMs = Infinity;
   #subscribedMs = 0;
   #failure: string | undefined;
   #steps: readonly string[] = [];
@@ -153,7 +155,13 @@ class Run {
     };
     const onRare = (branch: string) => void this.#marks.add(branch);
     const trials = new TrialCheck((why) => this.fail(why), onRare);
-    const lively = FailureDetectionCheck.in(this.#faultPlan, (why) => this.fail(why));
+    const lively = new FailureDetectionCheck({
+      faultPlan: this.#faultPlan,
+      lives: (process) => this.#simulation.running.some(({ host }) => host.name === process),
+      calmMs: () => this.#calmMs,
+      fail: (why) => this.fail(why),
+      reach: onRare,
+    });
     this.#transientDeliveries = new TransientDeliveries(this.#history, (why) => this.fail(why), onRare);
     this.#listeners = new Listeners(this.#history, (why) => this.fail(why), onRare);
     const turns = new TurnCheck((why) => this.fail(why), onRare);
@@ -199,7 +207,7 @@ class Run {
           this.#history.apply(commit, parts);
           trials.apply(parts);
           this.#laters.apply(parts);
-          lively?.apply(parts);
+          lively.apply(commit, parts);
         },
       },
       start: (host) => {
@@ -266,6 +274,7 @@ class Run {
     }
     this.#troubled = false;
     simulation.calm();
+    this.#calmMs = simulation.clock.now();
     await simulation.advance(lateMs, failed);
     const stage = this.#stage(failed);
     if (this.#faultPlan.deploy?.abandoned) await abandon(stage);

@@ -50,7 +50,7 @@ export function surveys(history: CommitHistory, fail: (why: string) => void): Wo
 export async function surveyAtLast({ simulation, failed, fail, reach }: Stage): Promise<void> {
   const ends: (string | undefined)[] = [];
   for (const does of ["write", "abstain", "refuse"] as const) {
-    const one = simulation.running.find(({ system }) => system.health.store?.status !== "unavailable");
+    const one = simulation.running.find(({ system }) => isOpen(system));
     if (one === undefined) return; // it has just been stopped for another revision, or has not opened its store yet
     const job = jobOf(`last survey: ${does}`, does);
     const before = ends.length;
@@ -63,6 +63,11 @@ export async function surveyAtLast({ simulation, failed, fail, reach }: Stage): 
     if (ends[before] === "all") reach("a survey ends when all are through");
     else return fail(`a survey whose respondents ${does} ends with ${ends[before]}`);
   }
+}
+
+/** Whether its store is open: one that cannot be opened is tried for so long that a survey may be refused. */
+function isOpen({ health: { store } }: System): boolean {
+  return store !== undefined && store.status !== "unavailable" && store.status !== "opening";
 }
 
 /** Subscribes the respondents. */

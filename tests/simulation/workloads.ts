@@ -17,6 +17,7 @@ import { type LaterCheck, laters } from "./laters.ts";
 import { leaving } from "./leaving.ts";
 import { limited } from "./limited.ts";
 import { type Listeners, listening } from "./listening.ts";
+import { mayflies } from "./mayflies.ts";
 import type { Pauses } from "./pausing.ts";
 import { poisons } from "./poisons.ts";
 import { reminders } from "./reminders.ts";
@@ -64,6 +65,7 @@ export function workloadsOf(
     laters: laters(laterCheck),
     leaving,
     limited,
+    mayflies,
     pausing: pauses.workload(),
     poisons,
     reminders,

@@ -223,6 +223,7 @@ class PostgresConnection implements StoreConnection {
     this.#services = services;
     const { schema, session, statements } = parts;
     this.presence = session && new PostgresPresence({ statements, session, clock: services.clock, schema });
+    this.presence?.begin();
     this.#posted = new PostedWatch({ ...parts, clock: services.clock });
     this.#sql = {
       read: `SELECT * FROM "${schema}".read($1::text[])`,
@@ -285,6 +286,7 @@ class PostgresConnection implements StoreConnection {
 
   async #end(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    await this.presence?.end();
     await this.#expiry.end();
     await this.#posted.end();
     await this.#parts.notifier.end();

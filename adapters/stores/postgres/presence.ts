@@ -9,7 +9,7 @@ import type { Statements } from "./statements.ts";
  * For how long the lock of an instance must have been free before its process counts as ended, in milliseconds: a
  * process whose session was terminated or cut takes the lock again in that time.
  */
-const graceMs = 350;
+const graceMs = 250;
 /** How many instances whose lock is free are remembered. */
 const freeMax = 1_000;
 
@@ -39,6 +39,10 @@ export class PostgresPresence implements StorePresence {
   readonly #held = new Map<string, SessionUse>();
   /** The instances whose lock was free, with the time of their registration, and since when it is. */
   readonly #free = new Map<string, { readonly taken: string; readonly sinceMs: number }>();
+  /** What ends a wait before its time. */
+  readonly #waits = new Set<() => void>();
+  #beginning: Promise<void> | undefined;
+  #ended = false;
 
   constructor(parts: PresenceParts) {
     this.#parts = parts;
@@ -47,7 +51,7 @@ export class PostgresPresence implements StorePresence {
   }
 
   async hold(instance: string): Promise<boolean> {
-    let held = false;
+    let held = true; // unless it turns out that it cannot be: a session that cannot begin now takes it later
     const use = async (client: PostgresClient) => {
       try {
         held = await this.#isDirect(client);
@@ -58,31 +62,35 @@ export class PostgresPresence implements StorePresence {
       }
     };
     this.#held.set(instance, use);
-    return await this.#parts.session.keep(use) && held;
+    await this.#parts.session.keep(use);
+    return held;
   }
 
+  /** Looks which locks are free as soon as the store is open: if they still are when somebody asks, that is sooner. */
+  begin(): void {
+    this.#beginning = this.#freeOf("true").then((found = new Map()) => {
+      for (const [instance, taken] of found) this.#isSurelyFree(instance, taken);
+    });
+  }
+
+  /** If locks are free, but none for long enough, it asks again when they are. */
   async gone(instances: readonly string[]): Promise<ReadonlySet<string>> {
-    const { statements, clock } = this.#parts;
-    let rows: unknown[][];
-    try {
-      rows = await statements.run("gone", this.#sqlOfFree("instance = ANY($2::text[])"), [
-        this.#prefix,
-        instances,
-      ]);
-    } catch {
-      return new Set();
+    for (let isLast = false;; isLast = true) {
+      const found = await this.#freeOf("instance = ANY($2::text[])", instances);
+      if (found === undefined) return new Set();
+      const gone = new Set(instances.filter((instance) => this.#isSurelyFree(instance, found.get(instance))));
+      if (isLast || gone.size > 0 || found.size === 0) return gone;
+      const since = instances.flatMap((instance) => this.#free.get(instance)?.sinceMs ?? []);
+      await this.#wait(Math.max(...since) + graceMs - this.#parts.clock.monotonicMs());
+      if (this.#ended) return new Set();
     }
-    const found = new Map(rows as [string, string][]);
-    const nowMs = clock.monotonicMs();
-    const gone = new Set<string>();
-    for (const instance of instances) {
-      const taken = found.get(instance);
-      const known = this.#free.get(instance);
-      if (taken === undefined) this.#free.delete(instance);
-      else if (known?.taken !== taken) this.#remember(instance, { taken, sinceMs: nowMs });
-      else if (nowMs - known.sinceMs >= graceMs) gone.add(instance);
-    }
-    return gone;
+  }
+
+  /** Ends what waits. Resolves when its first look is over. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    for (const end of this.#waits) end();
+    await this.#beginning;
   }
 
   async release(instance: string): Promise<void> {
@@ -144,9 +152,37 @@ export class PostgresPresence implements StorePresence {
       "SELECT instance, taken::text FROM known WHERE pg_try_advisory_xact_lock(hashtextextended($1 || instance, 0))";
   }
 
-  #remember(instance: string, free: { readonly taken: string; readonly sinceMs: number }): void {
+  /** The instances that meet the condition and whose lock is free, with the time of their registration. */
+  async #freeOf(condition: string, ...values: unknown[]): Promise<Map<string, string> | undefined> {
+    const name = values.length === 0 ? "all gone" : "gone";
+    try {
+      const rows = await this.#parts.statements.run(name, this.#sqlOfFree(condition), [
+        this.#prefix,
+        ...values,
+      ]);
+      return new Map(rows as [string, string][]);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Notes whether a lock is free now, and under which registration. Returns whether it has been for long enough. */
+  #isSurelyFree(instance: string, taken: string | undefined): boolean {
+    const known = this.#free.get(instance);
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (known !== undefined && known.taken === taken) return nowMs - known.sinceMs >= graceMs;
     this.#free.delete(instance);
-    this.#free.set(instance, free);
+    if (taken !== undefined) this.#free.set(instance, { taken, sinceMs: nowMs });
     if (this.#free.size > freeMax) this.#free.delete(this.#free.keys().next().value!);
+    return false;
+  }
+
+  async #wait(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#parts.clock.setTimer(ms, resolve);
+    this.#waits.add(resolve);
+    await promise;
+    this.#waits.delete(resolve);
+    cancel();
   }
 }

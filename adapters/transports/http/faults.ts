@@ -15,7 +15,21 @@ export interface Problem {
   readonly retryAfterMs: number;
 }
 
+/** A service refused a whole request before it took anything of it, and it may come again after a while. */
+export class NotTakenError extends PosthornError {
+  /** After how long it may come again, in milliseconds. */
+  readonly afterMs: number;
+
+  /** Says which service refused it, and why. */
+  constructor(code: string, service: string, why: string, afterMs: number) {
+    super(code, `Cannot send to the service ${service}: ${why}`);
+    this.afterMs = afterMs;
+  }
+}
+
 const problemBytesMax = 8_192;
+/** After how long a request is sent again if its refusal does not say, in milliseconds. */
+const againMs = 200;
 const wordsMax = 300;
 const retryAfterMsMax = 30_000;
 const decoder = new TextDecoder();
@@ -27,11 +41,16 @@ export async function problemOf(service: string, response: Response): Promise<Pr
   const said = [String(status), code, detail].filter((text) => text !== "").join(": ");
   const seconds = Number(response.headers.get("retry-after") ?? "0");
   const retryAfterMs = Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0) * 1_000, retryAfterMsMax) : 0;
-  const error = new PosthornError(
-    codeOf(status),
-    `Cannot send to the service ${service}: ${wordsOf(status, code, said)}`,
-  );
+  const words = wordsOf(status, code, said);
+  const error = isNotTaken(status, code, retryAfterMs)
+    ? new NotTakenError(codeOf(status), service, words, Math.max(retryAfterMs, againMs))
+    : new PosthornError(codeOf(status), `Cannot send to the service ${service}: ${words}`);
   return { status, code, error, retryAfterMs };
+}
+
+/** Whether nothing of the request was taken: it may come again although it must not be taken twice. */
+function isNotTaken(status: number, code: string, retryAfterMs: number): boolean {
+  return status === 429 || (status === 503 && (code === "stopping" || retryAfterMs > 0));
 }
 
 function codeOf(status: number): string {

@@ -4,7 +4,7 @@ import type { Random } from "../../../runtime/base/random.ts";
 import type { Refusal } from "../../../runtime/ports/transport.ts";
 import { readAnswer } from "./answers.ts";
 import { Attempt } from "./attempt.ts";
-import { awayFault, type Problem, problemOf } from "./faults.ts";
+import { awayFault, NotTakenError, type Problem, problemOf } from "./faults.ts";
 import { encodeFrames, type Frame, FrameReader, framesType } from "./frames.ts";
 import { KeyRing } from "./key_ring.ts";
 import type { PeerSettings } from "./options.ts";
@@ -58,6 +58,19 @@ export type Posted =
   /** A server on the way takes no request of that size. */
   | "too-large";
 
+/** For how long a request with parcels is worth something. */
+export interface PostLimits {
+  /** How long it may take, in milliseconds. */
+  readonly limitMs: number;
+  /**
+   * For how long it is sent again if the service refused it before it took anything, in milliseconds: as long as somebody
+   * waits for a reply.
+   */
+  readonly againMs: number;
+  /** If replies come with the response, it stays open until they have come, at most until then, in milliseconds since 1970. */
+  readonly repliesUntilMs: number | undefined;
+}
+
 /** Another service: what is sent to it, and what it answers. */
 export class Peer {
   readonly name: string;
@@ -69,6 +82,8 @@ export class Peer {
   readonly #services: PeerServices;
   readonly #ring: KeyRing;
   readonly #attempts = new Set<Attempt>();
+  /** What ends the pauses of requests that were refused, and are sent again. */
+  readonly #pauses = new Set<() => void>();
   #greeting: Promise<Greeting> | undefined;
   #nextGreeting: Promise<Greeting> | undefined;
   /** Until when it wants to be left alone. */
@@ -83,9 +98,9 @@ export class Peer {
     this.#ring = new KeyRing(settings.keys);
   }
 
-  /** How many requests are under way, and responses open. */
+  /** How many requests are under way or wait to be sent again, and responses open. */
   get busy(): number {
-    return this.#attempts.size;
+    return this.#attempts.size + this.#pauses.size;
   }
 
   /** Asks it what it reads, with a request that begins now or later. Those who ask at the same time share one. */
@@ -118,14 +133,30 @@ export class Peer {
     return true;
   }
 
-  /**
-   * Sends parcels to a channel. Rejects if nobody knows what became of them, at the latest after `limitMs`. If replies come
-   * with the response, it stays open until they have come, at most until `repliesUntilMs`, in milliseconds since 1970.
-   */
-  async post(
+  /** Sends parcels to a channel. Rejects if nobody knows what became of them, at the latest after `limitMs`. */
+  async post(path: string, frames: readonly Frame[], limits: PostLimits): Promise<Posted> {
+    const { clock, random } = this.#services;
+    const beganMs = clock.monotonicMs();
+    for (;;) {
+      const spentMs = clock.monotonicMs() - beganMs;
+      const limitMs = Math.max(limits.limitMs - spentMs, 0);
+      try {
+        return await this.#postOnce(path, frames, limitMs, limits.repliesUntilMs);
+      } catch (error) {
+        if (!(error instanceof NotTakenError)) throw error;
+        const leftMs = beganMs + Math.min(limits.againMs, limits.limitMs) - clock.monotonicMs();
+        const pauseMs = error.afterMs * (1 + random.next() / 4); // else all would come again at the same time
+        if (pauseMs >= leftMs) throw error;
+        await this.#pause(pauseMs);
+      }
+    }
+  }
+
+  async #postOnce(
     path: string,
     frames: readonly Frame[],
-    { limitMs, repliesUntilMs }: { readonly limitMs: number; readonly repliesUntilMs: number | undefined },
+    limitMs: number,
+    repliesUntilMs: number | undefined,
   ): Promise<Posted> {
     const attempt = this.#begin();
     let open = false;
@@ -162,6 +193,16 @@ export class Peer {
   close(reason: PosthornError): void {
     this.#closed = true;
     for (const attempt of this.#attempts) attempt.abort(reason);
+    for (const end of this.#pauses) end();
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#services.clock.setTimer(ms, resolve);
+    this.#pauses.add(resolve);
+    await promise;
+    this.#pauses.delete(resolve);
+    cancel();
   }
 
   async #greet(): Promise<Greeting> {
@@ -277,7 +318,7 @@ export class Peer {
     const leftMs = this.#restUntilMs - this.#services.clock.monotonicMs();
     if (leftMs <= 0) return;
     const why = `it has asked to be left alone for ${Math.ceil(leftMs)} ms more`;
-    throw new PosthornError("transport-full", `Cannot send to the service ${this.name}: ${why}`);
+    throw new NotTakenError("transport-full", this.name, why, leftMs);
   }
 
   #failed({ error, retryAfterMs }: Problem): PosthornError {

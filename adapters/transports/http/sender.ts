@@ -162,8 +162,15 @@ export class Sender {
     const limitMs = Math.max(untilMs - clock.monotonicMs(), 0);
     const waiting = parcels.filter(({ replyTo }) => replyTo?.kind === "process");
     const ends = waiting.map(({ expiresAtMs }) => expiresAtMs ?? clock.now() + repliesMs);
-    const repliesUntilMs = ends.length === 0 ? undefined : Math.max(...ends) + graceMs;
-    return await peer.post(path, frames, { limitMs, repliesUntilMs });
+    if (ends.length === 0) {
+      return await peer.post(path, frames, { limitMs, againMs: 0, repliesUntilMs: undefined });
+    }
+    const lastMs = Math.max(...ends);
+    return await peer.post(path, frames, {
+      limitMs,
+      againMs: lastMs - clock.now(),
+      repliesUntilMs: lastMs + graceMs,
+    });
   }
 
   /** Where a parcel goes, or why it does not; `undefined` if nobody hears it. */

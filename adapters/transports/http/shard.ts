@@ -109,7 +109,11 @@ export class Shard {
         ),
       );
     });
-    const end = () => reject(stopping());
+    const end = () => {
+      reject(
+        new RefusedRequest(503, "still-running", "This process takes nothing any more: what came may go on"),
+      );
+    };
     this.#requests.add(end);
     try {
       return await Promise.race([taking, late]);

@@ -43,6 +43,8 @@ export function commitBatch(actor: DurableActivation, batch: Batch): void {
   /** Looks at the record of the actor: it names the latest turns. */
   const find = async (): Promise<CommitOutcome> => {
     let stored = await ActorRecord.read(session.connection, actor);
+    // Two rows may be read at different times: what is kept of an erased actor could be that of its life before.
+    if (stored.storedVersion === undefined) stored = await ActorRecord.read(session.connection, actor);
     if (stored.version === began.version) {
       if (await checksHold(session, part.checks)) return "open";
       stored = await ActorRecord.read(session.connection, actor); // it may have landed in between

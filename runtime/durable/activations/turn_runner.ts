@@ -316,6 +316,8 @@ export class TurnRunner {
     const { mailbox, retry } = host.actor;
     if (retry.order === "hold" || this.#activation.aside >= mailbox.capacity) {
       if (mail.direct !== undefined) batch.keep(mail);
+      // Else a message that came again after its turn, and fails then, would leave a record of an erased actor.
+      else if (batch.taken === 0) batch.whereWaits(mail);
       return batch.retry({ place: mail.place, attempts, notBeforeMs, afterMs, error });
     }
     const writeSet = new WriteSet();

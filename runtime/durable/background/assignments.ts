@@ -51,7 +51,7 @@ export interface AssignmentsServices {
 }
 
 const pageMax = 100;
-/** The interval in milliseconds at which it asks the presence whether a process is gone. */
+/** The interval in milliseconds at which it asks the presence whether the process of the next instance is gone. */
 const presenceMs = 400;
 const ownPageMax = 1_000;
 /** How many ended instances one heartbeat examines; the next continues behind them. */
@@ -84,6 +84,8 @@ export class Assignments {
   readonly #taking: SingleFlight;
   readonly #others: readonly SingleFlight[];
   readonly #saying: SingleFlight;
+  /** Asks the presence about all. It may take a while to be sure, and nothing waits for it. */
+  readonly #asking = new SingleFlight(() => this.#askWhoIsGone("all"));
   /** Whether it rests while nothing waits. */
   readonly #rests: boolean;
   #restlessUntilMs = -Infinity;
@@ -169,10 +171,12 @@ export class Assignments {
     if (this.#ended) return;
     const { wakeTimes } = this.#services;
     wakeTimes.ring();
+    const asking = this.#asking.run();
+    asking.catch(() => {}); // if the heartbeat fails before
     if (!this.#rests) await this.#saying.run();
     let failed = true;
     try {
-      await Promise.all([this.#round, ...this.#others].map((chore) => chore.run()));
+      await Promise.all([asking, ...[this.#round, ...this.#others].map((chore) => chore.run())]);
       failed = false;
     } finally {
       const waits = failed || this.#isBusy();
@@ -238,11 +242,16 @@ export class Assignments {
 
   async #checkNextPresence(): Promise<void> {
     try {
-      if (await this.#membership.nextIsGone()) await this.#round.run();
+      await this.#askWhoIsGone("next");
     } catch {
       // the next heartbeat repeats it
     }
     this.#checkPresenceLater();
+  }
+
+  /** Takes over at once from instances that are gone, by a round that begins after the answer. */
+  async #askWhoIsGone(of: "all" | "next"): Promise<void> {
+    if (await this.#membership.askWhoIsGone(of) && !this.#ended) await this.#round.wake();
   }
 
   async #goRound(): Promise<void> {

@@ -27,6 +27,8 @@ interface KnownInstance {
   sinceMs: number;
   /** Whether the row has changed since this process first saw it. */
   alive: boolean;
+  /** Whether the presence said that its process has ended when it was asked last. */
+  gone: boolean;
   readonly held: boolean;
   /** The protocols whose actors it hosts, as far as it tells. */
   readonly hosts: ReadonlySet<string>;
@@ -117,11 +119,12 @@ export class Membership {
 
   /** Reads the heartbeats of the others. No two clocks are compared: an instance lives as long as its row changes. */
   async look(): Promise<void> {
-    const nowMs = this.#session.clock.monotonicMs();
-    const { otherClocks } = this.#session;
+    const { clock, otherClocks } = this.#session;
     const seen = new Set<string>();
     const isFirst = !this.#looked;
-    for (const { key, value, version } of await this.#rows()) {
+    const rows = await this.#rows();
+    const nowMs = clock.monotonicMs(); // and not before: a slow answer does not make a row old
+    for (const { key, value, version } of rows) {
       const instance = key.slice(instancePrefix.length);
       seen.add(instance);
       const { held = false, atMs, hosts } = this.#read(key, value);
@@ -129,7 +132,7 @@ export class Membership {
       if (known?.version === version) continue;
       if (known === undefined) {
         const named = new Set(hosts);
-        this.#known.set(instance, { version, sinceMs: nowMs, alive: false, held, hosts: named });
+        this.#known.set(instance, { version, sinceMs: nowMs, alive: false, gone: false, held, hosts: named });
       } else Object.assign(known, { version, sinceMs: nowMs, alive: true });
       // A row that did not exist at the last look was written since then; the age of rows at the first look is unknown.
       if (atMs === undefined) continue;
@@ -138,11 +141,10 @@ export class Membership {
     }
     this.#looked = true;
     otherClocks.looked();
-    const gone = await this.#goneOf([...seen]);
+    const isDead = this.#deadNow();
     for (const [instance, known] of this.#known) {
       if (!seen.has(instance)) this.#known.delete(instance);
-      else if (gone.has(instance)) known.sinceMs = -Infinity;
-      if (!seen.has(instance) || known.sinceMs <= this.#deadlineMs) otherClocks.gone(instance);
+      if (!seen.has(instance) || isDead(known)) otherClocks.gone(instance);
     }
   }
 
@@ -163,32 +165,34 @@ export class Membership {
     }
   }
 
-  /** An instance whose row has not changed since then counts as dead. */
-  get #deadlineMs(): number {
-    return this.#session.clock.monotonicMs() - this.#session.traits.heartbeatMs * missedMax;
+  /** Which instances count as dead now: those that the presence found gone, and those whose row has not changed for long. */
+  #deadNow(): (known: KnownInstance) => boolean {
+    const deadlineMs = this.#session.clock.monotonicMs() - this.#session.traits.heartbeatMs * missedMax;
+    return ({ gone, sinceMs }) => gone || sinceMs <= deadlineMs;
   }
 
   /**
-   * Whether the next instance by name is gone, of those that the presence holds. Each instance asks for one other, so
-   * that a crash is detected soon and the cost does not grow with the number of instances.
+   * Asks the presence whether instances that it holds are gone: all of them, or only the next by name. If each instance
+   * asks for one other, a crash is detected soon and the cost does not grow with the number of instances. Resolves with
+   * whether one is gone. The answer counts until the next one: it may be wrong.
    */
-  async nextIsGone(): Promise<boolean> {
-    const names = [...this.#known].filter(([, { held }]) => held).map(([name]) => name).sort();
-    const next = names.find((name) => name > this.#session.instance) ?? names[0];
-    return next !== undefined && (await this.#goneOf([next])).has(next);
-  }
-
-  /** Those of some known instances whose process has ended, as far as the presence can tell. */
-  async #goneOf(instances: readonly string[]): Promise<ReadonlySet<string>> {
-    const { presence } = this.#session.connection;
-    const held = instances.filter((instance) => this.#known.get(instance)?.held);
-    return presence === undefined || held.length === 0 ? new Set() : await presence.gone(held);
+  async askWhoIsGone(of: "all" | "next"): Promise<boolean> {
+    const { connection: { presence }, instance } = this.#session;
+    const held = [...this.#known].filter(([, known]) => known.held).map(([name]) => name).sort();
+    if (presence === undefined || held.length === 0) return false;
+    const asked = of === "all" ? held : [held.find((name) => name > instance) ?? held[0]];
+    const gone = await presence.gone(asked);
+    for (const name of asked) {
+      const known = this.#known.get(name);
+      if (known !== undefined) known.gone = gone.has(name);
+    }
+    return asked.some((name) => this.#known.get(name)?.gone);
   }
 
   /** Writes down which instances have crashed, unless this one is to end as well. */
   async judge(isOver: () => boolean): Promise<void> {
-    const deadlineMs = this.#deadlineMs;
-    const dead = [...this.#known].filter(([, { sinceMs }]) => sinceMs <= deadlineMs).slice(0, endedMax);
+    const isDead = this.#deadNow();
+    const dead = [...this.#known].filter(([, known]) => isDead(known)).slice(0, endedMax);
     const { partsAtOnce } = this.#session.traits;
     for (const some of slicesOf(dead, partsAtOnce)) {
       if (isOver()) return;
@@ -198,8 +202,8 @@ export class Membership {
 
   /** Whether another living instance hosts the actors of a protocol, as far as they tell. */
   hostedElsewhere(protocol: string): boolean {
-    const deadlineMs = this.#deadlineMs;
-    return this.#known.values().some(({ hosts, sinceMs }) => sinceMs > deadlineMs && hosts.has(protocol));
+    const isDead = this.#deadNow();
+    return this.#known.values().some((known) => !isDead(known) && known.hosts.has(protocol));
   }
 
   /** Whether an instance had a heartbeat row at the last look. */
@@ -255,15 +259,18 @@ export class Membership {
    * Writes down that an instance crashed, for a while: one of its messages may have crashed it. If no other instance was
    * beside it, and it left no message, then none did.
    */
-  async #end(instance: string, { version }: KnownInstance): Promise<void> {
+  async #end(instance: string, known: KnownInstance): Promise<void> {
     const { clock, committer, connection, otherClocks, traits } = this.#session;
-    const writeSet = removalOf({ key: instanceKey(instance), version });
+    const writeSet = removalOf({ key: instanceKey(instance), version: known.version });
     const left = traits.processes === "many" ||
       (await connection.list({ prefix: indexPrefix(instance), limit: 1 })).length > 0;
     if (left) {
       writeSet.write(endedKey(instance), new Uint8Array(), { expiresAtMs: clock.now() + endedKeepMs });
     }
-    if (await commitOne(committer, writeSet) === undefined) return; // it lives, or another instance was quicker
+    if (await commitOne(committer, writeSet) === undefined) { // it lives, or another instance was quicker
+      known.gone = false; // until the next answer
+      return;
+    }
     this.#known.delete(instance);
     otherClocks.gone(instance); // it may have come in since the look
     (left ? this.#ended : this.#left).add(instance);

@@ -1,8 +1,9 @@
-// A commit of unknown outcome may land long after it was tried again: it must not bring back what was erased meanwhile.
+// What lands or comes late, long after it was tried again, must not bring back what was erased meanwhile.
 
 import assert from "node:assert/strict";
 import type { Stage } from "./durable_stage.ts";
 import { inMemory, note, notesOf, ref, Worker, worker, type WorkerContext } from "./durable_stage.ts";
+import { erasedKey } from "../../../runtime/durable/rows/keys.ts";
 import { RepeatingStore } from "./uncertain.ts";
 
 const scripts = {
@@ -42,6 +43,21 @@ inMemory("nor does the first turn of a later life", async (stage) => {
 });
 
 inMemory(
+  "a turn that landed before its actor was erased is recognised, also by a read that is not of one time",
+  async (stage) => {
+    const { store, system, other } = await two(stage);
+    assert.equal(await ref(system, "ada").ask(Worker.call, "add once"), 1);
+    await ref(system, "ada").ask(Worker.call, "erase");
+    assert.equal(await ref(system, "ada").ask(Worker.call, "add anew"), 1);
+    store.repeatNext("actor");
+    store.early = erasedKey({ protocol: Worker.call.protocol, key: "ada" });
+    assert.equal(await ref(system, "ada").ask(Worker.call, "add ours"), 2);
+    assert.equal(store.repeated, 1);
+    assert.deepEqual(await notesOf(other, "ada"), []);
+  },
+);
+
+inMemory(
   "a turn that begins before the store forgets an erased actor takes effect after it",
   async (stage) => {
     const gate = Promise.withResolvers<void>();
@@ -62,3 +78,20 @@ inMemory(
     assert.deepEqual(await notesOf(system, "ada"), ["ours"]);
   },
 );
+
+inMemory("a message that fails when it is gone leaves no record of its actor", async (stage) => {
+  const store = new RepeatingStore(stage.store);
+  const system = await stage.start([worker({ fails: () => Promise.reject(new Error("no")) })], { store });
+  await ref(system, "ada").tell(Worker.run, "fails", { afterMs: 1_000 });
+  store.lost = true;
+  store.meanwhile = async () => { // it was handled before, and came again
+    const connection = await stage.store.open({ clock: stage.clock });
+    const [mail] = await connection.list({ prefix: "mail\u001f", limit: 1 });
+    await connection.commit([{ checks: [], writes: [], removals: [{ key: mail.key }] }]);
+    await connection.close();
+  };
+  store.repeatNext("actor");
+  await stage.pass(120_000, 1_000);
+  assert.equal(store.repeated, 1);
+  assert.deepEqual(await stage.keys("actor", "mail"), []);
+});

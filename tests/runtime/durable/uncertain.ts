@@ -1,4 +1,4 @@
-import type { AtomicPart, Store, StoreConnection } from "@posthorn/posthorn/store";
+import type { AtomicPart, Entry, Store, StoreConnection } from "@posthorn/posthorn/store";
 
 /** A store over a network whose client retries a commit by itself, as the client of Deno KV does. */
 export class RepeatingStore implements Store {
@@ -11,6 +11,9 @@ export class RepeatingStore implements Store {
   repeats: (parts: readonly AtomicPart[]) => boolean = () => false;
   /** Called between the two attempts. */
   meanwhile: () => Promise<unknown> = () => Promise.resolve();
+  /** A key that the read after a repeated commit reads early: as it was between the two attempts, and the others later. */
+  early: string | undefined;
+  #readEarly: { readonly key: string; readonly entry: Entry | undefined } | undefined;
   /** Whether reads fail. */
   unreadable = false;
   /** The number of commits made twice. */
@@ -25,15 +28,25 @@ export class RepeatingStore implements Store {
   async open(services: Parameters<Store["open"]>[0]): Promise<StoreConnection> {
     const connection = await this.#store.open(services);
     return {
-      read: (keys) =>
-        this.unreadable ? Promise.reject(new Error("error sending request")) : connection.read(keys),
+      read: async (keys) => {
+        if (this.unreadable) throw new Error("error sending request");
+        const read = await connection.read(keys);
+        const early = this.#readEarly;
+        if (early === undefined || !keys.includes(early.key)) return read;
+        this.#readEarly = undefined;
+        return read.map((entry, index) => keys[index] === early.key ? early.entry : entry);
+      },
       list: (range) => connection.list(range),
       commit: async (parts) => {
         if (!this.repeats(parts)) return await connection.commit(parts);
         this.repeated++;
         if (!this.lost) await connection.commit(parts);
+        const key = this.early;
+        const entry = key === undefined ? undefined : (await connection.read([key]))[0];
         await this.meanwhile();
-        return await connection.commit(parts);
+        const versions = await connection.commit(parts);
+        if (key !== undefined) this.#readEarly = { key, entry };
+        return versions;
       },
       watch: (onChange) => connection.watch(onChange),
       close: () => connection.close(),

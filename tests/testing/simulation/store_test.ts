@@ -46,20 +46,6 @@ for (const presence of [false, true]) {
   }
 }
 
-Deno.test("a crash is detected by the second question with presence, and a pause is not taken for one", async () => {
-  const bench = new Bench({}, {}, 1, { presence: true });
-  const [one, other] = [bench.store.instance("one"), bench.store.instance("other")];
-  const [held, asking] = [await one.open({ clock: bench.clock }), await other.open({ clock: bench.clock })];
-  assert.equal(await bench.after(5, held.presence!.hold("a")), true);
-  const isGone = async () => (await bench.after(5, asking.presence!.gone(["a"]))).has("a");
-  assert.equal(await isGone(), false);
-  one.pause();
-  assert.equal(await isGone(), false);
-  one.crash();
-  assert.equal(await isGone(), false);
-  assert.equal(await isGone(), true);
-});
-
 Deno.test("a strict server refuses what it said that it takes, as such, and applies nothing", async () => {
   const bench = new Bench({}, {}, 1, { strict: { checks: 1 } });
   assert.equal(bench.store.instance("one").traits.limits.checks, 100);
@@ -428,13 +414,17 @@ const everything: SimulatedFaults = {
   watchCoalesced: 0.3,
   lazyExpiry: 0.5,
   crashLands: 0.5,
+  sessionLost: 0.1,
+  sessionStays: 0.5,
+  serverRestarted: 0.02,
+  presenceSilent: 0.1,
 };
 
 /** Three instances increment one counter for a minute, while they crash, pause and notify each other. */
 async function storm(seed: number, faults = everything) {
   const clock = new QuickClock({ nowMs: 0 });
   const random = seededRandom(seed);
-  const store = new SimulatedStore({ clock, random, faults });
+  const store = new SimulatedStore({ clock, random, faults, presence: true });
   const trace: string[] = [];
   let known = 0;
   const note = (what: string) => void trace.push(`${clock.now()} ${what}`);
@@ -443,7 +433,11 @@ async function storm(seed: number, faults = everything) {
   async function work({ name, store }: typeof instances[number]) {
     const connection = await store.open({ clock });
     connection.watch(() => note(`${name} hears`));
+    const { presence } = connection;
+    void presence!.hold(name);
     for (;;) {
+      const others = instances.map((other) => other.name).filter((other) => other !== name);
+      void presence!.gone(others).then((gone) => note(`${name} misses ${[...gone]}`));
       try {
         const [count] = await connection.read(["count", "other"]);
         const n = count?.value[0] ?? 0;
