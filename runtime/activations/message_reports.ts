@@ -35,8 +35,10 @@ export class MessageReports {
   readonly #inStore = new Sampler();
   /** How far the time of day was ahead of the monotonic clock when the scheduler read both: so one read gives both. */
   #aheadMs: number | undefined = undefined;
-  /** How many messages in the store came since the last one of the sample. */
-  #since = 0;
+  /** Whether there is a sample. */
+  #samples = false;
+  /** How many messages in the store came since the last one of the sample, by protocol. */
+  readonly #since = new Map<string, number>();
 
   constructor(inspectors: Inspectors, ids: Ids, clock: Clock) {
     this.#inspectors = inspectors;
@@ -56,9 +58,15 @@ export class MessageReports {
     return this.#inspectors.sampling && this.#inMemory.look(monotonicMs);
   }
 
-  /** Nobody listens any more. */
-  rest(): void {
-    this.#aheadMs = undefined;
+  /** Listeners were added or removed. The first message of a sample stands for those since there is one. */
+  listenersChanged(counts: Iterable<Counted>): void {
+    const { unobserved, sampling } = this.#inspectors;
+    if (unobserved) this.#aheadMs = undefined;
+    if (sampling && !this.#samples) {
+      this.#since.clear();
+      for (const counted of counts) counted.sampledAt = counted.accepted;
+    }
+    this.#samples = sampling;
   }
 
   /** The route of a message that is about to be accepted in memory: it is marked if listeners are told of its turn. */
@@ -88,7 +96,7 @@ export class MessageReports {
    */
   acceptedInStore(route: Route, key: string, acceptedMs = this.#clock.now(), found = false): Watch {
     const agoMs = found ? Math.max(this.#clock.now() - acceptedMs, 0) : 0;
-    const stands = this.#sampleInStore();
+    const stands = this.#sampleInStore(route);
     const watch = { acceptedMs, monotonicMs: this.#clock.monotonicMs() - agoMs, stands };
     if (watch.stands === 0 && !this.#inspectors.everything) return watch;
     const { id } = route.extras!;
@@ -106,7 +114,7 @@ export class MessageReports {
   /** A turn of a durable actor begins. A message that another process accepted is drawn here. */
   startedInStore(turn: Turn, acceptedMs: number | undefined): void {
     const watch = turn.route.extras?.watch;
-    this.#started(turn, watch, acceptedMs, watch?.stands ?? this.#sampleInStore());
+    this.#started(turn, watch, acceptedMs, watch?.stands ?? this.#sampleInStore(turn.route));
   }
 
   #started(turn: Turn, watch: Watch | undefined, acceptedMs: number | undefined, stands: number): void {
@@ -178,14 +186,13 @@ export class MessageReports {
   }
 
   /** Draws a message in the store. Returns how many it stands for; 0 if it is not of the sample. */
-  #sampleInStore(): number {
+  #sampleInStore({ operation: { protocol } }: Route): number {
     if (!this.#inspectors.sampling) return 0;
-    this.#since++;
+    const stands = (this.#since.get(protocol) ?? 0) + 1;
     this.#inStore.look(this.#clock.monotonicMs());
-    if (!this.#inStore.take()) return 0;
-    const stands = this.#since;
-    this.#since = 0;
-    return stands;
+    const taken = this.#inStore.take();
+    this.#since.set(protocol, taken ? 0 : stands);
+    return taken ? stands : 0;
   }
 
   #tell(event: MessageInspection, message: MessageView, stands: number): void {
