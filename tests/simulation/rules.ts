@@ -8,6 +8,7 @@ import { codeRules } from "./code_rules.ts";
 import { frontRules } from "./front_rules.ts";
 import { delayRules } from "./delay_rules.ts";
 import { erasingRules } from "./erasing_rules.ts";
+import { interceptionRules } from "./intercepted.ts";
 import { operatorRules } from "./operator.ts";
 import { sceneRules } from "./scene_rules.ts";
 import { transactionRules } from "./transactions.ts";
@@ -313,6 +314,7 @@ export const rules: readonly Rule[] = [
   },
   ...codeRules,
   ...sceneRules,
+  ...interceptionRules,
   ...frontRules,
   ...transactionRules,
   ...delayRules,

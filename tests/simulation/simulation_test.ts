@@ -29,6 +29,7 @@ const marks = [
   "a message may land that the store refused",
   "a message waits aside",
   "a message waits of which nothing was heard",
+  "a reply carries what an interceptor added",
   "a request ended while it was taken back",
   "a request is taken back",
   "a running request was taken back elsewhere",
