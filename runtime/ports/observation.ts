@@ -244,6 +244,24 @@ export interface DeadLetterGroups {
  *
  * Each rejects with a {@linkcode PosthornError} (`invalid-question`) if an argument is out of its bounds, and with a
  * {@linkcode StoreError} if the store does not answer.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { actor, protocol, System, tell } from "@posthorn/posthorn";
+ * import * as z from "zod";
+ *
+ * const Order = protocol("order", { add: tell(z.number()) });
+ * const order = actor(Order, { state: () => 0, on: { add: (ctx, cents) => void (ctx.state += cents) } });
+ *
+ * await using system = new System({ actors: [order] });
+ * for (const key of ["ada", "bob", "cyd"]) await system.ref(Order, key).tell(Order.add, 450);
+ *
+ * const { items, next } = await system.observe.actors({ protocol: "order", limit: 2 });
+ * assert(items.map(({ key, state }) => `${key}: ${state}`).join() === "ada: 450,bob: 450");
+ * const rest = await system.observe.actors({ protocol: "order", after: next });
+ * assert(rest.items[0].key === "cyd" && rest.next === undefined);
+ * ```
  */
 export interface Observation {
   /** The instances that share the store, by name; without a store this process alone. */

@@ -263,6 +263,8 @@ inEach("arguments that nobody may give get a code or an empty page", async (worl
   await assert.rejects(asked((observe) => observe.actors(odd(undefined))), invalid);
   await assert.rejects(asked((observe) => observe.replies({ status: odd("open") })), invalid);
   const empty = { items: [] };
+  assert.deepEqual(await asked((observe) => observe.actors(odd({}))), empty);
+  assert.equal(await asked((observe) => observe.actor(odd({}))), undefined);
   for (const protocol of ["~topic", "", "a\u001fb", "Worker", "nobody"]) {
     assert.deepEqual(await asked((observe) => observe.actors({ protocol })), empty);
     assert.deepEqual(await asked((observe) => observe.failing({ protocol })), empty);
@@ -285,3 +287,28 @@ inEach("arguments that nobody may give get a code or an empty page", async (worl
     ) assert.deepEqual(page, empty);
   }
 });
+
+inEach("a loop of questions starves no mailbox", async (world) => {
+  if (world.stored) return; // there each question is a call of the store
+  const system = await world.start([busy()]);
+  void ref(system, "ada").tell(Worker.note, "one");
+  for (let asked = 0;; asked++) {
+    const ada = await system.observe.actor({ protocol: "worker", key: "ada" });
+    if (ada?.state !== undefined) return;
+    assert.ok(asked < 100);
+  }
+});
+
+inEach(
+  "a system that has stopped answers of its memory, and says that its store is closed",
+  async (world) => {
+    const system = await world.start([busy()]);
+    const asked = asking(world, system);
+    const stopped = system.stop({ drainMs: 0 });
+    await world.settle();
+    await stopped;
+    const answer = asked((observe) => observe.protocols());
+    if (!world.stored) assert.equal((await answer).items.length, 1);
+    else await assert.rejects(answer, { name: "StoreError" });
+  },
+);

@@ -12,29 +12,36 @@ export interface WaitingActor {
   readonly first: QueuedMessage;
 }
 
+/** Some of the actors that messages wait for, and whether there may be more. */
+export interface Walk {
+  readonly found: readonly WaitingActor[];
+  readonly more: boolean;
+}
+
 /**
  * The actors with messages under a prefix of their mail, in the order of their names: a list for some of them, however many
- * messages wait for each. Says whether there may be more.
+ * messages wait for each.
  */
 export async function waitingActors(
   reader: RowReader,
   prefix: string,
   after: ActorId | undefined,
   most: number,
-): Promise<{ readonly found: readonly WaitingActor[]; readonly more: boolean }> {
+): Promise<Walk> {
   const found: WaitingActor[] = [];
   let behind = after;
   while (found.length <= most) {
-    if (reader.left === 0) return { found, more: true };
+    const step = Math.min(stepRows, reader.left);
+    if (step === 0) return { found: found.slice(0, most), more: true };
     const from = behind === undefined ? undefined : mailPrefix(behind) + behindAll;
-    const rows = await reader.few({ prefix, after: from, most: stepRows });
+    const rows = await reader.few({ prefix, after: from, most: step });
     for (const row of rows) {
       const actor = mailed(row.key);
       if (actor.protocol === behind?.protocol && actor.key === behind.key) continue;
       behind = actor;
       found.push({ actor, first: QueuedMessage.of(row, mailPrefix(actor)) });
     }
-    if (rows.length < stepRows) break;
+    if (rows.length < step) break;
   }
   return { found: found.slice(0, most), more: found.length > most };
 }
@@ -52,7 +59,7 @@ export async function partsOf(
   const parts: string[] = [];
   let last = after;
   while (parts.length <= most) {
-    if (reader.left === 0) return { parts, more: true };
+    if (reader.left === 0) return { parts: parts.slice(0, most), more: true };
     const behind = last === undefined ? undefined : behindPart(prefix, last);
     const [row] = await reader.few({ prefix, after: behind, most: 1 });
     if (row === undefined) break;

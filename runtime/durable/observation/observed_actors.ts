@@ -6,8 +6,8 @@ import type { Entry } from "../../ports/store.ts";
 import { ActorRecord, type RetryHead } from "../rows/actor_record.ts";
 import { actorNamed, mailsOfProtocol, mailsPrefix, nameOfActor, recordKey } from "../rows/keys.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
-import { type WaitingActor, waitingActors } from "./mail_walk.ts";
-import { mailboxOf, retryOf } from "./observed_message.ts";
+import { type WaitingActor, waitingActors, type Walk } from "./mail_walk.ts";
+import { acceptedMsOf, mailboxOf, retryOf } from "./observed_message.ts";
 import { type RowReader, together } from "./row_reader.ts";
 
 const stateUnitsMax = 200;
@@ -25,14 +25,16 @@ export async function observedActors(
 ): Promise<Listing<ObservedActor>> {
   const { limit } = range;
   const after = range.after === undefined ? undefined : { protocol, key: range.after };
-  const mailed = await waitingActors(reader, mailsOfProtocol(protocol) + prefix, after, limit);
-  const from = after && recordKey(after);
-  const stored = onlyWaiting
-    ? {
-      rows: (await reader.read(mailed.found.map(({ actor }) => recordKey(actor)))).values().toArray(),
-      more: false,
-    }
-    : await reader.list({ prefix: recordKey({ protocol, key: prefix }), after: from, most: limit });
+  const [ofMail, ofRecords] = [reader.part(3), reader.part(3)]; // the last third is for counts
+  const walk = await waitingActors(ofMail, mailsOfProtocol(protocol) + prefix, after, limit);
+  const [mailed, stored] = onlyWaiting ? await withRecords(ofRecords, walk) : [
+    walk,
+    await ofRecords.list({
+      prefix: recordKey({ protocol, key: prefix }),
+      after: after && recordKey(after),
+      most: limit,
+    }),
+  ];
   const start = recordKey({ protocol, key: "" }).length;
   const records = new Map(stored.rows.map((row) => [row.key.slice(start), row]));
   const ends = [
@@ -54,6 +56,16 @@ export async function observedActors(
   return { found, upTo: keys.length > taken.length ? taken.at(-1) : upTo };
 }
 
+/** What a walk has found, as far as the records of these actors could be read, and these. */
+async function withRecords(
+  reader: RowReader,
+  { found, more }: Walk,
+): Promise<[mailed: Walk, stored: { readonly rows: readonly Entry[]; readonly more: boolean }]> {
+  const { rows, count } = await reader.read(found.map(({ actor }) => recordKey(actor)));
+  const mailed = { found: found.slice(0, count), more: more || count < found.length };
+  return [mailed, { rows: [...rows.values()], more: false }];
+}
+
 /** The actors whose first message has failed. It looks at 500 of those that messages wait for. */
 export async function failingActors(
   reader: RowReader,
@@ -65,11 +77,12 @@ export async function failingActors(
   let behind = after === undefined ? undefined : actorNamed(after);
   let isEnd = false;
   for (let looked = 0; looked < lookedMax && !isEnd && failing.length < limit; looked += recordsTogether) {
-    const { found, more } = await waitingActors(reader, prefix, behind, recordsTogether);
+    const { found, more } = await waitingActors(reader.part(2), prefix, behind, recordsTogether);
     const ofUsers = found.filter(({ actor }) => !actor.protocol.startsWith("~")); // the others come last
-    failing.push(...await failingOf(reader, ofUsers));
-    behind = ofUsers.at(-1)?.actor ?? behind;
-    isEnd = !more || ofUsers.length < found.length;
+    const looked = await failingOf(reader, ofUsers);
+    failing.push(...looked.failing);
+    behind = ofUsers.at(looked.count - 1)?.actor ?? behind;
+    isEnd = looked.count === ofUsers.length && (!more || ofUsers.length < found.length);
     if (reader.left === 0) break;
   }
   const taken = failing.slice(0, limit);
@@ -87,16 +100,17 @@ interface FailingActor extends WaitingActor {
   readonly record: Entry | undefined;
 }
 
-/** Those of some actors whose first message has failed, with their records. */
+/** Those of some actors whose first message has failed, with their records; and at how many of them it has looked. */
 export async function failingOf(
   reader: RowReader,
   actors: readonly WaitingActor[],
-): Promise<readonly FailingActor[]> {
-  const records = await reader.read(actors.map(({ actor }) => recordKey(actor)));
-  return actors.flatMap((one) => {
-    const record = records.get(recordKey(one.actor));
+): Promise<{ readonly failing: readonly FailingActor[]; readonly count: number }> {
+  const { rows, count } = await reader.read(actors.map(({ actor }) => recordKey(actor)));
+  const failing = actors.slice(0, count).flatMap((one) => {
+    const record = rows.get(recordKey(one.actor));
     return retryOf(one.first, retryIn(record)) === undefined ? [] : [{ ...one, record }];
   });
+  return { failing, count };
 }
 
 /** The retry in the row of a record, if there is one. */
@@ -113,9 +127,12 @@ async function actorOf(
 ): Promise<ObservedActor> {
   const { head, text, fault } = ActorRecord.of(row);
   const none = { count: 0, more: false };
-  const { waiting, oldestMs } = first === undefined
+  const mailbox = first === undefined
     ? { waiting: none, oldestMs: undefined }
     : await mailboxOf(reader, actor, most, 0);
+  const uncounted = mailbox.waiting.count === 0 && mailbox.waiting.more;
+  const waiting = uncounted ? { count: 1, more: true } : mailbox.waiting; // the first is known
+  const oldestMs = uncounted ? acceptedMsOf(first!) : mailbox.oldestMs;
   const retry = first && retryOf(first, head.retry);
   return {
     ...actor,

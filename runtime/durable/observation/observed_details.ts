@@ -18,8 +18,7 @@ export async function observedDetails(
   reader: RowReader,
   actor: ActorId,
 ): Promise<ObservedActorDetails | undefined> {
-  const key = recordKey(actor);
-  const row = (await reader.read([key])).get(key);
+  const row = await reader.one(recordKey(actor));
   const { head, text, fault } = ActorRecord.of(row);
   const timers = await reader.list({ prefix: timerPrefix(actor), most: shownMax });
   const topics = await reader.list({ prefix: subscribedPrefix(actor), most: shownMax });

@@ -1,5 +1,5 @@
 import { comparePlaces, type Listing, type Range } from "../../observation/listing.ts";
-import type { Count, ObservedProtocol } from "../../ports/observation.ts";
+import type { ObservedProtocol } from "../../ports/observation.ts";
 import { mailed, mailPrefix, mailsOfProtocol, mailsPrefix, recordKey, recordsPrefix } from "../rows/keys.ts";
 import { QueuedMessage } from "../rows/queued_message.ts";
 import { partsOf, type WaitingActor } from "./mail_walk.ts";
@@ -22,10 +22,11 @@ export async function observedProtocols(
   range: Range,
 ): Promise<Listing<ObservedProtocol>> {
   const { after, limit } = range;
-  const hosts = await ProtocolHosts.read(reader);
+  const [ofRecords, ofMail] = [reader.part(4), reader.part(4)]; // the rest is for counts
+  const hosts = await ProtocolHosts.read(reader.part(4));
   const paused = await pausedIn(reader);
-  const stored = await partsOf(reader, recordsPrefix, after, limit);
-  const waiting = await partsOf(reader, mailsPrefix, after, limit);
+  const stored = await partsOf(ofRecords, recordsPrefix, after, limit);
+  const waiting = await partsOf(ofMail, mailsPrefix, after, limit);
   const others = [...hosts.names, ...paused].filter((name) =>
     after === undefined || comparePlaces(name, after) > 0
   );
@@ -44,9 +45,10 @@ export async function unhostedProtocols(
   reader: RowReader,
   range: Range,
 ): Promise<Listing<ObservedProtocol>> {
-  const hosts = await ProtocolHosts.read(reader);
+  const ofMail = reader.part(2);
+  const hosts = await ProtocolHosts.read(reader.part(4));
   const paused = await pausedIn(reader);
-  const { parts, more } = await partsOf(reader, mailsPrefix, range.after, unhostedMax);
+  const { parts, more } = await partsOf(ofMail, mailsPrefix, range.after, unhostedMax);
   const all = parts.filter((name) => !hosts.has(name));
   const names = all.slice(0, range.limit);
   const found = await countAll(reader, names, range, { hosts, paused });
@@ -96,10 +98,8 @@ async function protocolOf(
     if (firsts.length < failingMax) firsts.push({ actor, first: mail });
     else unlooked = true;
   });
-  const failing: Count = {
-    count: (await failingOf(reader, firsts)).length,
-    more: unlooked || waiting.more || reader.left === 0,
-  };
+  const { failing, count } = await failingOf(reader, firsts);
+  const isPart = unlooked || waiting.more || count < firsts.length;
   return {
     protocol,
     hosted: hosts.has(protocol),
@@ -107,6 +107,6 @@ async function protocolOf(
     actors,
     waiting,
     ...oldestMs !== undefined && { oldestMs },
-    failing,
+    failing: { count: failing.length, more: isPart },
   };
 }

@@ -55,7 +55,7 @@ async function receiversOf(
   laters: readonly string[],
 ): Promise<ReadonlyMap<string, ActorId>> {
   const keyOf = (key: string) => recordKey({ protocol: LaterReply.answer.protocol, key });
-  const records = await reader.read(laters.map(keyOf));
+  const { rows: records } = await reader.read(laters.map(keyOf));
   const receivers = new Map<string, ActorId>();
   for (const later of laters) {
     const { text } = ActorRecord.of(records.get(keyOf(later)));

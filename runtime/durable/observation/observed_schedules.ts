@@ -22,26 +22,36 @@ export async function observedSchedules(
   const found: Found<ObservedSchedule>[] = [];
   let behind = after;
   for (let looked = 0; looked < lookedMax; looked += rowsTogether) {
-    const { rows, more } = await reader.list({
+    const { rows, more } = await reader.part(2).list({
       prefix: schedulePrefix,
       after: behind === undefined ? undefined : schedulePrefix + behind,
       most: rowsTogether,
     });
-    found.push(...await schedulesIn(reader, rows));
-    if (!more) return { found };
-    behind = rows.at(-1)?.key.slice(schedulePrefix.length) ?? behind;
+    const { schedules, unread } = await schedulesIn(reader, rows);
+    found.push(...schedules);
+    const last = unread === undefined ? rows.at(-1) : rows[rows.indexOf(unread) - 1];
+    behind = last?.key.slice(schedulePrefix.length) ?? behind;
+    if (!more && unread === undefined) return { found };
     if (found.length >= limit || reader.left === 0) break;
   }
   return { found, upTo: behind ?? "" };
 }
 
-/** The schedules to which rows in the order of time point. One whose own row is gone is no more. */
-async function schedulesIn(reader: RowReader, rows: readonly Entry[]): Promise<Found<ObservedSchedule>[]> {
+/**
+ * The schedules to which rows in the order of time point, and the first row to whose schedule it has not come. One whose
+ * own row is gone is no more.
+ */
+async function schedulesIn(
+  reader: RowReader,
+  rows: readonly Entry[],
+): Promise<{ readonly schedules: readonly Found<ObservedSchedule>[]; readonly unread: Entry | undefined }> {
   const pointed = rows.map((row) => ({ row, ...scheduled(row.key) })).filter(({ actor }) =>
     actor.protocol !== undefined && (!actor.protocol.startsWith("~") || delayedReceiver(actor) !== undefined)
   );
-  const timers = await reader.read(pointed.map(({ actor, name }) => timerKey(actor, name)));
-  return pointed.flatMap(({ row, dueMs, actor, name }) => {
+  const { rows: timers, count } = await reader.read(
+    pointed.map(({ actor, name }) => timerKey(actor, name)),
+  );
+  const schedules = pointed.slice(0, count).flatMap(({ row, dueMs, actor, name }) => {
     const timer = timers.get(timerKey(actor, name));
     if (timer === undefined) return [];
     const token = readableHead<StoredSchedule>(timer.value)?.token;
@@ -49,6 +59,7 @@ async function schedulesIn(reader: RowReader, rows: readonly Entry[]): Promise<F
     if (token !== undefined && due !== undefined && token !== due) return []; // it was set anew
     return [{ at: row.key.slice(schedulePrefix.length), item: observedSchedule(actor, name, dueMs, timer) }];
   });
+  return { schedules, unread: pointed[count]?.row };
 }
 
 /** The schedule in a row. If that cannot be read, it is due as the row in the order of time says. */

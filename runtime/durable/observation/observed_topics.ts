@@ -27,8 +27,9 @@ const messagesMax = 100;
 /** The topics that have subscribers or a log. */
 export async function observedTopics(reader: RowReader, range: Range): Promise<Listing<ObservedTopic>> {
   const { after, limit, countMax } = range;
-  const followed = await partsOf(reader, subscribersPrefix, after, limit);
-  const logged = await partsOf(reader, eventsPrefix, after, limit);
+  const [ofSubscribers, ofEvents] = [reader.part(4), reader.part(4)]; // the rest is for what follows
+  const followed = await partsOf(ofSubscribers, subscribersPrefix, after, limit);
+  const logged = await partsOf(ofEvents, eventsPrefix, after, limit);
   const ends = [followed, logged].flatMap(({ parts, more }) => more ? [parts.at(-1) ?? after ?? ""] : [])
     .sort(comparePlaces);
   const upTo = ends.at(0);
@@ -97,7 +98,7 @@ async function subscribersOf(
   most: number,
 ): Promise<Count> {
   const key = recordKey({ protocol: Topic.publish.protocol, key: topic });
-  const { text } = ActorRecord.of((await reader.read([key])).get(key));
+  const { text } = ActorRecord.of(await reader.one(key));
   const counted = countIn(text);
   if (counted === undefined) return { count: atLeast, more: true };
   return { count: Math.min(counted, most), more: counted > most };

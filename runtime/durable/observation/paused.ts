@@ -6,7 +6,7 @@ const pausedKey = "paused";
 
 /** The protocols that are paused. */
 export async function pausedIn(reader: RowReader): Promise<ReadonlySet<string>> {
-  const row = (await reader.read([pausedKey])).get(pausedKey);
+  const row = await reader.one(pausedKey);
   const { protocols } = (row && readableHead<{ readonly protocols?: unknown }>(row.value)) ?? {};
   return new Set(Array.isArray(protocols) ? protocols.filter((name) => typeof name === "string") : []);
 }

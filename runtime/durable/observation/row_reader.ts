@@ -1,15 +1,12 @@
 import type { Entry, StoreConnection } from "../../ports/store.ts";
 import type { Count } from "../../ports/observation.ts";
 
-/** How many rows, and about how many bytes of them, one question may read. */
-export const rowsMax = 40_000;
-export const bytesMax = 33_554_432;
 /** The most rows of one list; about how many bytes it may have; and how many rows the first list has, since rows may be large. */
 const listMax = 1_000;
 const listBytes = 4_194_304;
 const listFirst = 16;
 /** How many keys are read together. */
-const readMax = 100;
+const readMax = 25;
 
 /** How many things are looked at together. */
 const lookedTogether = 10;
@@ -27,6 +24,13 @@ export async function together<Item, Result>(
   return results;
 }
 
+/** How much one question may read. */
+export interface ReadBounds {
+  readonly rows: number;
+  /** About: the list that reaches it is the last. */
+  readonly bytes: number;
+}
+
 /** Which rows are read, and how many at most. */
 export interface Rows {
   readonly prefix: string;
@@ -34,6 +38,9 @@ export interface Rows {
   readonly most: number;
   readonly reverse?: boolean;
 }
+
+/** What one question may read. */
+export const usualBounds: ReadBounds = { rows: 40_000, bytes: 33_554_432 };
 
 /** Reads the rows for one question, a bounded number of them. Once it is spent it reads no more, and says that there may be more. */
 export class RowReader {
@@ -43,7 +50,7 @@ export class RowReader {
   #bytes: number;
 
   /** A reader for one question; or for a part of what `whole` may read. */
-  constructor(connection: StoreConnection, rows = rowsMax, bytes = bytesMax, whole?: RowReader) {
+  constructor(connection: StoreConnection, { rows, bytes }: ReadBounds = usualBounds, whole?: RowReader) {
     this.#connection = connection;
     this.#rows = rows;
     this.#bytes = bytes;
@@ -52,29 +59,43 @@ export class RowReader {
 
   /** How many rows it may still read. */
   get left(): number {
-    if (this.#bytes <= 0 || this.#rows <= 0) return 0;
-    return this.#whole === undefined ? this.#rows : Math.min(this.#rows, this.#whole.left);
+    return this.#bytes > 0 ? Math.max(this.#rows, 0) : 0;
   }
 
-  /** A reader for one of so many that share what this one may still read. */
+  /**
+   * A reader for one of so many that share what this one may still read. It gets its part whatever the others have read by
+   * then: so each of several lists that make a page comes on.
+   */
   part(parts: number): RowReader {
     const rows = Math.ceil(this.left / Math.max(parts, 1));
     const bytes = Math.ceil(this.#bytes / Math.max(parts, 1));
-    return new RowReader(this.#connection, rows, bytes, this);
+    return new RowReader(this.#connection, { rows, bytes }, this);
   }
 
-  /** The rows of some keys, as far as it may read them. */
-  async read(keys: readonly string[]): Promise<ReadonlyMap<string, Entry>> {
+  /** The row of a key. */
+  async one(key: string): Promise<Entry | undefined> {
+    return (await this.read([key])).rows.get(key);
+  }
+
+  /**
+   * The rows of the first of some keys, and of how many: it reads some in any case, so that whoever asks again comes on, and
+   * the others as long as it may.
+   */
+  async read(
+    keys: readonly string[],
+  ): Promise<{ readonly rows: ReadonlyMap<string, Entry>; readonly count: number }> {
     const found = new Map<string, Entry>();
-    for (let from = 0; from < keys.length && this.left > 0; from += readMax) {
-      const rows = await this.#connection.read(keys.slice(from, from + readMax));
-      for (const row of rows) {
+    let count = 0;
+    while (count < keys.length && (count === 0 || this.left > 0)) {
+      const some = keys.slice(count, count + readMax);
+      for (const row of await this.#connection.read(some)) {
         if (row === undefined) continue;
         this.#took(1, row.value.length);
         found.set(row.key, row);
       }
+      count += some.length;
     }
-    return found;
+    return { rows: found, count };
   }
 
   /** The first rows of a range in one list, at most 1,000: for rows that are not large. */

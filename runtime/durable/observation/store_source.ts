@@ -18,7 +18,7 @@ import { observedProtocols, unhostedProtocols } from "./observed_protocols.ts";
 import { observedReplies } from "./observed_replies.ts";
 import { observedSchedules } from "./observed_schedules.ts";
 import { observedTopics } from "./observed_topics.ts";
-import { RowReader } from "./row_reader.ts";
+import { type ReadBounds, RowReader } from "./row_reader.ts";
 
 /** What is known of a store besides its rows. */
 export interface StoreKnowledge {
@@ -26,6 +26,8 @@ export interface StoreKnowledge {
   readonly clock: Clock;
   /** The name of the instance that asks; absent if none does. */
   readonly instance?: string | undefined;
+  /** How much one question may read, if it is less than usual. */
+  readonly bounds?: ReadBounds;
 }
 
 /** Answers questions from the rows of a store. It only reads. */
@@ -86,6 +88,6 @@ export class StoreSource implements ObservationSource {
   }
 
   get #reader(): RowReader {
-    return new RowReader(this.#known.connection);
+    return new RowReader(this.#known.connection, this.#known.bounds);
   }
 }
