@@ -65,14 +65,21 @@ export function surveyAll(
     runtime.delivery.accept(collector, Collector.open, collection);
     const here = respondentsHere(runtime, publication);
     publication.asked = here.length;
-    try {
-      const committed = runtime.delivery.accept(topic, Topic.publish, publication, sent);
+    const askAll = (sent: Route) => {
+      const committed = runtime.delivery.receive(topic, Topic.publish, publication, sent);
       committed?.catch((error) => collected.refuse(error));
       askHere(runtime, publication, here, sent);
       if (services > 0) {
         const counts = services < Infinity;
-        askOthers(runtime, publication, route, { collector, collected, deadlineMs, counts });
+        const others = route.with({ headers: sent.extras?.headers });
+        askOthers(runtime, publication, others, { collector, collected, deadlineMs, counts });
       }
+      return committed;
+    };
+    try {
+      const { interception } = runtime;
+      if (interception === undefined) askAll(sent);
+      else interception.send(topic, sent, publication, askAll);
     } catch (error) {
       collected.leave();
       throw error;

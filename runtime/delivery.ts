@@ -45,7 +45,7 @@ import type { Remote } from "./remote/remote.ts";
  */
 export class Delivery implements DeliveryPort {
   readonly inspectors: Inspectors = new Inspectors(
-    (unobserved) => this.observersChanged(unobserved),
+    () => this.observersChanged(),
     (error) => this.callbackFailed("inspect", error),
   );
   readonly reports: MessageReports;
@@ -391,8 +391,8 @@ export class Delivery implements DeliveryPort {
     this.usual = this.state === "running" && !this.reports.watchesNext && !this.interception?.sends;
   }
 
-  private observersChanged(unobserved: boolean): void {
-    if (unobserved) this.reports.rest();
+  private observersChanged(): void {
+    this.reports.listenersChanged(this.hosts.values());
     this.observe();
     for (const host of this.hosts.values()) host.observed = this.inspectors.everything;
   }

@@ -28,7 +28,9 @@ const partsBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
 /** How many operations, and reasons of dead letters, have numbers of their own: those after them share one. */
 const operationsMax = 200;
 const reasonsMax = 50;
-/** What is behind the bound: no protocol of a user and no code of an error begins so. */
+/** A longer reason is not told: a code is a word, and whoever stores a label has it as often as it reads. */
+const reasonUnitsMax = 100;
+/** What is behind the bound. No protocol of a user begins so. */
 const other = "~other";
 
 /** The figures of one operation. */
@@ -120,7 +122,8 @@ export class MessageMetrics {
 
   #dead(reason: string): void {
     const count = this.#reasons.get(reason);
-    if (count === undefined && this.#reasons.size >= reasonsMax) return; // it counts among the others
+    const hidden = reason === other || reason.length > reasonUnitsMax || this.#reasons.size >= reasonsMax;
+    if (count === undefined && hidden) return; // it counts among the others
     this.#reasons.set(reason, (count ?? 0) + 1);
   }
 

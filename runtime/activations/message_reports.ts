@@ -37,6 +37,8 @@ export class MessageReports {
   readonly #found = new CountedSampler();
   /** How far the time of day was ahead of the monotonic clock when the scheduler read both: so one read gives both. */
   #aheadMs: number | undefined = undefined;
+  /** Whether there is a sample. */
+  #samples = false;
 
   constructor(inspectors: Inspectors, ids: Ids, clock: Clock) {
     this.#inspectors = inspectors;
@@ -56,9 +58,16 @@ export class MessageReports {
     return this.#inspectors.sampling && this.#inMemory.look(monotonicMs);
   }
 
-  /** Nobody listens any more. */
-  rest(): void {
-    this.#aheadMs = undefined;
+  /** Listeners were added or removed. The first message of a sample stands for those since there is one. */
+  listenersChanged(counts: Iterable<Counted>): void {
+    const { unobserved, sampling } = this.#inspectors;
+    if (unobserved) this.#aheadMs = undefined;
+    if (sampling && !this.#samples) {
+      this.#inStore.begin();
+      this.#found.begin();
+      for (const counted of counts) counted.sampledAt = counted.accepted;
+    }
+    this.#samples = sampling;
   }
 
   /** The route of a message that is about to be accepted in memory: it is marked if listeners are told of its turn. */
@@ -87,8 +96,8 @@ export class MessageReports {
    * A message is about to wait in the mailbox of a durable actor. Returns how many it stands for; `undefined` if nobody is
    * told of it: then nothing is made for it, as for most messages of a busy system that is only sampled.
    */
-  drawnInStore(): number | undefined {
-    const stands = this.#draw(this.#inStore);
+  drawnInStore(protocol: string): number | undefined {
+    const stands = this.#draw(this.#inStore, protocol);
     return stands === 0 && !this.#inspectors.everything ? undefined : stands;
   }
 
@@ -121,7 +130,8 @@ export class MessageReports {
   /** A turn of a durable actor begins. A message with which nothing was kept is drawn here. */
   startedInStore(turn: Turn, acceptedMs: number | undefined): void {
     const watch = turn.route.extras?.watch;
-    this.#started(turn, watch, acceptedMs, watch?.stands ?? this.#draw(this.#found));
+    const { protocol } = turn.route.operation;
+    this.#started(turn, watch, acceptedMs, watch?.stands ?? this.#draw(this.#found, protocol));
   }
 
   #started(turn: Turn, watch: Watch | undefined, acceptedMs: number | undefined, stands: number): void {
@@ -200,8 +210,8 @@ export class MessageReports {
   }
 
   /** Draws a message in the store. Returns how many it stands for; 0 if it is not of the sample. */
-  #draw(sampler: CountedSampler): number {
-    return this.#inspectors.sampling ? sampler.draw(this.#clock.monotonicMs()) : 0;
+  #draw(sampler: CountedSampler, protocol: string): number {
+    return this.#inspectors.sampling ? sampler.draw(protocol, this.#clock.monotonicMs()) : 0;
   }
 
   #tell(event: MessageInspection, message: MessageView, stands: number): void {

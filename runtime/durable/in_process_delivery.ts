@@ -59,7 +59,7 @@ export class InProcessDelivery implements CommittedDelivery {
   accepted(to: ActorId, mail: QueuedMessage, found = false): void {
     const delivery = this.#delivery;
     if (delivery.inspectors.unobserved) return;
-    const stands = delivery.reports.drawnInStore();
+    const stands = delivery.reports.drawnInStore(to.protocol);
     if (stands === undefined) {
       mail.watch = unheard;
       return;

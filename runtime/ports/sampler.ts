@@ -21,18 +21,23 @@ export class Sampler {
   }
 }
 
-/** Draws messages one by one, and counts those that are not drawn. */
+/** Draws messages one by one, and counts those that are not drawn, by protocol. */
 export class CountedSampler {
   readonly #sampler = new Sampler();
-  #since = 0;
+  /** How many messages came since the last one of the sample. */
+  readonly #since = new Map<string, number>();
 
-  /** Draws the next message. Returns how many it stands for: those since the last one of the sample, and itself; 0 if it is none. */
-  draw(monotonicMs: number): number {
-    this.#since++;
+  /** Begins a sample: what came before it counts for nothing. */
+  begin(): void {
+    this.#since.clear();
+  }
+
+  /** Draws the next message. Returns how many of its protocol it stands for, with itself; 0 if it is not of the sample. */
+  draw(protocol: string, monotonicMs: number): number {
+    const stands = (this.#since.get(protocol) ?? 0) + 1;
     this.#sampler.look(monotonicMs);
-    if (!this.#sampler.take()) return 0;
-    const stands = this.#since;
-    this.#since = 0;
-    return stands;
+    const taken = this.#sampler.take();
+    this.#since.set(protocol, taken ? 0 : stands);
+    return taken ? stands : 0;
   }
 }

@@ -8,6 +8,7 @@ import { codeRules } from "./code_rules.ts";
 import { frontRules } from "./front_rules.ts";
 import { delayRules } from "./delay_rules.ts";
 import { erasingRules } from "./erasing_rules.ts";
+import { interceptionRules } from "./intercepted.ts";
 import { pausingRules } from "./pausing_rules.ts";
 import { operatorRules } from "./operator.ts";
 import { sessionRules } from "./session_rules.ts";
@@ -315,6 +316,7 @@ export const rules: readonly Rule[] = [
   },
   ...codeRules,
   ...sceneRules,
+  ...interceptionRules,
   ...frontRules,
   ...transactionRules,
   ...delayRules,

@@ -7,6 +7,7 @@ import { CommitHistory } from "./commit_history.ts";
 import { TransientDeliveries } from "./transient_actors.ts";
 import { Clients } from "./clients.ts";
 import { type FaultPlan, faultPlanOf } from "./fault_plan.ts";
+import { checkingHeaders } from "./intercepted.ts";
 import { workloadsOf } from "./workloads.ts";
 import { StoreCosts } from "./store_costs.ts";
 import { askThroughFronts, divided } from "./fronts.ts";
@@ -213,6 +214,10 @@ class Run {
       start: (host) => {
         const program = this.#rollingDeploy.start(host.name);
         const actors = actorsOf(host, world, this.#faultPlan, program);
+        const intercepting = checkingHeaders({
+          fail: (why) => this.fail(why),
+          mark: (branch) => this.#marks.add(branch),
+        });
         const system = new System({
           ...divided(host, actors, this.#faultPlan, program),
           clock: host.clock,
@@ -224,6 +229,7 @@ class Run {
             opening: () => this.#opening(host),
           }),
           limits: { actors: actorsMax, events: eventsMax, deadLetters: this.#lettersMax },
+          ...this.#has("headers") && { intercept: [intercepting] },
           laterMs: dayMs,
           deduplicationWindowMs: isSteady(this.#faultPlan) ? shortWindowMs : dayMs,
           log: false,

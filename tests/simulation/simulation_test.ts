@@ -31,6 +31,7 @@ const marks = [
   "a message waits aside",
   "a message waits of which nothing was heard",
   "a presence tells that an instance ended",
+  "a reply carries what an interceptor added",
   "a request ended while it was taken back",
   "a request is taken back",
   "a running request was taken back elsewhere",

@@ -134,6 +134,17 @@ Deno.test("MessageMetrics has numbers of their own for 50 reasons, and loses no 
   assert.equal(numbers[50], 'posthorn_dead_total{reason="~other"} 950');
 });
 
+Deno.test("MessageMetrics counts a reason among the others if it is called so, or is no word", () => {
+  const metrics = new MessageMetrics();
+  for (const reason of ["~other", "x".repeat(101), "x".repeat(100), "~other"]) {
+    metrics.observe({ type: "dead", letter: letterOf(reason) });
+  }
+  assert.deepEqual(numbersOf(metrics.families(4, false)), [
+    `posthorn_dead_total{reason="${"x".repeat(100)}"} 1`,
+    'posthorn_dead_total{reason="~other"} 3',
+  ]);
+});
+
 Deno.test("MessageMetrics has numbers of their own for 200 operations: those after them share one", () => {
   const metrics = new MessageMetrics();
   for (let index = 0; index < 200; index++) {

@@ -14,6 +14,7 @@ import {
 import { memoryBroker, memoryStore, memoryTransport } from "@posthorn/posthorn/memory";
 import * as z from "zod";
 import {
+  collect,
   deadOf,
   inMemory,
   kinds,
@@ -85,6 +86,24 @@ onEach(
     ]);
     assert.deepEqual(await notesOf(system, "bob"), ["told"]);
     assert.deepEqual(deadOf(system), []);
+  },
+);
+
+onEach(
+  kinds,
+  "functions that answer a survey run within interceptors, with what the survey was sent with",
+  async (stage) => {
+    const lines: string[] = [];
+    const system = await stage.start([worker({ quote: (_, text) => text })], {
+      intercept: [recorder(lines)],
+    });
+    system.subscribe(Worker.quote, ref(system, "ada").at(Worker.quote));
+    using _ = system.subscribe(Worker.quote, () => "here");
+    await stage.settle();
+    const replies = collect(system.survey(Worker.quote, "quote there", { max: 2 }));
+    await stage.pass(3_000, 100);
+    assert.deepEqual(await replies, ["here", "there"]);
+    assert.deepEqual(lines.toSorted(), ["send  quote -", "turn  quote outside", "turn ada quote outside"]);
   },
 );
 
