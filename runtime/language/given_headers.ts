@@ -20,20 +20,26 @@ const bytesOfUnit = 3;
 export function givenHeaders(given: Headers): Headers {
   const names = readable(() => namesOf(given));
   requireAtMost(names.length, headersMax, "headers");
-  const entries = readable(() => names.map((name) => [name, given[name]] as const));
+  return withinBounds(Object.fromEntries(readable(() => names.map((name) => [name, given[name]]))));
+}
+
+/** Headers with others that a caller gives, which take precedence. Throws as {@linkcode givenHeaders} does. */
+export function withHeaders(headers: Headers | undefined, others: Headers): Headers {
+  const given = givenHeaders(others);
+  return headers === undefined ? given : withinBounds({ ...headers, ...given });
+}
+
+/** Plain headers, frozen. Throws unless they are texts within the bounds. */
+function withinBounds(headers: Headers): Headers {
+  const entries = Object.entries(headers);
+  requireAtMost(entries.length, headersMax, "headers");
   let units = 0;
   for (const [name, value] of entries) {
     if (typeof value !== "string") throw refused(`one of them is no text, but of type ${typeof value}`);
     units += name.length + value.length;
   }
   if (units * bytesOfUnit > bytesMax) requireAtMost(bytesOf(entries), bytesMax, "bytes");
-  return Object.freeze(Object.fromEntries(entries));
-}
-
-/** Headers with others that a caller gives, which take precedence. Throws as {@linkcode givenHeaders} does. */
-export function withHeaders(headers: Headers | undefined, others: Headers): Headers {
-  const given = givenHeaders(others);
-  return headers === undefined ? given : givenHeaders({ ...headers, ...given });
+  return Object.freeze(headers);
 }
 
 function bytesOf(entries: readonly (readonly [string, string])[]): number {
