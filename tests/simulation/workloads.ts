@@ -64,7 +64,7 @@ export function workloadsOf(
     laters: laters(laterCheck),
     leaving,
     limited,
-    pausing: pauses.workload(),
+    ...scenes.includes("pausing") && { pausing: pauses.workload(simulation) },
     poisons,
     reminders,
     saturated,
