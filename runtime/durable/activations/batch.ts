@@ -215,6 +215,10 @@ export class Batch {
     const removals = this.erased && record.bytes > 0 ? [{ key, oldBytes: record.bytes }] : [];
     const { limits } = this.#session.traits;
     const size = sum(this.#size, sizeOfCommit({ checks, writes, removals }, limits));
+    if (this.#retry?.error !== undefined && !fits(size, limits)) { // no turn is refused for the words of an error
+      this.#retry = { ...this.#retry, error: undefined };
+      return this.seal(token);
+    }
     const writeSet = this.#writeSet ??= new WriteSet();
     writeSet.checks.push(...checks);
     writeSet.writes.push(...writes);

@@ -139,3 +139,35 @@ inMemory("storing the error takes no further row and no further call", async (st
   }
   assert.deepEqual(costs[0], costs[1]);
 });
+
+inMemory("no turn is refused for the words of an error that commits with it", async (stage) => {
+  const { engine, traits } = stage.store;
+  const limits = { ...traits.limits, bytes: 20_000 };
+  const store = {
+    engine,
+    traits: { ...traits, limits },
+    open: (services: StoreServices) => stage.store.open(services),
+  };
+  const gate = Promise.withResolvers<void>();
+  const system = await stage.start([
+    worker({
+      wait: () => gate.promise,
+      fill: (ctx, units) => void (ctx.state = ["x".repeat(Number(units))]),
+      fail: () => later("€".repeat(1_000)),
+    }, { retry: { attempts: 9, baseMs: 1_000, maxMs: 60_000, order: "hold" } }),
+  ], { store });
+  for (let units = 15_000; units < 19_500; units += 500) {
+    const one = ref(system, `${units}`);
+    void one.tell(Worker.run, "wait");
+    await stage.settle();
+    void one.tell(Worker.note, "", { id: "0" }); // the first behind one that was awaited is alone
+    void one.tell(Worker.run, `fill ${units}`, { id: "1" });
+    void one.tell(Worker.run, "fail", { id: "2" }); // in one batch
+    await stage.settle();
+  }
+  gate.resolve();
+  await stage.settle();
+  assert.deepEqual(system.deadLetters.list().map(({ key, reason }) => [key, reason]), []);
+  const told = (await system.observe.failing()).items.map(({ retry }) => retry?.error === undefined);
+  assert.deepEqual([told.length, told[0], told.at(-1)], [9, false, true]);
+});
