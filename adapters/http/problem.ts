@@ -99,6 +99,7 @@ export const statuses: Readonly<Record<string, number>> = {
   "not-transient": 500,
   "copy-refused": 500,
   "too-many-schedules": 500,
+  "too-many-paused": 500,
 };
 
 /** Public messages for errors of the store, whose own messages name files, hosts and variables. */

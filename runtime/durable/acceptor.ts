@@ -14,7 +14,7 @@ import {
 import { Admission } from "./activations/admission.ts";
 import type { AcceptanceServices, Incoming } from "./activations/incoming.ts";
 import type { RemoteRows } from "./delivery/remote_rows.ts";
-import { storable } from "./delivery/message_writer.ts";
+import { storable } from "./delivery/stored_publication.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import { headOf, type NewMessage, QueuedMessage } from "./rows/queued_message.ts";
 

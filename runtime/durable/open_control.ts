@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { PosthornError, ReplyPendingError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import { requireDuration } from "../base/require.ts";
+import { within } from "../base/within.ts";
 import { type ActorId, requireKey } from "../language/address.ts";
 import type { Cancellation } from "../language/ticket.ts";
 import { namedOperation, Route } from "../messages/envelope.ts";
@@ -18,10 +19,10 @@ import { Timers } from "../scheduling/timers.ts";
 import { Membership } from "./background/membership.ts";
 import { StoredLetters } from "./background/stored_letters.ts";
 import { commitKnown } from "./commits/commit_one.ts";
-import { OtherClocks } from "./commits/other_clocks.ts";
 import { setPaused } from "./commits/set_paused.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { type CommittedDelivery, WriteSet } from "./commits/write_set.ts";
+import { connectBeside } from "./connect_beside.ts";
 import type { OpenedControl } from "./control_store.ts";
 import { Cancellations } from "./delivery/cancellations.ts";
 import { DelayedRows } from "./delivery/delayed_rows.ts";
@@ -33,8 +34,9 @@ import { proofKey } from "./rows/keys.ts";
 import { readableHead } from "./rows/readable_head.ts";
 import { type DurabilityRow, faultOfFormat } from "./rows/store_format.ts";
 import { cancelStored } from "./stored_schedules.ts";
-import { TimelyConnection } from "./timely_connection.ts";
 
+/** How long it waits for the store when it ends, at each of its two steps. */
+const endMs = 5_000;
 /** How often it looks whether a request has been decided elsewhere, in milliseconds. */
 const lookAgainMs = 250;
 
@@ -49,12 +51,7 @@ const nowhere: CommittedDelivery = {
 
 /** Connects to a store without being an instance. */
 export async function openControl(store: Store, clock: Clock, random: Random): Promise<OpenedControl> {
-  const otherClocks = new OtherClocks(clock, store.traits.processes === "one");
-  const connection = new TimelyConnection(
-    await store.open({ clock: otherClocks.slowest }),
-    store.traits,
-    clock,
-  );
+  const { connection, otherClocks } = await connectBeside("control", store, clock);
   try {
     await requireFormat(connection, store.traits.name);
     const options = resolveOptions({ actors: [], clock, random });
@@ -177,11 +174,12 @@ class ControlOfStore implements OpenedControl {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#session.committer.idle();
+    const { clock, committer, connection } = this.#session;
+    await within(clock, endMs, committer.idle());
     this.#replies.end();
-    this.#session.committer.end();
+    committer.end();
     this.#timers.clear();
-    await this.#session.connection.close();
+    await within(clock, endMs, connection.close());
   }
 
   /** Asks the actor that keeps a request to withdraw it, by a message that an instance handles. */

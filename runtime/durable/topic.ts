@@ -1,6 +1,6 @@
 import { type Actor, actor } from "../language/actor.ts";
 import type { ActorId, Address } from "../language/address.ts";
-import type { StoredPublication } from "./delivery/message_writer.ts";
+import type { StoredPublication } from "./delivery/stored_publication.ts";
 import { isReplyTarget, namedOperation } from "../messages/envelope.ts";
 import { askedOf } from "../messages/respondents.ts";
 import type { DurableTurn } from "./activations/turn_writes.ts";

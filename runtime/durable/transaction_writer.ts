@@ -24,7 +24,7 @@ import { StoreSession } from "./commits/store_session.ts";
 import { WriteSet } from "./commits/write_set.ts";
 import { type Acceptance, firstOf, markOf, storedMark, writeMark } from "./delivery/acceptance.ts";
 import { DelayedRows } from "./delivery/delayed_rows.ts";
-import { storable } from "./delivery/message_writer.ts";
+import { storable } from "./delivery/stored_publication.ts";
 import { peerBytesMax, peerCapacity } from "./delivery/peer_mailboxes.ts";
 import { ReplyRows, type RequestPlace } from "./delivery/reply_rows.ts";
 import { delayedOwner, mailPrefix, postedKey, proofKey, timerPrefix } from "./rows/keys.ts";

@@ -247,8 +247,12 @@ export class Clients {
     await Promise.all(jobs.map((job) => this.send(actor, job, "once", through)));
   }
 
-  /** Resends one of the intended dead letters. */
-  async resend(wanted: (job: Job, letter: DeadLetter) => boolean): Promise<void> {
+  /** Resends one of the intended dead letters, by a system that lists it or by whoever does it. */
+  async resend(
+    wanted: (job: Job, letter: DeadLetter) => boolean,
+    by: (system: System, id: string) => void | Promise<void> = ({ deadLetters }, id) =>
+      deadLetters.resend(id),
+  ): Promise<void> {
     await this.call(async (system) => {
       const letter = system.deadLetters.list().find((letter) =>
         letter.operation === "job" && wanted(letter.payload as Job, letter)
@@ -257,7 +261,7 @@ export class Clients {
       const { tag } = letter.payload as Job;
       this.#options.healed.add(tag);
       this.unordered.add(tag);
-      await system.deadLetters.resend(letter.id);
+      await by(system, letter.id);
     });
   }
 

@@ -1,7 +1,15 @@
-import { OutcomeUnknownError, PosthornError, StoreError, type System } from "@posthorn/posthorn";
-import type { SimulatedHost } from "@posthorn/posthorn/testing/simulation";
+import {
+  OutcomeUnknownError,
+  PosthornError,
+  type StoreControl,
+  StoreError,
+  type System,
+} from "@posthorn/posthorn";
+import { controlStore, type OpenedControl } from "@posthorn/posthorn/store";
+import type { SimulatedHost, Simulation } from "@posthorn/posthorn/testing/simulation";
 import type { Clients, Work, Workload } from "./clients.ts";
 import type { Stage } from "./phases.ts";
+import { userRandom } from "./transactions.ts";
 
 /** The protocols that are paused from time to time. */
 const protocols = ["node", "aside", "brief"] as const;
@@ -18,8 +26,10 @@ interface Through {
   readonly system: System;
 }
 
-/** Knows what is paused, and fails if a turn of it begins. */
+/** Knows what is paused, and fails if a turn of it begins. Some things are done from outside of all processes. */
 export class Pauses {
+  /** What is done over a connection of its own, once it is open. */
+  #outside: OpenedControl | undefined;
   readonly #fail: (why: string) => void;
   /** The process that was told that it is paused, by protocol; `undefined` stands for all. */
   readonly #forbidden = new Map<string, SimulatedHost | undefined>();
@@ -43,8 +53,18 @@ export class Pauses {
   }
 
   /** Users who pause a protocol and let it go on. A process that says that it is paused begins no turn of it. */
-  workload(): Workload {
+  workload({ store, clock }: Simulation<System>): Workload {
+    const open = () =>
+      controlStore(store.instance("operator"), { clock, random: userRandom(73) }).then(
+        (control) => this.#outside = control,
+        () => void clock.setTimer(1_000, open), // the store fails now and then
+      );
+    void open();
     const errand = async (clients: Clients): Promise<void> => {
+      const outside = this.#outside;
+      if (outside !== undefined && clients.draw() < 0.3) {
+        return await clients.resend(({ does }) => does === "once", (_, id) => outside.resend(id));
+      }
       const through = clients.someone();
       const protocol = clients.pick(protocols);
       if (this.#busy.has(protocol) || this.#isLast || through === undefined) return;
@@ -72,8 +92,9 @@ export class Pauses {
       if (!failed() && done < of.length) stage.fail("a pause, or its end, is not answered");
     };
     await each((protocol) => this.#resume(clients, protocol), protocols);
-    await each(async (protocol) => { // at the same time, through several processes
-      while (!await this.#set(clients, protocol, true)) await clients.pause(500);
+    await each(async (protocol) => { // at the same time, through a process and from outside
+      const by = protocol === "node" ? this.#outside : undefined;
+      while (!await this.#set(clients, protocol, true, undefined, by)) await clients.pause(500);
     }, lastPaused);
     await simulation.advance(heardMs, failed);
     for (const protocol of lastPaused) this.#forbidden.set(protocol, undefined);
@@ -93,9 +114,15 @@ export class Pauses {
   }
 
   /** Returns whether a process says that it is done. */
-  async #set(clients: Clients, protocol: string, paused: boolean, through?: Through): Promise<boolean> {
+  async #set(
+    clients: Clients,
+    protocol: string,
+    paused: boolean,
+    through?: Through,
+    by?: StoreControl,
+  ): Promise<boolean> {
     const outcome = await clients.call(
-      ({ control }) => paused ? control.pause(protocol) : control.resume(protocol),
+      ({ control }) => paused ? (by ?? control).pause(protocol) : (by ?? control).resume(protocol),
       through,
     );
     if ("value" in outcome) return true;

@@ -53,8 +53,8 @@ export function transactions(simulation: Simulation<System>): Workload {
 }
 
 /** Names that no process of the simulation has. */
-function userRandom(): Random {
-  const random = seededRandom(72);
+export function userRandom(seed = 72): Random {
+  const random = seededRandom(seed);
   return {
     next: () => random.next(),
     ulid: (nowMs) => random.ulid(nowMs).replace(/.{10}$/, (end) => `TX${end.slice(2)}`),

@@ -66,7 +66,7 @@ export function workloadsOf(
     leaving,
     limited,
     mayflies,
-    pausing: pauses.workload(),
+    ...scenes.includes("pausing") && { pausing: pauses.workload(simulation) },
     poisons,
     reminders,
     saturated,

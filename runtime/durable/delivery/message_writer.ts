@@ -11,6 +11,7 @@ import { keptReplyOf } from "../../messages/kept_reply.ts";
 import { passOf } from "../../messages/respondents.ts";
 import { shorten } from "../../base/shorten.ts";
 import { codeOf } from "../../base/thrown.ts";
+import { storable } from "./stored_publication.ts";
 import type { SurveyReplies } from "./survey_replies.ts";
 import { deadPrefix, indexKey, mailPrefix } from "../rows/keys.ts";
 import type { CommittedDelivery, WriteSet } from "../commits/write_set.ts";
@@ -23,19 +24,6 @@ import { isAskOfPeer } from "./peer_replies.ts";
 import type { ReplyRows } from "./reply_rows.ts";
 import type { Unhosted } from "./unhosted.ts";
 import { encodeValue, toText } from "../rows/value_codec.ts";
-
-/** A published event as its topic gets it from the store: a topic need not know the protocol of its event. */
-export interface StoredPublication {
-  readonly protocol: string;
-  readonly name: string;
-  readonly mode: "event" | "survey";
-  readonly subject: string;
-  readonly payload: unknown;
-  /** Of a survey: how many functions are asked besides. */
-  readonly asked?: number;
-  /** Whether a transaction of a user published it, so that the topic sends it to other services. */
-  readonly unsent?: boolean;
-}
 
 /** The part of a dead letter row in front of the payload. */
 export interface StoredDeadLetter extends Omit<DeadLetter, "payload"> {
@@ -379,21 +367,6 @@ const nothing = new Uint8Array();
 function sentWith({ arrivals }: WriteSet, { protocol, key }: ActorId, atLeast: number): number {
   if (arrivals.length < atLeast) return 0;
   return arrivals.filter(({ to }) => to.key === key && to.protocol === protocol).length;
-}
-
-/** A publication as it is stored. Throws if it does not fit its schema. */
-export function storable(publication: Publication): StoredPublication {
-  const { operation, payload, asked } = publication;
-  const { subject } = publication.check();
-  const { protocol, name, mode } = operation;
-  return {
-    protocol,
-    name,
-    mode: mode === "survey" ? mode : "event",
-    subject,
-    payload,
-    ...asked > 0 && { asked },
-  };
 }
 
 function withoutPayload({ operation, causationId, correlationId, extras }: Route): Route {

@@ -155,3 +155,13 @@ inMemory("it writes nothing of itself, and leaves a store alone that no system h
   assert.deepEqual(await stage.keys("instance", "ended", "index", "proof"), before);
   await system.stop();
 });
+
+inMemory("a store that does not answer is not waited for without end", async (stage) => {
+  const silent = { ...stage.store, open: () => new Promise<never>(() => {}) };
+  const refused = assert.rejects(controlStore(silent, { clock: stage.clock }), {
+    code: "store-unavailable",
+    message: /Cannot control memory: it did not answer within 15000 ms/,
+  });
+  await stage.clock.advance(15_000);
+  await refused;
+});
