@@ -100,6 +100,7 @@ export const statuses: Readonly<Record<string, number>> = {
   "copy-refused": 500,
   "too-many-schedules": 500,
   "too-many-paused": 500,
+  "no-transport": 500,
 };
 
 /** Public messages for errors of the store, whose own messages name files, hosts and variables. */
