@@ -33,14 +33,14 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "behind-direct",
-    foundBy: 8,
+    foundBy: 38,
     says: "messages behind those that are accepted with their turns wait until these are decided",
     faultPlan: lost,
     code: (patches) => patches.method(Admissions.prototype, "behind", () => (commit) => commit()),
   },
   {
     name: "listed-after-loaded",
-    foundBy: 31,
+    foundBy: 2,
     says:
       "a message is delivered in the process only to a receiver that was listed after its sender was loaded",
     code: (patches) =>
@@ -163,7 +163,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: "hidden-asks",
-    foundBy: 5,
+    foundBy: 33,
     says: "an ask that may have had its effect is not run again",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, ["other-1", "other-2", "other-3"]),

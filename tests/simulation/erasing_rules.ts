@@ -24,7 +24,7 @@ function landingLate(faultPlan: FaultPlan): FaultPlan {
 export const erasingRules: readonly Rule[] = [
   {
     name: "erased-stay-erased",
-    foundBy: 1,
+    foundBy: 5,
     says:
       "a turn for an actor without a record takes effect only if what is kept of its last life is still the same",
     faultPlan: landingLate,

@@ -45,7 +45,7 @@ export const pausingRules: readonly Rule[] = [
   },
   {
     name: "pause-check",
-    foundBy: 2,
+    foundBy: 17,
     says: "what is paused is written only if nobody else has changed it meanwhile",
     faultPlan: (faultPlan) => slow(several(faultPlan)),
     part: (part) => ({ ...part, checks: part.checks.filter(({ key }) => key !== pausedKey) }),

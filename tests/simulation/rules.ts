@@ -49,7 +49,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "fence-of-reads",
-    foundBy: 5,
+    foundBy: 1,
     says: "an ask that only reads is answered only if its actor is still as it was read",
     part: (part) => writes(part, "actor") ? part : unchecked("actor")(part),
   },
@@ -201,7 +201,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "mark-with-turn",
-    foundBy: 27,
+    foundBy: 1,
     says: "a message that is accepted with its turn has its mark in the same commit",
     faultPlan: repeated,
     part: (part) =>
@@ -217,7 +217,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "own-index",
-    foundBy: 3,
+    foundBy: 4,
     says:
       "an instance looks at its own index entries after a commit that may have succeeded without an answer",
     connect: (connection) => ({
@@ -271,7 +271,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "one-process",
-    foundBy: 1,
+    foundBy: 3,
     says: "a store that declares a single process is used by one at a time",
     faultPlan: (faultPlan) => ({ ...alone(faultPlan), processes: 3 }),
   },
@@ -303,7 +303,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "latest-turns",
-    foundBy: 5,
+    foundBy: 33,
     says: "a record names the latest turns of the instances that had it before",
     faultPlan: repeated,
     part: (part) => turnsHidden(part, undefined),

@@ -109,7 +109,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "place-moves",
-    foundBy: 1,
+    foundBy: 2,
     says: "a request that steps aside says in its reply where it is now",
     faultPlan: within("cancelling"),
     part: (part) => removes(part, "mail") ? withoutPlaces(part) : part,
@@ -189,7 +189,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "letters-anew",
-    foundBy: 59,
+    foundBy: 111,
     says: "dead letters are counted again if instances removed different ones",
     faultPlan: (faultPlan) =>
       within("crowded", "spoiled", "deadlines")({
@@ -205,7 +205,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "never-fits",
-    foundBy: 34,
+    foundBy: 22,
     says: "a part that no commit can take is refused, and blocks nothing",
     faultPlan: within("bulky"),
     code: (patches) =>
@@ -225,7 +225,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "page-refused",
-    foundBy: 10,
+    foundBy: 1,
     says: "a page of an event that no commit can take is a dead letter",
     faultPlan: within("bulky"),
     code: (patches) => patches.getter(Batch.prototype, "turns", ({ taken }) => taken),
@@ -254,7 +254,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "tried-where-it-waits",
-    foundBy: 2,
+    foundBy: 3,
     says: "an attempt of a crash suspect is written only if the message still waits",
     faultPlan: (faultPlan) => ({
       ...repeated(faultPlan),
@@ -265,7 +265,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "ended-stay-ended",
-    foundBy: 1,
+    foundBy: 3,
     says: "an instance that has ended is not written as living by a commit that succeeds late",
     faultPlan: (faultPlan) => {
       const plan = within("presence")({ ...faultPlan, ...faultPlan.shared, shared: undefined, scenes: [] });
@@ -281,7 +281,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "hung-give-way",
-    foundBy: 8,
+    foundBy: 1,
     says: "a crash suspect keeps the others waiting for a limited time",
     faultPlan: within("hung"),
     code: (patches) => patches.method(CrashSuspects.prototype, "exclusionMs", () => () => 1e9),
@@ -332,7 +332,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "behind-its-place",
-    foundBy: 13,
+    foundBy: 20,
     says: "a message that names the position of an earlier one is handled after it",
     faultPlan: within("callers"),
     code: (patches) =>

@@ -307,7 +307,7 @@ export const serviceRules: readonly ServiceRule[] = [
   },
   {
     name: "taken-back-check",
-    foundBy: 29,
+    foundBy: 12,
     says: "a request of another service is taken back only if it still waits",
     part: (part) => takes(part) ? unchecked("mail")(part) : part,
   },
