@@ -129,7 +129,7 @@ export class Questions implements Observation {
 
 /** Whether users can have a protocol of that name. Those of built-in actors are not shown. */
 function isProtocol(name: string): boolean {
-  return namePattern.test(name);
+  return typeof name === "string" && namePattern.test(name);
 }
 
 function nameOf({ protocol, reason }: DeadLetterGroup): string {

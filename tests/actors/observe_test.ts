@@ -263,6 +263,8 @@ inEach("arguments that nobody may give get a code or an empty page", async (worl
   await assert.rejects(asked((observe) => observe.actors(odd(undefined))), invalid);
   await assert.rejects(asked((observe) => observe.replies({ status: odd("open") })), invalid);
   const empty = { items: [] };
+  assert.deepEqual(await asked((observe) => observe.actors(odd({}))), empty);
+  assert.equal(await asked((observe) => observe.actor(odd({}))), undefined);
   for (const protocol of ["~topic", "", "a\u001fb", "Worker", "nobody"]) {
     assert.deepEqual(await asked((observe) => observe.actors({ protocol })), empty);
     assert.deepEqual(await asked((observe) => observe.failing({ protocol })), empty);
