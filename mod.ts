@@ -138,7 +138,8 @@ export type { Signal } from "./runtime/activations/resident.ts";
 export type { EventLog, LoggedEvent } from "./runtime/ports/event_log.ts";
 export type { SchedulerOptions } from "./runtime/scheduling/scheduler.ts";
 export type { DeadLetter, DeadLetters } from "./runtime/ports/dead_letters.ts";
-export type { InspectedMessage, Inspection, Inspector } from "./runtime/ports/inspection.ts";
+export type { AddedHeaders, GoOn, Inspectable, Interceptor } from "./runtime/ports/interceptor.ts";
+export type { InspectedMessage, Inspection, InspectOptions, Inspector } from "./runtime/ports/inspection.ts";
 export type * from "./runtime/ports/observation.ts";
 
 // The ports: time, randomness and the store.

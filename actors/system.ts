@@ -24,7 +24,7 @@ import type { DeadLetters } from "../runtime/ports/dead_letters.ts";
 import type { EventLog } from "../runtime/ports/event_log.ts";
 import { topicKey } from "../runtime/messages/builtin_protocols.ts";
 import { requireDelay } from "../runtime/base/require.ts";
-import type { Inspector } from "../runtime/ports/inspection.ts";
+import type { InspectOptions, Inspector } from "../runtime/ports/inspection.ts";
 import type { Observation } from "../runtime/ports/observation.ts";
 import type {
   InputOf,
@@ -302,9 +302,9 @@ export class System implements AsyncDisposable {
     return this.#runtime.signal(actor, signal);
   }
 
-  /** Calls `inspector` with every event of the system, until the result is disposed of. */
-  inspect(inspector: Inspector): Disposable {
-    return this.#runtime.delivery.inspectors.add(inspector);
+  /** Calls `inspector` with every event of the system, or with a sample of them, until the result is disposed of. */
+  inspect(inspector: Inspector, options?: InspectOptions): Disposable {
+    return this.#runtime.delivery.inspectors.add(inspector, options);
   }
 
   /** The messages that will not be delivered, with the reasons. */

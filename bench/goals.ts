@@ -12,6 +12,7 @@ import { ingressSection } from "./goals/ingress.ts";
 import { latencySection } from "./goals/latency.ts";
 import { leaksSection } from "./goals/leaks.ts";
 import { memorySection } from "./goals/memory.ts";
+import { observersSection } from "./goals/observers.ts";
 import type { GoalOptions } from "./goals/process.ts";
 import { choose, listOf, parseCount } from "./options.ts";
 import type { Section } from "./section.ts";
@@ -33,6 +34,7 @@ export const sections: readonly GoalSection[] = [
   { id: "memory", measure: memorySection },
   { id: "growth", measure: growthSection },
   { id: "features", measure: featuresSection },
+  { id: "observers", measure: observersSection },
 ];
 
 /** Measures the sections one at a time, because concurrent measurements would disturb each other. */

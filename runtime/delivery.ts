@@ -10,30 +10,26 @@ import {
 } from "./ports/dead_letters.ts";
 import { Envelope, isReplyTarget, namedOperation, nameOf, Route } from "./messages/envelope.ts";
 import { deadLetterOf } from "./ports/dead_letter_of.ts";
-import { MailboxFullError, messageOf, StoppedError, TerminalError } from "./base/errors.ts";
+import { messageOf, StoppedError, TerminalError } from "./base/errors.ts";
 import type { Health } from "./ports/health.ts";
 import type { MemoryHost } from "./activations/memory_host.ts";
 import type { Ids } from "./messages/ids.ts";
-import { FailureLog } from "./ports/failure_log.ts";
+import { FailureLog, type Fault } from "./ports/failure_log.ts";
 import type { ResolvedOptions } from "./ports/options.ts";
 import { DelayedDelivery } from "./delayed_delivery.ts";
 import type { Timers } from "./scheduling/timers.ts";
-import {
-  type Callback,
-  type InspectedMessage,
-  inspectedMessage,
-  Inspectors,
-  type MessageEvent,
-} from "./ports/inspection.ts";
+import { type Callback, Inspectors } from "./ports/inspection.ts";
+import { MessageReports, type MessageTimes } from "./activations/message_reports.ts";
 import { failureAddresses, toldTo } from "./messages/failure_addresses.ts";
-import { evictOldest, type Fullness, offerWithin } from "./activations/overflow.ts";
+import { displace, offerWithin } from "./activations/overflow.ts";
 import { fitsAsItIs } from "./language/fits_as_it_is.ts";
 import type { Operation } from "./language/protocol.ts";
 import { parse } from "./language/parse.ts";
 import { Deduplication } from "./messages/deduplication.ts";
 import { shorten } from "./base/shorten.ts";
-import { shownActor, shownName } from "./messages/shown_name.ts";
+import { shownName } from "./messages/shown_name.ts";
 import { codeOf, isThrown } from "./base/thrown.ts";
+import type { Interception } from "./turns/interception.ts";
 import { tellPass } from "./messages/respondents.ts";
 import type { DeliveryPort, Elsewhere } from "./activations/runtime_services.ts";
 import type { Acceptance } from "./durable/delivery/acceptance.ts";
@@ -49,9 +45,10 @@ import type { Remote } from "./remote/remote.ts";
  */
 export class Delivery implements DeliveryPort {
   readonly inspectors: Inspectors = new Inspectors(
-    (unobserved) => this.observersChanged(!unobserved),
+    (unobserved) => this.observersChanged(unobserved),
     (error) => this.callbackFailed("inspect", error),
   );
+  readonly reports: MessageReports;
   readonly deduplication: Deduplication;
   readonly deadLetters: InMemoryDeadLetters;
   readonly log: FailureLog;
@@ -64,12 +61,13 @@ export class Delivery implements DeliveryPort {
   elsewhere: Elsewhere | undefined = undefined;
   /** The other services; absent if the system has no transport. */
   remote: Remote | undefined = undefined;
+  private interception: Interception | undefined = undefined;
   private readonly clock: Clock;
   private readonly ids: Ids;
   private state: Health["status"] = "running";
   /** How many messages of turns, and from other processes, found no mailbox. */
   undelivered = 0;
-  /** Whether the system runs and nobody observes it: then most messages only need room in a mailbox. */
+  /** Whether the system runs and nobody is told of the next message: then most messages only need room in a mailbox. */
   private usual = true;
 
   constructor(
@@ -79,6 +77,7 @@ export class Delivery implements DeliveryPort {
   ) {
     this.ids = ids;
     this.clock = clock;
+    this.reports = new MessageReports(this.inspectors, ids, clock);
     this.deduplication = new Deduplication({ ...limits, windowMs, answerMs }, clock);
     this.deadLetters = new InMemoryDeadLetters(limits.deadLetters, limits.deadLetterBytes);
     this.log = new FailureLog(log, clock);
@@ -92,7 +91,13 @@ export class Delivery implements DeliveryPort {
 
   set status(status: Health["status"]) {
     this.state = status;
-    this.usual = status === "running" && this.inspectors.unobserved;
+    this.observe();
+  }
+
+  /** Has interceptors from now on. */
+  intercept(interception: Interception | undefined): void {
+    this.interception = interception;
+    this.observe();
   }
 
   /**
@@ -116,12 +121,20 @@ export class Delivery implements DeliveryPort {
     to: Target,
     operation: Operation,
     payload: unknown,
-    route?: Route,
+    given?: Route,
   ): Promise<unknown> | undefined {
+    const { interception } = this;
+    if (!interception?.takes(operation)) return this.receive(to, operation, payload, given);
+    const receive = (route: Route) => this.receive(to, operation, payload, route);
+    return interception.send(to, given ?? new Route(operation), payload, receive);
+  }
+
+  /** Accepts a message as `accept` does, without interceptors: it was sent before. */
+  receive(to: Target, operation: Operation, payload: unknown, route?: Route): Promise<unknown> | undefined {
     const waits = route?.extras?.delay !== undefined && !this.commits(operation.protocol);
     if (waits) return this.delayed.accept(to, route, payload);
     if (this.persistence?.has(operation.protocol) || this.remote?.has(operation.protocol)) {
-      return this.acceptDurably(to, payload, route ?? new Route(operation));
+      return this.commit(to, payload, route ?? new Route(operation));
     }
     if (this.state !== "running") this.requireRunning(`accept ${shownName(operation, to.key)}`);
     const value = this.check(operation, to.key, payload);
@@ -130,10 +143,13 @@ export class Delivery implements DeliveryPort {
     const { host } = activation;
     let sent = route ?? host.plainRoutes[operation.slot];
     if (value !== payload) sent = sent.with({ input: { payload } });
-    if (!this.inspectors.unobserved) sent = this.numbered(sent);
+    if (this.reports.watchesNext) sent = this.watched(sent, host);
     const full = offerWithin(activation, sent, value);
-    const displaced = full === undefined ? [] : this.displace(activation, sent, value, full);
-    if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(sent, to.key, value));
+    const displaced = full === undefined ? [] : displace(activation, sent, value, full, () => {
+      this.undelivered++;
+      return this.envelope(sent, to.key, value);
+    });
+    if (sent.watched) this.reports.accepted(sent, to.key, host);
     for (const one of displaced) {
       const { held, bound, what } = full!;
       this.deadLetter(one, "dropped", `${one} was evicted: the mailbox held ${held} of ${bound} ${what}`);
@@ -151,6 +167,11 @@ export class Delivery implements DeliveryPort {
    * for it.
    */
   acceptDurably(to: Target, payload: unknown, route: Route, ticket?: string): Promise<Acceptance> {
+    if (!this.interception?.takes(route.operation)) return this.commit(to, payload, route, ticket);
+    return this.interception.send(to, route, payload, (route) => this.commit(to, payload, route, ticket));
+  }
+
+  private commit(to: Target, payload: unknown, route: Route, ticket?: string): Promise<Acceptance> {
     const { operation, extras } = route;
     this.requireAcceptable(to, operation, payload);
     if (extras?.delay !== undefined) return this.persistence!.accept(to, route, payload, ticket);
@@ -233,27 +254,26 @@ export class Delivery implements DeliveryPort {
   }
 
   callbackFailed(callback: Callback, error: unknown): void {
-    const event = { type: "callback-failed", callback, error } as const;
-    this.inspectors.emit(event);
-    this.log.fault(event);
+    this.fault({ type: "callback-failed", callback, error });
   }
 
   /** The transport reports a failure that no call can report. */
   transportFailed(transport: string, error: unknown): void {
-    const event = { type: "transport-failed", transport, error } as const;
-    this.inspectors.emit(event);
-    this.log.fault(event);
+    this.fault({ type: "transport-failed", transport, error });
   }
 
   unreadable(row: string, error: unknown): void {
-    const event = { type: "unreadable", row, error } as const;
+    this.fault({ type: "unreadable", row, error });
+  }
+
+  private fault(event: Fault): void {
     this.inspectors.emit(event);
     this.log.fault(event);
   }
 
-  retrying(envelope: Envelope, error: unknown, attempt: number, afterMs: number): void {
-    this.inspect({ type: "retrying", afterMs }, envelope);
-    this.log.failed(() => this.inspected(envelope), error, attempt, afterMs);
+  retrying(envelope: Envelope, error: unknown, afterMs: number, times?: MessageTimes): void {
+    this.reports.retrying(envelope, afterMs, times);
+    this.log.failed(() => this.reports.view(envelope), error, envelope.attempts, afterMs);
   }
 
   /** The activation of that key that lives in memory alone, if there is one. */
@@ -273,15 +293,6 @@ export class Delivery implements DeliveryPort {
 
   answerOf(envelope: Envelope): unknown {
     return this.deduplication.answerOf(envelope);
-  }
-
-  inspect(event: MessageEvent, envelope: Envelope): void {
-    if (this.inspectors.unobserved) return;
-    this.inspectors.emit({ ...event, message: this.inspected(envelope) });
-  }
-
-  private inspected(envelope: Envelope): InspectedMessage {
-    return inspectedMessage(envelope, (id) => this.ids.text(id));
   }
 
   /** The activation that handles an operation. Throws a `NotFoundError` or a `LimitExceededError`. */
@@ -323,14 +334,14 @@ export class Delivery implements DeliveryPort {
     } catch (error) {
       return this.undeliverable(this.envelope(sent, to.key, value), error);
     }
-    if (!this.inspectors.unobserved) sent = this.numbered(sent);
+    if (this.reports.watchesNext) sent = this.watched(sent, activation.host);
     if (!activation.offer(sent, value, activation.host.turnCapacity)) {
       const envelope = this.envelope(sent, to.key, value);
       const held = `the mailbox holds ${activation.length} of ${activation.host.turnCapacity} messages`;
       this.undelivered++;
       return this.deadLetter(envelope, "mailbox-full", `${envelope}: ${held}`);
     }
-    if (!this.inspectors.unobserved) this.inspect({ type: "accepted" }, this.envelope(sent, to.key, value));
+    if (sent.watched) this.reports.accepted(sent, to.key, activation.host);
   }
 
   /**
@@ -356,25 +367,6 @@ export class Delivery implements DeliveryPort {
   }
 
   /**
-   * Applies the overflow policy of a full mailbox. Returns the messages that it drops; throws if it refuses the new
-   * one.
-   */
-  private displace(activation: Activation, route: Route, value: unknown, full: Fullness): Envelope[] {
-    const { overflow } = activation.host.actor.mailbox;
-    if (overflow === "reject") {
-      throw new MailboxFullError(
-        shownActor(activation.protocol, activation.key),
-        full.held,
-        full.bound,
-        full.what,
-      );
-    }
-    if (overflow === "drop-oldest") return evictOldest(activation, route, value, full);
-    this.undelivered++;
-    return [this.envelope(route, activation.key, value)];
-  }
-
-  /**
    * Makes a dead letter of a message that a committed turn sent: the other messages of the turn must still be
    * delivered.
    */
@@ -387,13 +379,21 @@ export class Delivery implements DeliveryPort {
     return new Envelope(route, key, route.extras?.id ?? this.ids.next(), value);
   }
 
-  /** Gives a message an id, so that observers see the same one from the beginning to the end. */
-  private numbered(route: Route): Route {
-    return route.extras?.id === undefined ? route.with({ id: this.ids.next() }) : route;
+  /** The route of a message of whose turn listeners may be told. */
+  private watched(route: Route, host: MemoryHost): Route {
+    const watched = this.reports.watch(route, host);
+    this.observe();
+    return watched;
   }
 
-  private observersChanged(observed: boolean): void {
-    this.usual = !observed && this.state === "running";
-    for (const host of this.hosts.values()) host.observed = observed;
+  /** Decides anew whether the next message is a usual one. */
+  observe(): void {
+    this.usual = this.state === "running" && !this.reports.watchesNext && !this.interception?.sends;
+  }
+
+  private observersChanged(unobserved: boolean): void {
+    if (unobserved) this.reports.rest();
+    this.observe();
+    for (const host of this.hosts.values()) host.observed = this.inspectors.everything;
   }
 }

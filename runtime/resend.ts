@@ -16,6 +16,6 @@ export function resend(
   const elsewhere = remote?.takes(to) ? remote : here;
   const sent = elsewhere?.takes(to)
     ? elsewhere.send(to, route, payload)
-    : delivery.accept(to, operation, payload, route);
+    : delivery.receive(to, operation, payload, route);
   return sent?.then(() => {});
 }

@@ -9,7 +9,7 @@ import { delayOf } from "./messages/delay.ts";
 import { messageOf } from "./base/errors.ts";
 import { requireDuration } from "./base/require.ts";
 import { whyUnhandled } from "./require_handled.ts";
-import { givenHeaders } from "./language/given_headers.ts";
+import { withHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
 import { ActorQuota } from "./activations/actor_registry.ts";
 import { MemoryHost } from "./activations/memory_host.ts";
@@ -31,6 +31,7 @@ import type { Persistence, PersistenceParts } from "./durable/persistence.ts";
 import type { Store } from "./ports/store.ts";
 import type { Remote, RemoteParts } from "./remote/remote.ts";
 import type { Transport } from "./ports/transport.ts";
+import { Interception } from "./turns/interception.ts";
 import { CronTimes } from "./turns/cron_times.ts";
 import { Timers } from "./scheduling/timers.ts";
 import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
@@ -70,6 +71,7 @@ export class Runtime implements RuntimeServices {
   readonly broken = new BrokenActors();
   readonly askers: Map<string, Asker> = new Map();
   readonly modes: ModeSet;
+  readonly interception: Interception | undefined;
   private readonly close: (failure: unknown) => void;
   private failure: unknown;
   private stopping: Promise<StopReport> | undefined;
@@ -84,7 +86,11 @@ export class Runtime implements RuntimeServices {
       this.clock,
       resolved.scheduler,
       () => this.rest(),
-      () => this.deadlines.begin(),
+      () => {
+        this.deadlines.begin();
+        const { readMs, nowMs } = this.scheduler;
+        if (this.delivery.reports.look(readMs, nowMs)) this.delivery.observe(); // a message of the sample is due
+      },
       () => this.deadlines.wantsLook,
     );
     this.deadlines = new Deadlines(this.clock, this.timers, this.scheduler);
@@ -95,6 +101,11 @@ export class Runtime implements RuntimeServices {
     this.laters = new Laters(transport === undefined ? "" : name, store !== undefined, resolved);
     const peers = requirePeers({ ...options, stored: store !== undefined });
     const modes = this.modes = modesOf(this, store !== undefined);
+    const failed = (error: unknown) => this.delivery.callbackFailed("intercept", error);
+    this.interception = options.intercept?.length
+      ? new Interception(options.intercept, this.ids, failed)
+      : undefined;
+    this.delivery.intercept(this.interception);
     const quota = new ActorQuota(resolved.limits.actors);
     const durable: Actor[] = [];
     const names = new Set<string>();
@@ -124,6 +135,9 @@ export class Runtime implements RuntimeServices {
     }
     this.delivery.elsewhere = this.persistence ?? this.replies;
     remote?.begin();
+    const { inspectors } = this.delivery;
+    const inspectable = { inspect: inspectors.add.bind(inspectors) };
+    for (const interceptor of options.intercept ?? []) interceptor.observe?.(inspectable);
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.closed = promise;
     this.close = resolve;
@@ -140,7 +154,9 @@ export class Runtime implements RuntimeServices {
     const deadline = parts.deadline ??
       (timeoutMs === undefined ? undefined : deadlineAt((delay?.dueMs ?? this.clock.now()) + timeoutMs));
     const given = options?.headers ?? undefined;
-    const headers = given === undefined ? cause?.route.extras?.headers : givenHeaders(given);
+    const headers = given === undefined
+      ? cause?.causedHeaders
+      : withHeaders(cause?.intercepted?.added, given);
     const { failTo } = parts;
     const scope = options?.id === undefined || options.deduplicate === false
       ? undefined
@@ -332,7 +348,7 @@ function beginRemote(
       await runtime.scheduler.turn(); // one whose turn has just ended is opened by a message
       return runtime.modes.laterOf(requestId, replyTo);
     },
-    accept: (to, operation, payload, route) => delivery.accept(to, operation, payload, route),
+    accept: (to, operation, payload, route) => delivery.receive(to, operation, payload, route),
     report: (error) => delivery.transportFailed(traits.name, error),
   });
 }

@@ -7,7 +7,7 @@ import type { Reason } from "../runtime/language/later_options.ts";
 import { fingerprint } from "../runtime/base/fingerprint.ts";
 import { LaterReply, Laters } from "../runtime/messages/later.ts";
 import { delayOf } from "../runtime/messages/delay.ts";
-import { givenHeaders } from "../runtime/language/given_headers.ts";
+import { givenHeaders, withHeaders } from "../runtime/language/given_headers.ts";
 import {
   Publication,
   Reply,
@@ -19,6 +19,8 @@ import type { OptionNames } from "../runtime/base/option_names.ts";
 import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import { parse } from "../runtime/language/parse.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
+import { Interception } from "../runtime/turns/interception.ts";
+import { type Interceptor, requireInterceptors } from "../runtime/ports/interceptor.ts";
 import { Turn } from "../runtime/turns/turn.ts";
 import { CronTimes } from "../runtime/turns/cron_times.ts";
 import type { RouteParts, TurnDelivery, TurnModes, TurnServices } from "../runtime/turns/turn_services.ts";
@@ -63,6 +65,8 @@ export interface TurnOptions<State> {
    * @default {true}, but for transient actors, which are never stored
    */
   readonly storable?: boolean;
+  /** Interceptors around the turn and its sends, as those of a system. */
+  readonly intercept?: readonly Interceptor[];
   /** Replies to the asks of a transient actor. Without it such an ask rejects. */
   readonly ask?: (to: Address, payload: unknown) => unknown;
 }
@@ -73,6 +77,7 @@ const optionNames: OptionNames<TurnOptions<unknown>> = {
   causationId: true,
   headers: true,
   id: true,
+  intercept: true,
   key: true,
   now: true,
   state: true,
@@ -205,6 +210,7 @@ export async function turn<
       `Cannot run ${operation.protocol} ${operation.name}: it is not an operation of ${actor.name}`,
     );
   }
+  requireInterceptors(options.intercept);
   const { key = "test", attempt = 1 } = options;
   const host = new LoneHost(options.now ?? 0, options.ask);
   const before = "state" in options ? options.state as State : actor.state();
@@ -225,7 +231,8 @@ export async function turn<
   const running = new Turn(lone, route, before);
   try {
     const value = parse(operation.payload, payload, "Cannot accept", running);
-    const result = await actor.handlers[operation.slot]!(running, value);
+    const interception = new Interception(options.intercept ?? [], host.ids, rethrow);
+    const result = await interception.around(actor)[operation.slot]!(running, value);
     const opened = running.opened(result);
     const abstained = result === undefined && operation.mode === "survey";
     const silent = operation.mode === "tell" || abstained || opened !== undefined;
@@ -247,6 +254,10 @@ export async function turn<
     running.close();
     return { ...nothing, state: before, reply: undefined, error };
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 /** Throws if a store could not keep the results of a turn. */
@@ -332,9 +343,7 @@ class LoneHost implements TurnServices {
     requirePublishable: () => {},
     answerOf: () => undefined,
     operationAt: namedOperation,
-    callbackFailed(_, error) {
-      throw error;
-    },
+    callbackFailed: (_, error) => rethrow(error),
   };
 
   readonly modes: TurnModes;
@@ -364,7 +373,9 @@ class LoneHost implements TurnServices {
       id,
       failTo,
       delay: options && delayOf(operation, options, this.clock),
-      headers: options?.headers === undefined ? cause?.route.extras?.headers : givenHeaders(options.headers),
+      headers: options?.headers === undefined
+        ? cause?.causedHeaders
+        : withHeaders(cause?.intercepted?.added, options.headers),
     });
   }
 }

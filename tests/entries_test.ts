@@ -82,6 +82,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./nats": ["adapters/transports/nats/", ...transports],
   "./rabbitmq": ["adapters/transports/rabbitmq/", ...transports],
   "./http-transport": ["adapters/transports/http/", ...transports, "hono"],
+  "./opentelemetry": ["adapters/telemetry/opentelemetry/", "runtime/base/", "@opentelemetry/api"],
   "./memory": [
     "adapters/memory.ts",
     "adapters/stores/memory/",

@@ -41,6 +41,7 @@ Deno.test("the package's deno.json has the imports that its modules use, and no 
     Object.keys(config.imports as object).toSorted(),
     [
       "@nats-io/nats-core",
+      "@opentelemetry/api",
       "@standard-schema/spec",
       "@std/async",
       "@std/ulid",

@@ -3,6 +3,7 @@ import type { Health } from "../../runtime/ports/health.ts";
 import { notStored } from "./answers.ts";
 import { Exposure } from "./exposure.ts";
 import { Failures } from "./failures.ts";
+import { metricsOf } from "./metrics_route.ts";
 import { type IngressOptions, resolveBounds } from "./options.ts";
 import { requireTextPath } from "./parameters.ts";
 import type { IngressSystem } from "./port.ts";
@@ -74,16 +75,8 @@ export function ingress(system: IngressSystem, options: IngressOptions): Hono {
     return context.json(options.healthReasons ? health : withoutReasons(health), well ? 200 : 503, headers);
   });
   if (options.metrics) {
-    app.all("/metrics", async (context) => {
-      if (!reads(context)) return refuseMethod(context, "GET, HEAD");
-      const { metricsText } = await import("../telemetry/metrics.ts");
-      const headers = { "content-type": "text/plain; version=0.0.4; charset=utf-8", ...notStored };
-      return context.body(
-        metricsText(system.stats(), system.health.store, system.health.transport),
-        200,
-        headers,
-      );
-    });
+    const answer = metricsOf(system);
+    app.all("/metrics", (context) => reads(context) ? answer(context) : refuseMethod(context, "GET, HEAD"));
   }
   return app;
 }

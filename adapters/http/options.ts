@@ -37,7 +37,9 @@ export interface IngressOptions {
    */
   readonly healthReasons?: boolean;
   /**
-   * Whether `GET /metrics` is available, for everybody who can reach it.
+   * Whether `GET /metrics` is available, for everybody who can reach it: as text of Prometheus, or as OpenMetrics for who
+   * accepts that. The system is measured from the moment at which the ingress is made, which costs a message in memory
+   * almost nothing: only samples are measured there. `docs/metrics.md` lists the metrics.
    *
    * @default {false}
    */

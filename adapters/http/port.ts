@@ -11,6 +11,8 @@ import type {
 } from "../../runtime/language/protocol.ts";
 import type { Health } from "../../runtime/ports/health.ts";
 import type { EventLog } from "../../runtime/ports/event_log.ts";
+import type { InspectOptions, Inspector } from "../../runtime/ports/inspection.ts";
+import type { Observation } from "../../runtime/ports/observation.ts";
 import type { Stats } from "../../runtime/ports/stats.ts";
 import type { Ticket } from "../../runtime/language/ticket.ts";
 
@@ -45,6 +47,10 @@ export interface IngressSystem {
   ticket(id: string, operation?: undefined, options?: { readonly caller?: string }): Ticket<unknown>;
   /** The reason why nobody handles an operation that is sent to an actor; `undefined` if somebody does. */
   whyUnhandled(operation: Operation): string | undefined;
+  /** Calls a function with events of the system; with `sampled`, with those of some messages. */
+  inspect(inspector: Inspector, options?: InspectOptions): Disposable;
+  /** What waits in all instances. */
+  readonly observe: Pick<Observation, "protocols">;
   /** The counters of the system. */
   stats(): Stats;
   /** Whether the system accepts messages, and the reason if it does not. */

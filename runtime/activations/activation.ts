@@ -59,9 +59,10 @@ export class Activation extends Resident implements TurnActor, WaitingTurn {
    */
   takeBack(which: (route: Route) => boolean): Envelope | undefined {
     const { turn, value, recovery } = this.extras ?? {};
+    const { reports } = this.host.services.delivery;
     if (turn !== undefined && which(turn.route)) {
       turn.revoke();
-      return turn.envelope(value);
+      return reports.cancelled(turn.envelope(value), reports.timesOf(turn));
     }
     const held = this.status === Status.held && which(this.route!);
     const found = this.takeOut(which);
@@ -73,7 +74,7 @@ export class Activation extends Resident implements TurnActor, WaitingTurn {
     this.host.cancelled++;
     if (held) recovery!.release();
     else if (!this.active) this.leaveIfDone();
-    return envelope;
+    return reports.cancelled(envelope);
   }
 
   /** Gives it a signal, which it obeys before any message that waits. */
@@ -221,7 +222,7 @@ export class Activation extends Resident implements TurnActor, WaitingTurn {
     try {
       if (fresh) this.activate();
       turn = new Turn(this, route, this.state);
-      if (host.observed) this.inspect("started", turn, value);
+      if (host.observed || route.watched) host.services.delivery.reports.started(turn);
       const handler = host.handlers[route.operation.slot]!; // not as a method of the list
       result = handler(turn, value);
     } catch (error) {
@@ -289,6 +290,7 @@ export class Activation extends Resident implements TurnActor, WaitingTurn {
 
   private commit(turn: Turn, value: unknown, result: unknown, fresh: boolean): void {
     const { route, plain } = turn;
+    if (!plain) this.host.services.delivery.reports.ended(turn);
     let replies = route.replyTo !== undefined && turn.wantsReply(result);
     let opened: OpenedLater | undefined;
     let reply = result;
@@ -311,12 +313,12 @@ export class Activation extends Resident implements TurnActor, WaitingTurn {
     if (replies) {
       const replyTo = route.replyTo!;
       if (isReplyTarget(replyTo)) replyTo.reply(reply, result);
-      else this.host.services.delivery.deliverTo(replyTo, result, turn.envelope(value));
+      else this.host.services.delivery.deliverTo(replyTo, result, turn.cause(value));
     } else if (isReplyTarget(route.replyTo)) route.replyTo.done?.();
     else if (route.replyTo !== undefined && !turn.wantsReply(result)) {
       tellPass(this.host.services.delivery, turn.envelope(value));
     }
-    if (this.host.observed) this.inspect("done", turn, value);
+    if (this.host.observed || turn.watched !== undefined) this.host.services.delivery.reports.done(turn);
     if (plain) return;
     if (turn.ending === "passivate") this.passivate();
     else if (turn.ending === "erase") this.erase();
@@ -341,10 +343,6 @@ export class Activation extends Resident implements TurnActor, WaitingTurn {
     schedules?.forEach((change) => this.ownSchedules.change(change));
   }
 
-  private inspect(type: "started" | "done", turn: Turn, value: unknown): void {
-    this.host.services.delivery.inspect({ type }, turn.envelope(value));
-  }
-
   private fail(turn: Turn | undefined, route: Route, value: unknown, fresh: boolean, error: unknown): void {
     const { services } = this.host;
     // If there is no turn, the initial state could not be made.
@@ -354,8 +352,9 @@ export class Activation extends Resident implements TurnActor, WaitingTurn {
       turn.discard();
     }
     if (fresh) this.active = false; // if the first message fails, no actor is left
-    services.delivery.inspect({ type: "failed", error }, envelope);
-    (this.ensureExtras.recovery ??= new Recovery(this)).recover(envelope, error);
+    const times = turn && services.delivery.reports.timesOf(turn);
+    services.delivery.reports.failed(envelope, error, times);
+    (this.ensureExtras.recovery ??= new Recovery(this)).recover(envelope, error, times);
     if (this.status === Status.held) this.obeyAll(); // signals must not wait as long as the message
   }
 

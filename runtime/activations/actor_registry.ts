@@ -79,7 +79,9 @@ export abstract class ActorRegistry<Member extends RegisteredActor> {
     this.services = services;
     this.ready = services.scheduler;
     this.scheduling = scheduleOperation(actor.name, actor.handlers.length);
-    this.handlers = [...actor.handlers, ScheduleCommand.handle];
+    const { interception } = services;
+    const handlers = interception === undefined ? actor.handlers : interception.around(actor);
+    this.handlers = [...handlers, ScheduleCommand.handle];
     this.slots = actor.concurrency === undefined ? undefined : new TurnSlots(actor.concurrency);
     this.quota = quota;
     this.idleList = new IdleList(actor.idleMs, idleTimers);

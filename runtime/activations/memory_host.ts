@@ -21,8 +21,10 @@ export class MemoryHost extends ActorRegistry<Activation> {
   /** How many messages a mailbox may hold when one comes from outside, and when a turn sends one. */
   readonly capacity: number;
   readonly turnCapacity: number;
-  /** Whether the system has an inspector. */
+  /** Whether a listener hears of every message. */
   observed = false;
+  /** How many messages were put into mailboxes when a listener of a sample last heard of one. */
+  sampledAt = 0;
   /**
    * How many messages were put into mailboxes, and how many were taken out: one count for all, as there may be a
    * million.

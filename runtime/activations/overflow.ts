@@ -1,3 +1,5 @@
+import { MailboxFullError } from "../base/errors.ts";
+import { shownActor } from "../messages/shown_name.ts";
 import type { Activation } from "./activation.ts";
 import type { Envelope, Route } from "../messages/envelope.ts";
 import { HeldBytes } from "../base/held_bytes.ts";
@@ -20,10 +22,29 @@ export function offerWithin(activation: Activation, route: Route, value: unknown
 }
 
 /**
+ * Applies the overflow policy of a full mailbox. Returns the messages that it drops, the new one as `dropNewest` gives it;
+ * throws if it refuses that.
+ */
+export function displace(
+  activation: Activation,
+  route: Route,
+  value: unknown,
+  full: Fullness,
+  dropNewest: () => Envelope,
+): Envelope[] {
+  const { overflow } = activation.host.actor.mailbox;
+  if (overflow === "reject") {
+    const shown = shownActor(activation.protocol, activation.key);
+    throw new MailboxFullError(shown, full.held, full.bound, full.what);
+  }
+  return overflow === "drop-oldest" ? evictOldest(activation, route, value, full) : [dropNewest()];
+}
+
+/**
  * Removes the oldest messages of a full mailbox until there is room for a new one, and adds that. Returns the removed
  * ones.
  */
-export function evictOldest(
+function evictOldest(
   activation: Activation,
   route: Route,
   value: unknown,

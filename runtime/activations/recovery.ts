@@ -5,6 +5,7 @@ import { reasonOf, retryUnitsMax } from "../ports/dead_letters.ts";
 import type { Envelope } from "../messages/envelope.ts";
 import { HeldBytes } from "../base/held_bytes.ts";
 import { messageOf } from "../base/errors.ts";
+import type { MessageTimes } from "./message_reports.ts";
 import { shorten } from "../base/shorten.ts";
 import type { RuntimeServices } from "./runtime_services.ts";
 import type { Timer } from "../scheduling/timers.ts";
@@ -31,7 +32,7 @@ export class Recovery {
    * Handles a failed turn: retries its message or makes a dead letter of it, and then restarts or stops the actor as
    * decided.
    */
-  recover(envelope: Envelope, error: unknown): void {
+  recover(envelope: Envelope, error: unknown, times: MessageTimes | undefined): void {
     const { delivery } = this.#services;
     let decision: Decision;
     try {
@@ -45,7 +46,7 @@ export class Recovery {
       return delivery.deadLetter(envelope, "failed", `${envelope} failed: ${messageOf(worse)}`, worse);
     }
     const { directive, retryAfterMs } = decision;
-    if (retryAfterMs !== undefined) this.#retry(envelope, error, retryAfterMs);
+    if (retryAfterMs !== undefined) this.#retry(envelope, error, retryAfterMs, times);
     else delivery.deadLetter(envelope, reasonOf(error), `${envelope} failed: ${messageOf(error)}`, error);
     this.#follow(directive, error);
   }
@@ -71,12 +72,12 @@ export class Recovery {
     if (this.delayedRetries.size === 0) this.#actor.host.failing.delete(this.#actor.key);
   }
 
-  #retry(envelope: Envelope, error: unknown, afterMs: number): void {
+  #retry(envelope: Envelope, error: unknown, afterMs: number, times: MessageTimes | undefined): void {
     const actor = this.#actor;
     const { mailbox, retry } = actor.host.actor;
     const { delivery, timers } = this.#services;
     actor.host.taken--; // it waits again
-    delivery.retrying(envelope, error, envelope.attempts, afterMs);
+    delivery.retrying(envelope, error, afterMs, times);
     const full = this.delayedRetries.size >= mailbox.capacity; // messages that wait apart take memory as well
     const words = shorten(messageOf(error), retryUnitsMax);
     actor.host.failing.set(actor.key, actor);

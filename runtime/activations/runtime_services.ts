@@ -4,11 +4,13 @@ import type { DeadLetter } from "../ports/dead_letters.ts";
 import type { Deduplication } from "../messages/deduplication.ts";
 import type { Deadlines } from "../scheduling/deadlines.ts";
 import type { Envelope, Route } from "../messages/envelope.ts";
-import type { Inspectors, MessageEvent } from "../ports/inspection.ts";
+import type { Inspectors } from "../ports/inspection.ts";
 import type { MemoryHost } from "./memory_host.ts";
+import type { MessageReports, MessageTimes } from "./message_reports.ts";
 import type { MessageSink, Outgoing } from "../messages/outbox.ts";
 import type { Random } from "../base/random.ts";
 import type { Scheduler } from "../scheduling/scheduler.ts";
+import type { Interception } from "../turns/interception.ts";
 import type { TurnDelivery, TurnServices } from "../turns/turn_services.ts";
 
 /** What an activation needs of the delivery of its system. */
@@ -18,6 +20,8 @@ export interface DeliveryPort extends MessageSink, TurnDelivery {
   /** One message in one object, with a new id if it has none. */
   envelope(route: Route, key: string, value: unknown): Envelope;
   readonly inspectors: Inspectors;
+  /** Tells observers what happens to messages. */
+  readonly reports: MessageReports;
   /** How many messages found no mailbox. */
   undelivered: number;
   /** The window in which repeated ids are known to this process. */
@@ -28,10 +32,8 @@ export interface DeliveryPort extends MessageSink, TurnDelivery {
   readonly hosts: ReadonlyMap<string, MemoryHost>;
   /** The actor of that key that lives in memory alone, if there is one. */
   find(protocol: string, key: string): ActorId | undefined;
-  /** Reports to observers what happened to a message. */
-  inspect(event: MessageEvent, envelope: Envelope): void;
   /** Reports to observers and to the log that a message has failed and is tried again. */
-  retrying(envelope: Envelope, error: unknown, attempt: number, afterMs: number): void;
+  retrying(envelope: Envelope, error: unknown, afterMs: number, times?: MessageTimes): void;
   /** Sends to an address, in answer to `cause` if there is one. */
   deliverTo(address: Address, payload: unknown, cause?: Envelope): void;
   /** Counts a new dead letter, and reports it to observers and to the log. */
@@ -48,6 +50,8 @@ export interface RuntimeServices extends TurnServices {
   readonly deadlines: Deadlines;
   readonly random: Random;
   readonly delivery: DeliveryPort;
+  /** The interceptors; absent if there are none. */
+  readonly interception: Interception | undefined;
   /** The actors whose state cannot be made. */
   readonly broken: BrokenActors;
   /** How many turns are awaited. */

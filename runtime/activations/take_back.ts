@@ -25,9 +25,7 @@ export function takeBackHere(delivery: DeliveryPort, to: ActorId, replyKey: stri
   const delayed = delivery.delayed.take(replyKey);
   if (delayed !== undefined) return delivery.envelope(delayed.route, key, delayed.payload); // it was not accepted yet
   const activation = delivery.hosts.get(protocol)?.find(key);
-  const envelope = activation?.takeBack(({ replyTo }) => keptReplyOf(replyTo) === replyKey);
-  if (envelope !== undefined) delivery.inspect({ type: "cancelled" }, envelope);
-  return envelope;
+  return activation?.takeBack(({ replyTo }) => keptReplyOf(replyTo) === replyKey);
 }
 
 /** Tells the address that a request names for its failure, unless it named none: then its reply tells. */

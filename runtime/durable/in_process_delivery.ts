@@ -1,10 +1,10 @@
 import type { ActorId } from "../language/address.ts";
-import { Envelope } from "../messages/envelope.ts";
 import type { DeliveryPort } from "../activations/runtime_services.ts";
 import type { CommittedDelivery, CommittedMessage, TransientMessage } from "./commits/write_set.ts";
 import type { Assignments } from "./background/assignments.ts";
 import type { StoreSession } from "./commits/store_session.ts";
 import type { LocalActors } from "./open_store.ts";
+import { unheard } from "../messages/watch.ts";
 import { QueuedMessage } from "./rows/queued_message.ts";
 
 /**
@@ -37,6 +37,9 @@ export class InProcessDelivery implements CommittedDelivery {
     const { hosts, ending, activate } = this.#localActors;
     const assignments = this.#assignments();
     for (const { to, draft } of arrivals) {
+      const moved = draft.head.attempts !== undefined;
+      const mail = QueuedMessage.committed(draft, version ?? "");
+      if (!moved && !draft.accepted) this.accepted(to, mail);
       const found = hosts.get(to.protocol)?.find(to.key);
       if (ending() || (found ?? activate(to)) === undefined) {
         assignments.left(to);
@@ -49,21 +52,28 @@ export class InProcessDelivery implements CommittedDelivery {
         continue;
       }
       assignments.wrote(to, version);
-      const mail = QueuedMessage.committed(draft, version);
-      const before = draft.head.attempts !== undefined || draft.accepted;
-      if (!before) this.accepted(to, mail);
       found?.enqueue(mail, senderEpoch);
     }
   }
 
-  accepted(to: ActorId, mail: QueuedMessage): void {
+  accepted(to: ActorId, mail: QueuedMessage, found = false): void {
     const delivery = this.#delivery;
     if (delivery.inspectors.unobserved) return;
-    const { id, operation: name } = mail.head;
+    const stands = delivery.reports.drawnInStore();
+    if (stands === undefined) {
+      mail.watch = unheard;
+      return;
+    }
+    const { operation: name } = mail.head;
     const { protocol, key } = to;
     const operation = delivery.operationAt({ protocol, key, operation: name });
-    const envelope = new Envelope(mail.route(operation, 0, undefined), key, id, undefined);
-    delivery.inspect({ type: "accepted" }, envelope);
+    const route = mail.route(operation, 0, undefined);
+    mail.watch = delivery.reports.acceptedInStore(route, key, stands, mail.acceptedMs, found);
+  }
+
+  acceptedElsewhere(arrivals: readonly CommittedMessage[], version: string | undefined): void {
+    if (this.#delivery.inspectors.unobserved) return;
+    for (const { to, draft } of arrivals) this.accepted(to, QueuedMessage.committed(draft, version ?? ""));
   }
 
   deliverTransient(transientMessages: readonly TransientMessage[]): void {

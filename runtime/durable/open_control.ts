@@ -40,7 +40,12 @@ const lookAgainMs = 250;
 
 /** It hosts no actor, so all that is written is for other processes. */
 const nobody: HostLookup = { hosting: () => "no", roomFor: () => undefined, undelivered: () => {} };
-const nowhere: CommittedDelivery = { deliverCommitted() {}, accepted() {}, deliverTransient() {} };
+const nowhere: CommittedDelivery = {
+  deliverCommitted() {},
+  accepted() {},
+  deliverTransient() {},
+  acceptedElsewhere() {},
+};
 
 /** Connects to a store without being an instance. */
 export async function openControl(store: Store, clock: Clock, random: Random): Promise<OpenedControl> {
@@ -98,8 +103,8 @@ class ControlOfStore implements OpenedControl {
       replies,
       delayed,
       timers: this.#timers,
-      delivery: { operationAt: namedOperation, inspect() {} },
-      takenBack() {},
+      delivery: { operationAt: namedOperation, reports: { cancelled: (envelope) => envelope } },
+      takenBack: () => undefined,
     });
   }
 

@@ -1,6 +1,7 @@
 import type { Actor } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
 import type { ActorQuota } from "../activations/actor_registry.ts";
+import type { MessageTimes } from "../activations/message_reports.ts";
 import type { DeadLetter, InMemoryDeadLetters } from "../ports/dead_letters.ts";
 import type { Ids } from "../messages/ids.ts";
 import type { ObservationSource } from "../observation/source.ts";
@@ -24,6 +25,7 @@ import { Membership } from "./background/membership.ts";
 import { WakeTimes } from "./background/wake_times.ts";
 import { Assignments } from "./background/assignments.ts";
 import { PausedProtocols } from "./background/paused_protocols.ts";
+import { reportSession } from "./report_session.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
 import { DurabilityCheck } from "./background/durability_check.ts";
@@ -71,7 +73,7 @@ export interface LocalActors extends HostLookup {
   /** Loads an actor, if there is room. */
   activate(actor: ActorId): DurableActivation | undefined;
   /** A message in the store was taken back: it no longer waits for its actor, if that is here, and its turn is aborted. */
-  takenBack(to: ActorId, place: string): void;
+  takenBack(to: ActorId, place: string): MessageTimes | undefined;
   /** Reports a dead letter. */
   deadLettered(letter: DeadLetter, error?: unknown): void;
 }
@@ -178,7 +180,7 @@ async function begin(
   const { clock, random, deduplicationWindowMs, limits } = options;
   const wakeTimes = wakeTimesOf(connection, options, localActors, services);
   const session = new StoreSession(instance, connection, store.traits, clock, random, otherClocks);
-  session.onUnreadable = (row, error) => services.delivery.unreadable(row, error);
+  reportSession(session, services.delivery);
   const delayed = new DelayedRows(session, ids, limits, (dueMs) => scheduleRunner.wakeAt(dueMs));
   const rows = writingOf(session, options, services, ids, localActors, delayed, () => keeping);
   const { replies, surveyReplies, unhosted, writer, committedDelivery } = rows;

@@ -4,6 +4,7 @@ import type { ReplyTarget, Route } from "../messages/envelope.ts";
 import { messageOf, NotFoundError, PosthornError, StoppedError } from "../base/errors.ts";
 import type { StoreHealth } from "../ports/health.ts";
 import { turnRoom } from "../activations/memory_host.ts";
+import type { MessageTimes } from "../activations/message_reports.ts";
 import { Collector, type OpenedReply, Reply } from "../messages/builtin_protocols.ts";
 import type { EventLog, LoggedEvent } from "../ports/event_log.ts";
 import { shownActor, shownName } from "../messages/shown_name.ts";
@@ -375,10 +376,10 @@ export class Persistence {
     }
   }
 
-  #takenBack({ protocol, key }: ActorId, place: string): void {
+  #takenBack({ protocol, key }: ActorId, place: string): MessageTimes | undefined {
     const host = this.hosts.get(protocol);
-    if (host === undefined) this.#parts.services.cancelledElsewhere++;
-    else host.takeBack(key, place);
+    if (host !== undefined) return host.takeBack(key, place);
+    this.#parts.services.cancelledElsewhere++;
   }
 
   #deadLettered(letter: DeadLetter, error?: unknown): void {

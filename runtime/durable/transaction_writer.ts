@@ -19,6 +19,7 @@ import { type ResolvedOptions, resolveOptions } from "../ports/options.ts";
 import type { Entry, StoreConnection } from "../ports/store.ts";
 import type { TransactionConnection } from "../ports/transaction.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
+import { transactionName } from "./rows/writer_name.ts";
 import { StoreSession } from "./commits/store_session.ts";
 import { WriteSet } from "./commits/write_set.ts";
 import { type Acceptance, firstOf, markOf, storedMark, writeMark } from "./delivery/acceptance.ts";
@@ -107,7 +108,8 @@ export class TransactionWriter {
     const otherClocks = new OtherClocks(clock);
     otherClocks.looked(); // it shares its clock with nobody whose data it would delete
     const reading = readingOf(connection);
-    this.#session = new StoreSession(this.#ids.ulid(), reading, traits, clock, random, otherClocks);
+    const name = transactionName(this.#ids.ulid());
+    this.#session = new StoreSession(name, reading, traits, clock, random, otherClocks);
     this.#laters = new Laters("", true, this.#options);
     this.#replies = new ReplyRows(this.#session, replyRetentionMs, laterMs);
     const unbounded = { delayed: Infinity, delayedBytes: Infinity }; // counted for each receiver

@@ -8,6 +8,8 @@ type Headers = Readonly<Record<string, string>>;
  */
 const headersMax = 64;
 const bytesMax = 8_192;
+/** The most bytes that one UTF-16 unit takes. */
+const bytesOfUnit = 3;
 
 /**
  * Returns a plain, frozen copy of the headers from a caller; later changes of the given object have no
@@ -18,15 +20,26 @@ const bytesMax = 8_192;
 export function givenHeaders(given: Headers): Headers {
   const names = readable(() => namesOf(given));
   requireAtMost(names.length, headersMax, "headers");
-  const entries = names.map((name) => [name, readable(() => given[name])] as const);
-  const encoder = new TextEncoder();
-  let bytes = 0;
+  const entries = readable(() => names.map((name) => [name, given[name]] as const));
+  let units = 0;
   for (const [name, value] of entries) {
     if (typeof value !== "string") throw refused(`one of them is no text, but of type ${typeof value}`);
-    bytes += encoder.encode(name).length + encoder.encode(value).length;
+    units += name.length + value.length;
   }
-  requireAtMost(bytes, bytesMax, "bytes");
+  if (units * bytesOfUnit > bytesMax) requireAtMost(bytesOf(entries), bytesMax, "bytes");
   return Object.freeze(Object.fromEntries(entries));
+}
+
+/** Headers with others that a caller gives, which take precedence. Throws as {@linkcode givenHeaders} does. */
+export function withHeaders(headers: Headers | undefined, others: Headers): Headers {
+  const given = givenHeaders(others);
+  return headers === undefined ? given : givenHeaders({ ...headers, ...given });
+}
+
+function bytesOf(entries: readonly (readonly [string, string])[]): number {
+  const encoder = new TextEncoder();
+  const bytes = (text: string) => encoder.encode(text).length;
+  return entries.reduce((sum, [name, value]) => sum + bytes(name) + bytes(value), 0);
 }
 
 function namesOf(given: Headers): string[] {

@@ -2,6 +2,7 @@ import type { Address } from "../language/address.ts";
 import type { PosthornError } from "../base/errors.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { Delay } from "./delay.ts";
+import type { Watch } from "./watch.ts";
 
 /** Marks a {@linkcode ReplyTarget}: an address from outside cannot have it. */
 export const asks: unique symbol = Symbol("asks");
@@ -73,6 +74,8 @@ export interface RouteExtras {
   readonly caller?: string | undefined;
   /** How many bytes it had when it came in, if that is known. */
   readonly bytes?: number | undefined;
+  /** Present if it was accepted while somebody listened to events. */
+  readonly watch?: Watch | undefined;
   /** Gets the position of the message. */
   readonly onAccepted?: ((place: string) => void) | undefined;
 }
@@ -112,9 +115,14 @@ export class Route {
     return this.replyTo === undefined && this.deadline === undefined && this.extras === undefined;
   }
 
-  /** Whether nobody waits for a reply, and there is no deadline. */
+  /** Whether nobody waits for a reply, there is no deadline, and no listener is told of its turn. */
   get carefree(): boolean {
-    return this.replyTo === undefined && this.deadline === undefined;
+    return this.replyTo === undefined && this.deadline === undefined && !this.watched;
+  }
+
+  /** Whether listeners are told of its turn. */
+  get watched(): boolean {
+    return this.extras !== undefined && this.extras.watch !== undefined;
   }
 
   /** The same route for another operation. */
@@ -181,6 +189,11 @@ export class Envelope {
     const { failTo, headers, caller, bytes, scope, acceptedScope = scope } = extras ?? {};
     const again = { id: this.id, failTo, headers, caller, bytes, acceptedScope };
     return new Route(operation, causationId, correlationId, address, undefined, again);
+  }
+
+  /** The same message with another route. */
+  withRoute(route: Route): Envelope {
+    return new Envelope(route, this.key, this.id, this.value);
   }
 
   /** Receiver and operation, for error messages: `order/ada add`. */

@@ -13,6 +13,12 @@ import { RateLimit } from "../base/rate_limit.ts";
  */
 export type Log = (line: string, event: Inspection) => void;
 
+/** A fault that belongs to no message. */
+export type Fault = Extract<
+  Inspection,
+  { type: "callback-failed" | "unreadable" | "transport-failed" }
+>;
+
 /** Logs failures, one line each, at a limited rate. */
 export class FailureLog {
   readonly #log: Log | false;
@@ -51,7 +57,7 @@ export class FailureLog {
   }
 
   /** Logs a fault that belongs to no message. */
-  fault(event: Extract<Inspection, { type: "callback-failed" | "unreadable" | "transport-failed" }>): void {
+  fault(event: Fault): void {
     if (this.#log === false || !this.#limit.take()) return;
     const what = event.type === "unreadable"
       ? `a row of the store cannot be read: ${safeLine(event.row)}`

@@ -1,12 +1,17 @@
+import { isThenable } from "../base/thenable.ts";
 import type { ActorId } from "../language/address.ts";
 import type { DeadLetter } from "./dead_letters.ts";
-import type { Envelope, MessageId } from "../messages/envelope.ts";
-import { callGuarded } from "../base/call_guarded.ts";
+import type { Mode } from "../language/protocol.ts";
 
-/** A message in an inspection event. */
+/**
+ * A message in an inspection event. `id`, `causationId` and `correlationId` are made when they are read: read them from the
+ * message itself, not from a copy that `{ ...message }` makes. `JSON.stringify` has all.
+ */
 export interface InspectedMessage extends ActorId {
   /** The name of its operation. */
   readonly operation: string;
+  /** The mode of its operation. A publication is a `tell` to a built-in actor. */
+  readonly mode: Mode;
   /** The id of the message. */
   readonly id: string;
   /** The id of the message whose turn sent this one. */
@@ -17,21 +22,41 @@ export interface InspectedMessage extends ActorId {
   readonly attempts: number;
   /** The headers that its sender added. */
   readonly headers: Readonly<Record<string, string>> | undefined;
+  /**
+   * When it was accepted, in milliseconds since 1970. With a store it is the time of its position, which the instance gave
+   * that accepted it. In memory it is `undefined` if the message was accepted before anybody listened.
+   */
+  readonly acceptedMs: number | undefined;
+  /**
+   * How many messages of its protocol it stands for: 1, unless the listener hears of a sample (see
+   * {@linkcode InspectOptions.sampled}).
+   */
+  readonly stands: number;
 }
 
 /**
  * An event in the life of a system. Every accepted message ends as `done`, `dead` or `cancelled`.
  *
  * - `accepted`: the message is in a mailbox, reported by the instance that put it there; with a store it may
- *   be reported just after `started`, because a committed message is visible before its sender is notified.
- *   `started`: its turn starts. `done`: its turn has committed.
+ *   be reported just after `started`, because a committed message is visible before its sender is notified. If the instance
+ *   that put it there has ended, or a transaction of a user did, the instance that first finds it reports it: so after a
+ *   crash two instances may.
+ *   `started`: its turn starts, `waitedMs` after it was accepted, also if it was tried before.
+ *   `done`: its turn has committed.
  * - `failed`: its turn failed and committed nothing. `retrying`: it will be retried after `afterMs`.
  * - `dead`: the message became a dead letter. `cancelled`: whoever submitted it took it back; a turn of it that runs ends
  *   without a further event.
+ * - `tookMs` of `done`, `failed`, `retrying` and `cancelled` is how long its handler took; until it was taken back, if it
+ *   runs. It is absent if no turn ran, or if nobody listened when that began.
+ * - Both durations are of the monotonic clock, with a part of a millisecond. Only if another process, or the process before
+ *   a restart, accepted the message, `waitedMs` compares the clocks of the two, and is never below 0. In memory it is absent
+ *   if nobody listened when the message was accepted.
+ * - `committed`: the store has answered a commit, which took `tookMs` with its repeats and had so many `parts`: turns,
+ *   messages that were accepted, and work of the runtime. Not every part need have taken effect.
  * - `activated`, `passivated`, `restarted`, `stopped`, `erased`: the life cycle of an actor.
  * - `escalated`: a failure that stops the system.
  * - `callback-failed`: a function passed to the system threw, or its promise rejected: an `inspect` listener,
- *   which is then removed; the `watch` of an event log; a listener of a turn's `signal`; the option `onWakeAt`. Also if the `signal` to erase a
+ *   which is then removed; an interceptor of a send, after the message was sent; the `watch` of an event log; a listener of a turn's `signal`; the option `onWakeAt`. Also if the `signal` to erase a
  *   durable actor cannot be carried out.
  * - `unreadable`: a row of the store that belongs to no message in a mailbox cannot be read and was skipped:
  *   an event, a subscription, a schedule, a reply to a survey, or a dead letter.
@@ -40,10 +65,31 @@ export interface InspectedMessage extends ActorId {
  *   several for the same reason in one channel, only the first is reported.
  */
 export type Inspection =
-  | { readonly type: "accepted" | "started" | "done" | "cancelled"; readonly message: InspectedMessage }
-  | { readonly type: "failed"; readonly message: InspectedMessage; readonly error: unknown }
-  | { readonly type: "retrying"; readonly message: InspectedMessage; readonly afterMs: number }
+  | { readonly type: "accepted"; readonly message: InspectedMessage }
+  | {
+    readonly type: "started";
+    readonly message: InspectedMessage;
+    readonly waitedMs?: number | undefined;
+  }
+  | {
+    readonly type: "done" | "cancelled";
+    readonly message: InspectedMessage;
+    readonly tookMs?: number | undefined;
+  }
+  | {
+    readonly type: "failed";
+    readonly message: InspectedMessage;
+    readonly error: unknown;
+    readonly tookMs?: number | undefined;
+  }
+  | {
+    readonly type: "retrying";
+    readonly message: InspectedMessage;
+    readonly afterMs: number;
+    readonly tookMs?: number | undefined;
+  }
   | { readonly type: "dead"; readonly letter: DeadLetter }
+  | { readonly type: "committed"; readonly tookMs: number; readonly parts: number }
   | {
     readonly type: "activated" | "passivated" | "restarted" | "stopped" | "erased";
     readonly actor: ActorId;
@@ -51,7 +97,7 @@ export type Inspection =
   | { readonly type: "escalated"; readonly actor: ActorId; readonly error: unknown }
   | {
     readonly type: "callback-failed";
-    readonly callback: "inspect" | "watch" | "signal" | "onWakeAt";
+    readonly callback: "inspect" | "intercept" | "watch" | "signal" | "onWakeAt";
     readonly error: unknown;
   }
   | { readonly type: "unreadable"; readonly row: string; readonly error: unknown }
@@ -60,26 +106,8 @@ export type Inspection =
 /** The kind of a callback that failed. */
 export type Callback = Extract<Inspection, { type: "callback-failed" }>["callback"];
 
-/** An event in the life of a message, without the message. */
-export type MessageEvent =
-  | { readonly type: "accepted" | "started" | "done" | "cancelled" }
-  | { readonly type: "failed"; readonly error: unknown }
-  | { readonly type: "retrying"; readonly afterMs: number };
-
-/** The message of an envelope, as inspection events show it. */
-export function inspectedMessage(envelope: Envelope, idText: (id: MessageId) => string): InspectedMessage {
-  const { operation, key, route: { causationId } } = envelope;
-  return {
-    protocol: operation.protocol,
-    key,
-    operation: operation.name,
-    id: idText(envelope.id),
-    causationId: causationId === undefined ? undefined : idText(causationId),
-    correlationId: idText(envelope.correlationId),
-    attempts: envelope.attempts,
-    headers: envelope.headers,
-  };
-}
+/** An event in the life of a message. */
+export type MessageInspection = Extract<Inspection, { readonly message: InspectedMessage }>;
 
 /**
  * Called for each event of a system, synchronously within the runtime's own work: it must be fast and must
@@ -87,11 +115,36 @@ export function inspectedMessage(envelope: Envelope, idText: (id: MessageId) => 
  */
 export type Inspector = (event: Inspection) => void;
 
+/** Options of {@linkcode System.inspect}. */
+export interface InspectOptions {
+  /**
+   * Whether the listener hears `accepted`, `started` and `done` of a sample only: of about one message a millisecond in
+   * this process, and of that from its acceptance to its end. So it costs next to nothing, however much the system does. All
+   * other events it hears in full. Each message of the sample says in `stands` how many messages of its protocol it stands
+   * for: all that were accepted since the one before it. The sum of `stands` over `accepted` is the number of messages.
+   *
+   * @default {false}
+   */
+  readonly sampled?: boolean;
+}
+
+interface Listener {
+  readonly inspector: Inspector;
+  readonly sampled: boolean;
+  /** Whether it still listens. */
+  listens: boolean;
+}
+
 /** The inspection port: the listeners of a system. */
 export class Inspectors {
-  readonly #listeners = new Set<Inspector>();
+  /** The listeners, those of every message first. Replaced, never changed: one may be added or removed during an event. */
+  #listeners: readonly Listener[] = [];
   /** Whether there is no listener. The runtime then builds no inspection events. */
   unobserved = true;
+  /** Whether a listener hears of every message. */
+  everything = false;
+  /** Whether a listener hears of a sample. */
+  sampling = false;
   readonly #onChange: (unobserved: boolean) => void;
   readonly #onFailure: (error: unknown) => void;
 
@@ -104,25 +157,57 @@ export class Inspectors {
     this.#onFailure = onFailure;
   }
 
-  add(listener: Inspector): Disposable {
-    const own: Inspector = (event) => listener(event); // so that the same function can be added twice
-    this.#listeners.add(own);
-    this.#onChange(this.unobserved = false);
-    return { [Symbol.dispose]: () => this.#remove(own) };
+  add(inspector: Inspector, { sampled = false }: InspectOptions = {}): Disposable {
+    const listener: Listener = { inspector, sampled, listens: true }; // the same function can be added twice
+    this.#set(sampled ? [...this.#listeners, listener] : [listener, ...this.#listeners]);
+    return { [Symbol.dispose]: () => this.#remove(listener) };
   }
 
+  /** Tells all listeners. */
   emit(event: Inspection): void {
+    for (const listener of this.#listeners) this.#tell(listener, event);
+  }
+
+  /** Tells the listeners of every message. */
+  emitEach(event: MessageInspection): void {
     for (const listener of this.#listeners) {
-      callGuarded(() => listener(event), (error) => {
-        if (!this.#listeners.has(listener)) return; // it failed and was removed before
-        this.#remove(listener);
-        this.#onFailure(error);
-      });
+      if (listener.sampled) return;
+      this.#tell(listener, event);
     }
   }
 
-  #remove(listener: Inspector): void {
-    this.#listeners.delete(listener);
-    this.#onChange(this.unobserved = this.#listeners.size === 0);
+  /** Tells the listeners of a sample. */
+  emitSampled(event: MessageInspection): void {
+    for (const listener of this.#listeners) if (listener.sampled) this.#tell(listener, event);
+  }
+
+  #tell(listener: Listener, event: Inspection): void {
+    if (!listener.listens) return;
+    try {
+      const result: unknown = listener.inspector(event);
+      if (isThenable(result)) {
+        Promise.resolve(result).then(undefined, (error) => this.#failed(listener, error));
+      }
+    } catch (error) {
+      this.#failed(listener, error);
+    }
+  }
+
+  #failed(listener: Listener, error: unknown): void {
+    if (!listener.listens) return; // it failed and was removed before
+    this.#remove(listener);
+    this.#onFailure(error);
+  }
+
+  #remove(listener: Listener): void {
+    listener.listens = false;
+    this.#set(this.#listeners.filter((one) => one !== listener));
+  }
+
+  #set(listeners: readonly Listener[]): void {
+    this.#listeners = listeners;
+    this.everything = listeners.some(({ sampled }) => !sampled);
+    this.sampling = listeners.some(({ sampled }) => sampled);
+    this.#onChange(this.unobserved = listeners.length === 0);
   }
 }

@@ -2,6 +2,7 @@ import type { Actor } from "../language/actor.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
 import { requireDelay, requireDuration, requireInteger } from "../base/require.ts";
+import { type Interceptor, requireInterceptors } from "./interceptor.ts";
 import { type Log, writeLine } from "./failure_log.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import type { SchedulerOptions } from "../scheduling/scheduler.ts";
@@ -197,6 +198,12 @@ export interface SystemOptions {
    * Not needed with `durableObject`, which sets the alarm of its object. Has no effect without a store.
    */
   readonly onWakeAt?: (atMs: number | undefined) => void;
+  /**
+   * Code around every turn and every send, the first outermost: for tracing, say.
+   *
+   * @default {[]}
+   */
+  readonly intercept?: readonly Interceptor[];
   /** The limits of the system. */
   readonly limits?: Limits;
   /**
@@ -229,6 +236,7 @@ const systemNames: OptionNames<SystemOptions> = {
   clock: true,
   deduplicationWindowMs: true,
   drainMs: true,
+  intercept: true,
   laterMs: true,
   limits: true,
   log: true,
@@ -269,7 +277,16 @@ export interface ResolvedOptions extends
   Required<
     Omit<
       SystemOptions,
-      "actors" | "store" | "limits" | "scheduler" | "name" | "transport" | "remote" | "peers" | "onWakeAt"
+      | "actors"
+      | "store"
+      | "intercept"
+      | "limits"
+      | "scheduler"
+      | "name"
+      | "transport"
+      | "remote"
+      | "peers"
+      | "onWakeAt"
     >
   > {
   readonly onWakeAt: SystemOptions["onWakeAt"];
@@ -283,6 +300,7 @@ export interface ResolvedOptions extends
  */
 export function resolveOptions(options: SystemOptions): ResolvedOptions {
   requireKnownOptions("System", options, systemNames);
+  requireInterceptors(options.intercept);
   requireKnownOptions("System", options.limits, limitNames, "limits");
   requireKnownOptions("System", options.scheduler, schedulerNames, "scheduler");
   const {

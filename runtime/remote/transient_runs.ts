@@ -88,7 +88,6 @@ export class TransientRuns {
     for (;;) {
       const envelope = activation?.takeBack(isIt);
       if (envelope === undefined) return isHere;
-      this.#delivery.inspect({ type: "cancelled" }, envelope);
       const end = envelope.route.replyTo as TurnEnd;
       if (!isHere) end.refuse({ ...cancelledFailure(requestId, String(envelope)), outcome: "cancelled" });
       end.takenBack();

@@ -86,7 +86,6 @@ export class Scheduler {
   private untilRead = 1;
   private sliceLeft = 0;
   private left = 0;
-  private readMs = 0;
   private sliceBeganMs = 0;
   private mailboxBeganMs = 0;
   private readonly begun = () => this.slice();
@@ -111,9 +110,11 @@ export class Scheduler {
   private pausing: Promise<void> | undefined;
   private pauseOver: (() => void) | undefined;
   /**
-   * The time of day, and the monotonic time in whole milliseconds, at the last read of the clock: exact within a slice.
+   * The time of day, and the monotonic time, also in whole milliseconds, at the last read of the clock: exact within a
+   * slice.
    */
   nowMs = 0;
+  readMs = 0;
   monotonicMs = 0;
 
   /**

@@ -1,10 +1,4 @@
-import {
-  type ActorId,
-  type Address,
-  type AskOptions,
-  requireKey,
-  type SendOptions,
-} from "../language/address.ts";
+import type { ActorId, Address, AskOptions, SendOptions } from "../language/address.ts";
 import type { Replies, SubscribeOptions, SurveyOptions } from "../language/context.ts";
 import type { When } from "../language/when.ts";
 import { Envelope, type MessageId, nameOf, Route } from "../messages/envelope.ts";
@@ -19,11 +13,11 @@ import type { ScheduleChange } from "./schedules.ts";
 import { parseSubjectPattern } from "../language/subject.ts";
 import type { Later } from "../language/later.ts";
 import type { LaterOptions, Reason } from "../language/later_options.ts";
-import type { CachedTarget, Handle, RouteParts, TurnActor } from "./turn_services.ts";
+import type { Handle, RouteParts, TurnActor } from "./turn_services.ts";
 import { type LaterAnswer, openedIn, type OpenedLater, TurnLaters } from "./turn_laters.ts";
 import { notTransient, turnOver } from "./turn_errors.ts";
-import { TurnActorRef } from "./turn_ref.ts";
-import type { TurnExtras } from "./turn_extras.ts";
+import { refIn, TurnActorRef } from "./turn_ref.ts";
+import type { InterceptedTurn, TurnExtras, WatchedTurn } from "./turn_extras.ts";
 import { signalOf } from "./turn_signal.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
 
@@ -69,7 +63,7 @@ export class Turn {
 
   get self(): TurnActorRef {
     const { actor } = this;
-    return this.refTo(actor.protocol, actor.key, actor);
+    return new TurnActorRef(this, actor.protocol, actor.key, actor);
   }
 
   get id(): string {
@@ -109,9 +103,7 @@ export class Turn {
   }
 
   ref(to: NamedProtocol<string> | Handle, key?: string): TurnActorRef {
-    if (key === undefined) return this.refAgain(to as Handle);
-    const { name } = (to as NamedProtocol<string>)["~protocol"];
-    return this.refTo(name, key, this.findNamed(name, key));
+    return refIn(this, to, key);
   }
 
   publish(event: Operation, first?: unknown, second?: SendOptions): void {
@@ -192,7 +184,19 @@ export class Turn {
 
   /** Keeps a message until the commit. */
   send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<RouteParts, "cause">): void {
-    this.post(to, parts === undefined ? this.routeTo(operation) : this.routeOf(operation, parts), payload);
+    this.dispatch(
+      to,
+      parts === undefined ? this.routeTo(operation) : this.routeOf(operation, parts),
+      payload,
+    );
+  }
+
+  /** Keeps a message of the handler with a given route until the commit. */
+  dispatch(to: ActorId, route: Route, payload: unknown): void {
+    const sends = this.extras?.intercepted?.sends;
+    if (sends?.takes(route.operation)) {
+      sends.send(to, route, payload, (route) => this.post(to, route, payload));
+    } else this.post(to, route, payload);
   }
 
   /** Keeps a message with a given route until the commit. */
@@ -263,6 +267,13 @@ export class Turn {
     return new Envelope(this.route.with({ id, attempts: this.attempt }), this.actor.key, id, value);
   }
 
+  /** Its message as the cause of its reply. */
+  cause(value: unknown): Envelope {
+    const envelope = this.envelope(value);
+    const { causedHeaders: headers } = this;
+    return headers === envelope.headers ? envelope : envelope.withRoute(envelope.route.with({ headers }));
+  }
+
   /** The changes to the schedules of its actor, in order. */
   get schedules(): readonly ScheduleChange[] | undefined {
     return this.extras?.schedules;
@@ -292,6 +303,34 @@ export class Turn {
   /** Whether its message was taken back. */
   get revoked(): boolean {
     return this.extras?.revoked === true;
+  }
+
+  /** What is kept of it while somebody listens to events; absent if nobody did when it began. */
+  get watched(): WatchedTurn | undefined {
+    return this.extras?.watched;
+  }
+
+  set watched(watched: WatchedTurn) {
+    this.ensureExtras.watched = watched;
+  }
+
+  /** What its interceptors add to it. */
+  get intercepted(): InterceptedTurn | undefined {
+    return this.extras?.intercepted;
+  }
+
+  set intercepted(intercepted: InterceptedTurn) {
+    this.ensureExtras.intercepted = intercepted;
+  }
+
+  /** The headers of what it causes: those of its message, and those of its interceptors. */
+  get causedHeaders(): Readonly<Record<string, string>> | undefined {
+    return this.extras?.intercepted?.headers ?? this.route.extras?.headers;
+  }
+
+  /** Whether it has ended, or its message was taken back. */
+  get closed(): boolean {
+    return this.over || this.revoked;
   }
 
   /** Ends the turn: its context can no longer be used. */
@@ -336,42 +375,13 @@ export class Turn {
     return this.extras ??= {};
   }
 
-  /**
-   * A handle of this turn for a handle that was made before. An activation that the old one cached is not looked up
-   * again.
-   */
-  private refAgain(handle: Handle): TurnActorRef {
-    const { protocol, key } = handle;
-    let found: CachedTarget | undefined;
-    if (handle.services !== this.actor.services) { // it belongs to another system
-      found = this.findNamed(protocol, key);
-    } else {
-      found = handle.target;
-      if (found === undefined || found.present !== true) {
-        found = this.findNamed(protocol, key);
-        if (found !== undefined) handle.cacheTarget!(found);
-      }
-    }
-    return this.refTo(protocol, key, found);
-  }
-
-  private findNamed(protocol: string, key: string): CachedTarget | undefined {
-    const found = this.actor.find(protocol, key);
-    if (found === undefined) requireKey(protocol, key); // the key of an actor that exists is valid
-    return found;
-  }
-
-  private refTo(protocol: string, key: string, found: CachedTarget | undefined): TurnActorRef {
-    return new TurnActorRef(this, protocol, key, found);
-  }
-
   private routeTo(operation: Operation): Route {
     const first = this.sentRoute;
     if (first !== undefined && first.operation === operation && first.plain) return first;
     const known = this.others?.routeTo(operation);
     if (known !== undefined) return known;
     const { route } = this;
-    if (route.extras !== undefined) return this.routeOf(operation, {}); // its headers are passed on
+    if (this.causedHeaders !== undefined) return this.routeOf(operation, {}); // they are passed on
     const id = this.messageId;
     return new Route(operation, id, route.correlationId ?? id);
   }

@@ -1,7 +1,30 @@
 import type { ScheduleChange } from "./schedules.ts";
+import type { Interception } from "./interception.ts";
 import type { TurnSignal } from "./turn_signal.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
 import type { TurnLaters } from "./turn_laters.ts";
+import type { MessageView } from "../ports/message_view.ts";
+
+/** What the interceptors around a turn add to it. */
+export interface InterceptedTurn {
+  /** The interceptors of what it sends; absent if there are none. */
+  readonly sends?: Interception;
+  /** The headers that they gave it for all that it causes. */
+  readonly added?: Readonly<Record<string, string>>;
+  /** These, with the headers of its message. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What is kept of a turn while somebody listens to events. */
+export interface WatchedTurn {
+  readonly message: MessageView;
+  /** How many messages it stands for among those of a sample; 0 if it is not one of them. */
+  readonly stands: number;
+  /** When its handler began, by the monotonic clock. */
+  readonly startedMs: number;
+  /** How long its handler took, once it has ended. */
+  tookMs: number | undefined;
+}
 
 /** What only few turns need. */
 export interface TurnExtras {
@@ -15,4 +38,6 @@ export interface TurnExtras {
   ending?: "passivate" | "erase";
   waitsFor?: WaitingTurn[];
   laters?: TurnLaters;
+  watched?: WatchedTurn;
+  intercepted?: InterceptedTurn;
 }

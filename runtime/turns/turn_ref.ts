@@ -1,9 +1,16 @@
-import type { ActorId, Address, AskOptions, SubmitOptions, TellOptions } from "../language/address.ts";
+import {
+  type ActorId,
+  type Address,
+  type AskOptions,
+  requireKey,
+  type SubmitOptions,
+  type TellOptions,
+} from "../language/address.ts";
 import type { DelayOptions } from "../language/when.ts";
 import { fingerprint } from "../base/fingerprint.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
 import { Envelope } from "../messages/envelope.ts";
-import type { Operation } from "../language/protocol.ts";
+import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { optionsIn, payloadIn } from "../language/sent_options.ts";
 import { replyName } from "../messages/reply_name.ts";
 import type { Turn } from "./turn.ts";
@@ -60,7 +67,7 @@ export class TurnActorRef implements Handle {
     const { protocol, key } = to;
     const opened = { protocol, key, delayMs: route.extras?.delay?.delayMs };
     if (before === undefined) this.turn.send(reply, Reply.open, opened);
-    this.turn.post(to, route, payload);
+    this.turn.dispatch(to, route, payload);
     return reply.key;
   }
 
@@ -76,6 +83,35 @@ export class TurnActorRef implements Handle {
   private get receiver(): ActorId {
     return this.target ?? { protocol: this.protocol, key: this.key };
   }
+}
+
+/** A handle of a turn to the actor of a protocol, or to that of a handle that was made before. */
+export function refIn(turn: Turn, to: NamedProtocol<string> | Handle, key: string | undefined): TurnActorRef {
+  if (key === undefined) return refAgain(turn, to as Handle);
+  const { name } = (to as NamedProtocol<string>)["~protocol"];
+  return new TurnActorRef(turn, name, key, findNamed(turn, name, key));
+}
+
+/** A handle for one that was made before. An activation that the old one cached is not looked up again. */
+function refAgain(turn: Turn, handle: Handle): TurnActorRef {
+  const { protocol, key } = handle;
+  let found: CachedTarget | undefined;
+  if (handle.services !== turn.actor.services) { // it belongs to another system
+    found = findNamed(turn, protocol, key);
+  } else {
+    found = handle.target;
+    if (found === undefined || found.present !== true) {
+      found = findNamed(turn, protocol, key);
+      if (found !== undefined) handle.cacheTarget!(found);
+    }
+  }
+  return new TurnActorRef(turn, protocol, key, found);
+}
+
+function findNamed(turn: Turn, protocol: string, key: string): CachedTarget | undefined {
+  const found = turn.actor.find(protocol, key);
+  if (found === undefined) requireKey(protocol, key); // the key of an actor that exists is valid
+  return found;
 }
 
 /** Where the reply goes of a message that was sent before under the same id, here or earlier, if that is known. */

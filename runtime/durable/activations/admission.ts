@@ -34,7 +34,12 @@ export class Admission {
     this.#incoming = incoming;
     this.#commit = commit;
     this.mail = QueuedMessage.direct(incoming.draft, sizeOf(incoming));
-    incoming.draft.accepted = true; // inspectors are told as soon as it waits
+    incoming.draft.accepted = true; // listeners are told as soon as it waits
+  }
+
+  /** Listeners were told: what is kept of that stays if it is committed by itself. */
+  watched(): void {
+    this.#incoming.draft.watch = this.mail.watch;
   }
 
   /** Adds the acceptance to a batch; `keeps` says that the message stays in its mailbox. */

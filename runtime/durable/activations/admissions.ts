@@ -37,6 +37,7 @@ export class Admissions {
     const { mail } = admission;
     this.#open.push(admission);
     this.#actor.durable.committedDelivery.accepted(this.#actor, mail);
+    admission.watched();
     this.#actor.ask(mail);
   }
 

@@ -1,6 +1,7 @@
 import type { Actor } from "../../language/actor.ts";
 import type { ActorId } from "../../language/address.ts";
 import { type ActorQuota, ActorRegistry } from "../../activations/actor_registry.ts";
+import type { MessageTimes } from "../../activations/message_reports.ts";
 import type { Operation } from "../../language/protocol.ts";
 import type { RuntimeServices } from "../../activations/runtime_services.ts";
 import { takeBack } from "./take_back.ts";
@@ -77,10 +78,15 @@ export class DurableHost extends ActorRegistry<DurableActivation> {
     return this.#operations.get(name);
   }
 
-  /** A message in the store was taken back: counts it, at once or when its handler has settled. */
-  takeBack(key: string, place: string): void {
+  /**
+   * A message in the store was taken back: counts it, at once or when its handler has settled. Returns the times of its
+   * turn, if that runs and somebody listens.
+   */
+  takeBack(key: string, place: string): MessageTimes | undefined {
     const found = this.find(key);
-    if (found === undefined || !takeBack(found, place)) this.cancelled++;
+    const turn = found && takeBack(found, place);
+    if (turn !== undefined) return this.services.delivery.reports.timesOf(turn);
+    this.cancelled++;
   }
 
   protected make(key: string): DurableActivation {

@@ -1,7 +1,5 @@
 import type { ActorId } from "../../language/address.ts";
-import type { Envelope } from "../../messages/envelope.ts";
 import type { Idler } from "../../scheduling/idle.ts";
-import type { MessageEvent } from "../../ports/inspection.ts";
 import type { Pausable } from "../../scheduling/paused_queue.ts";
 import type { Runnable, Scheduler } from "../../scheduling/scheduler.ts";
 import type { RuntimeServices } from "../../activations/runtime_services.ts";
@@ -13,6 +11,7 @@ import { WriteSet } from "../commits/write_set.ts";
 import type { DeadLetterReason } from "../delivery/message_writer.ts";
 import { ActorRecord } from "../rows/actor_record.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
+import { isTransaction } from "../rows/writer_name.ts";
 import type { DurableHost } from "./durable_host.ts";
 import type { DurableServices } from "./durable_services.ts";
 import type { LoadedActor } from "./load_actor.ts";
@@ -52,6 +51,8 @@ export abstract class DurableMember implements Pausable, Idler, TurnActor {
   tried: Fate | undefined = undefined;
   /** Whether a crashed instance had it in its index, and may have run it, whoever wrote the messages. */
   inherited = false;
+  /** The positions of messages that others wrote, and of which listeners were told here. */
+  #told: ReadonlySet<string> = new Set();
   /** Why it has stopped, and its messages become dead letters; absent if that is handled. */
   stopped: string | undefined = undefined;
   /** A signal that it has not obeyed yet. */
@@ -126,10 +127,6 @@ export abstract class DurableMember implements Pausable, Idler, TurnActor {
     return `${this.protocol}/${this.key}`;
   }
 
-  inspect(event: MessageEvent, envelope: Envelope): void {
-    if (this.host.observed) this.services.delivery.inspect(event, envelope);
-  }
-
   emit(type: "activated" | "passivated" | "restarted" | "stopped" | "erased"): void {
     const { inspectors } = this.services.delivery;
     if (type !== "stopped") this.active = type === "activated";
@@ -138,6 +135,7 @@ export abstract class DurableMember implements Pausable, Idler, TurnActor {
 
   /** Takes over what was loaded. */
   protected take({ record, epoch, tried, mails, writers, ended }: LoadedActor): void {
+    if (this.host.observed) this.#tellFound(mails);
     this.record = record;
     this.loadedEpoch = epoch;
     this.tried = tried;
@@ -146,6 +144,22 @@ export abstract class DurableMember implements Pausable, Idler, TurnActor {
     const suspects = this.inherited || ended.size > 0;
     this.suspicion = suspects ? Suspicion.of(mails, writers, ended, before) : undefined;
     this.inherited = false;
+  }
+
+  /**
+   * Tells listeners of messages that were accepted, and that nobody has told of: who wrote them has ended, or is a
+   * transaction of a user.
+   */
+  #tellFound(mails: readonly QueuedMessage[]): void {
+    const { membership } = this.durable;
+    const untold = mails.filter(({ head: { via, attempts } }) =>
+      attempts === undefined && (isTransaction(via) || membership.hasEnded(via))
+    );
+    const told = this.#told;
+    this.#told = new Set(untold.map(({ place }) => place));
+    for (const mail of untold) {
+      if (!told.has(mail.place)) this.durable.committedDelivery.accepted(this, mail, true);
+    }
   }
 
   /**

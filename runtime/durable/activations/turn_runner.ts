@@ -106,7 +106,7 @@ export class TurnRunner {
     const { fault } = this.#activation;
     if (fault !== undefined) return this.#failed(batch, turn, fault.error);
     if (turn.isFirst) this.#activation.emit("activated");
-    if (this.#activation.host.observed) this.#activation.inspect({ type: "started" }, turn.envelope(value));
+    if (host.observed) services.delivery.reports.startedInStore(turn, mail.acceptedMs);
     let result: unknown;
     let awaited: boolean;
     try {
@@ -188,6 +188,7 @@ export class TurnRunner {
 
   /** A handler has returned: if it answers later, opens that, and puts the turn into the batch. */
   #done(batch: Batch, turn: DurableTurn, result: unknown): TurnOutcome | Promise<void> {
+    this.#activation.services.delivery.reports.ended(turn);
     let opening: Promise<void> | undefined;
     try {
       opening = this.#activation.durable.laters.open(turn, result);
@@ -248,7 +249,7 @@ export class TurnRunner {
     if (schedules !== undefined) batch.schedule(schedules);
     batch.after(() => {
       if (!again) host.done++;
-      if (host.observed) this.#activation.inspect({ type: "done" }, turn.envelope(turn.value));
+      if (host.observed) this.#activation.services.delivery.reports.done(turn);
     });
     if (ending === "erase") return this.erase(batch);
     if (ending === "passivate") {
@@ -276,7 +277,8 @@ export class TurnRunner {
     turn.close();
     turn.discard();
     if (turn.isFirst) this.#activation.active = false; // a first message that fails leaves no actor behind
-    this.#activation.inspect({ type: "failed", error }, envelope);
+    const times = { acceptedMs: mail.acceptedMs, ...services.delivery.reports.timesOf(turn) };
+    services.delivery.reports.failed(envelope, error, times);
     this.#supervisor ??= new Supervisor(host.actor, services.random);
     const { mode } = turn.route.operation;
     const attempt = turn.attempt;
@@ -291,7 +293,7 @@ export class TurnRunner {
     if (retryAfterMs === undefined) {
       this.#deadLetter(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
     } else {
-      services.delivery.retrying(envelope, error, attempt, retryAfterMs);
+      services.delivery.retrying(envelope, error, retryAfterMs, times);
       this.#retry(batch, mail, attempt, retryAfterMs, error);
     }
     if (directive === "restart") this.#activation.emit("restarted");

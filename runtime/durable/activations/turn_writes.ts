@@ -19,7 +19,7 @@ import { WriteSet } from "../commits/write_set.ts";
 import type { DurableActivation } from "./durable_activation.ts";
 import { scheduleKey, timerKey, timerPrefix } from "../rows/keys.ts";
 import type { StoreSession } from "../commits/store_session.ts";
-import type { QueuedMessage } from "../rows/queued_message.ts";
+import type { MessageHeader, QueuedMessage } from "../rows/queued_message.ts";
 import {
   namesToRead,
   readTimers,
@@ -70,6 +70,12 @@ export class DurableTurn extends Turn {
     return this.ownRows ??= new WriteSet();
   }
 
+  /** Its message as the cause of its reply. */
+  get causeOfReply(): MessageHeader {
+    const { head } = this.mail;
+    return this.intercepted === undefined ? head : { ...head, headers: this.causedHeaders };
+  }
+
   /** The store that its actor is in. */
   get session(): StoreSession {
     return this.actor.durable.session;
@@ -109,7 +115,7 @@ export class TurnWrites {
       ? result
       : parse(operation.reply, result, "Cannot reply to", turn);
     if (isReplyTarget(replyTo)) writeSet.after(() => replyTo.reply(reply, result));
-    else this.#writer.answer(writeSet, replyTo, result, turn.mail.head);
+    else this.#writer.answer(writeSet, replyTo, result, turn.causeOfReply);
     return writeSet;
   }
 

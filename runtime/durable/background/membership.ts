@@ -212,6 +212,11 @@ export class Membership {
     return (await this.#fatesOf([instance])).get(instance)!;
   }
 
+  /** Whether it is known that an instance ended without leaving. */
+  hasEnded(instance: string): boolean {
+    return this.#ended.has(instance);
+  }
+
   /** Those of these instances that crashed or may have: those that nobody has seen alive. */
   async mayHaveCrashed(instances: ReadonlySet<string>): Promise<ReadonlySet<string>> {
     const fates = await this.#fatesOf([...instances]);

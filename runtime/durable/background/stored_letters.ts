@@ -91,6 +91,7 @@ export class StoredLetters {
     writer.deliverAgain(writeSet, to, { head: letter.head, text }, {
       replyTo: uncounted(letter.head.replyTo),
       attempts: undefined,
+      acceptedMs: undefined,
       notBeforeMs: undefined,
       afterMs: undefined,
       deadlineMs: undefined, // it has passed, or would pass while the message waits

@@ -95,6 +95,8 @@ export class GroupCommitter {
   #ended = false;
   /** Why the last commit failed; absent if it succeeded. */
   failure: unknown;
+  /** Called after each commit that the store has answered, with its begin by the monotonic clock and its number of parts. */
+  onCommitted: ((beganMs: number, parts: number) => void) | undefined = undefined;
 
   constructor(connection: StoreConnection, traits: StoreTraits, clock: Clock, random: Random) {
     this.#connection = connection;
@@ -137,9 +139,11 @@ export class GroupCommitter {
    * or with nothing if a check failed; rejects if the store refused it or did not answer.
    */
   async commitAside(part: AtomicPart): Promise<string | undefined> {
+    const beganMs = this.#clock.monotonicMs();
     try {
       const [version] = await this.#connection.commit([part]);
       this.failure = undefined;
+      this.onCommitted?.(beganMs, 1);
       return version;
     } catch (error) {
       this.failure = error;
@@ -266,6 +270,7 @@ export class GroupCommitter {
     if (this.#ended) return; // `end` has told whoever waited
     if (versions === undefined) return await this.#refused(group, failure, beganMs);
     this.failure = undefined;
+    this.onCommitted?.(beganMs, parts.length);
     for (const [index, queued] of group.entries()) {
       const settling = this.#settle(queued, versions[index]);
       if (settling !== undefined) await settling;
@@ -326,7 +331,9 @@ export class GroupCommitter {
       try {
         found = await request.find?.() ?? "stale";
         if (found === "open") {
+          const sentMs = this.#clock.monotonicMs();
           const [version] = await this.#connection.commit([request.part]);
+          this.onCommitted?.(sentMs, 1);
           if (version !== undefined) found = { landed: version };
         }
       } catch (error) {

@@ -27,8 +27,10 @@ export interface CommittedDelivery {
     version: string | undefined,
     senderEpoch: number,
   ): void;
-  /** A message is in the mailbox of an actor in this process. */
-  accepted(to: ActorId, mail: QueuedMessage): void;
+  /** Messages are in the mailboxes of actors that this process does not host. */
+  acceptedElsewhere(arrivals: readonly CommittedMessage[], version: string | undefined): void;
+  /** A message is in the mailbox of an actor in this process; `found` says that this process did not accept it. */
+  accepted(to: ActorId, mail: QueuedMessage, found?: boolean): void;
   /** Delivers messages to actors that are not stored. */
   deliverTransient(transientMessages: readonly TransientMessage[]): void;
 }
@@ -44,6 +46,8 @@ export class WriteSet implements AtomicPart {
   rings = false;
   readonly arrivals: CommittedMessage[] = [];
   readonly transientMessages: TransientMessage[] = [];
+  /** Messages for actors that this process does not host. Most commits have none. */
+  #elsewhere: CommittedMessage[] | undefined = undefined;
   readonly #followers: (() => void)[] = [];
   /** The keys that may be written or removed again. Most commits have none. */
   #words: Set<string> | undefined = undefined;
@@ -87,6 +91,11 @@ export class WriteSet implements AtomicPart {
     this.remove(key, oldBytes);
   }
 
+  /** Notes a message for an actor that this process does not host. */
+  arrivesElsewhere(message: CommittedMessage): void {
+    (this.#elsewhere ??= []).push(message);
+  }
+
   /** Calls a function once the commit has landed. */
   after(follow: () => void): void {
     this.#followers.push(follow);
@@ -99,6 +108,7 @@ export class WriteSet implements AtomicPart {
   land(committedDelivery: CommittedDelivery, version: string | undefined, senderEpoch: number): void {
     for (const follow of this.#followers) follow();
     if (this.arrivals.length > 0) committedDelivery.deliverCommitted(this.arrivals, version, senderEpoch);
+    if (this.#elsewhere !== undefined) committedDelivery.acceptedElsewhere(this.#elsewhere, version);
     if (this.transientMessages.length > 0) committedDelivery.deliverTransient(this.transientMessages);
   }
 
@@ -115,6 +125,7 @@ export class WriteSet implements AtomicPart {
     }
     this.rings ||= other.rings;
     append(this.arrivals, other.arrivals);
+    for (const message of other.#elsewhere ?? []) this.arrivesElsewhere(message);
     append(this.transientMessages, other.transientMessages);
     append(this.#followers, other.#followers);
   }

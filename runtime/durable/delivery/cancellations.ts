@@ -1,4 +1,5 @@
 import { cancelledFailure, takeBackHere, tellFailTo } from "../../activations/take_back.ts";
+import type { MessageTimes } from "../../activations/message_reports.ts";
 import type { DeliveryPort } from "../../activations/runtime_services.ts";
 import { ReplyPendingError } from "../../base/errors.ts";
 import type { ActorId } from "../../language/address.ts";
@@ -44,13 +45,18 @@ export class MemoryCancellations {
 /** What taking back needs of the store of its system. */
 export interface CancellationParts extends WritingServices {
   readonly replies: ReplyRows;
-  readonly delivery: Pick<DeliveryPort, "operationAt" | "inspect">;
+  readonly delivery: Pick<DeliveryPort, "operationAt"> & {
+    readonly reports: Pick<DeliveryPort["reports"], "cancelled">;
+  };
   readonly timers: Pick<Timers, "set">;
   readonly delayed: DelayedRows;
   /** Takes back the requests that are in the memory of this process; absent if it runs no actors. */
   readonly memory?: MemoryCancellations;
-  /** A message of an actor in the store was taken back: its actor, if it is here, must not wait for it. */
-  takenBack(to: ActorId, place: string): void;
+  /**
+   * A message of an actor in the store was taken back: its actor, if it is here, must not wait for it. Returns the times of
+   * its turn, if that runs here and somebody listens.
+   */
+  takenBack(to: ActorId, place: string): MessageTimes | undefined;
 }
 
 /**
@@ -108,9 +114,10 @@ export class Cancellations {
     const operation = delivery.operationAt({ protocol, key, operation: head.operation });
     writeSet.removeIfUnchanged({ key: mail.key!, version: mail.version }, mail.bytes);
     writeSet.after(() => {
-      takenBack(to, place);
+      const times = takenBack(to, place);
       const route = mail.route(operation, head.attempts ?? 0, undefined);
-      delivery.inspect({ type: "cancelled" }, new Envelope(route, key, head.id, undefined));
+      const envelope = new Envelope(route, key, head.id, undefined);
+      delivery.reports.cancelled(envelope, { acceptedMs: mail.acceptedMs, ...times });
     });
     return cancelledFailure(head.id, shownName(operation, key));
   }

@@ -261,6 +261,7 @@ export class MessageWriter {
       return void writeSet.arrivals.push({ to, draft });
     }
     writeSet.leave(to, this.#session.clock.now());
+    writeSet.arrivesElsewhere({ to, draft });
     const isPeer = hosting === "peer";
     writeSet.after(() =>
       isPeer ? this.peerMailboxes.wrote(to, draft.value.length) : this.#unhosted.wrote(to)
@@ -286,12 +287,12 @@ export class MessageWriter {
   move(
     writeSet: WriteSet,
     to: ActorId,
-    { head, text }: Pick<QueuedMessage, "head" | "text">,
+    { head, text, acceptedMs }: Pick<QueuedMessage, "head" | "text" | "acceptedMs">,
     changes: Partial<MessageHeader>,
     place: string,
   ): void {
     const { encoder, instance } = this.#session;
-    const changed = { ...head, via: instance, ...changes };
+    const changed = { ...head, via: instance, acceptedMs, ...changes };
     this.deliver(writeSet, to, new NewMessage(encoder, mailPrefix(to), place, changed, text));
   }
 
@@ -382,9 +383,8 @@ function sentWith({ arrivals }: WriteSet, { protocol, key }: ActorId, atLeast: n
 
 /** A publication as it is stored. Throws if it does not fit its schema. */
 export function storable(publication: Publication): StoredPublication {
-  const { operation, payload, asked } = publication;
+  const { operation: { protocol, name, mode }, payload, asked } = publication;
   const { subject } = publication.check();
-  const { protocol, name, mode } = operation;
   return {
     protocol,
     name,

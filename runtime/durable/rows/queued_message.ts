@@ -12,6 +12,7 @@ import type { Operation } from "../../language/protocol.ts";
 import type { Entry } from "../../ports/store.ts";
 import type { CommitSize } from "../../ports/commit_size.ts";
 import { endAt } from "../../base/times.ts";
+import type { Watch } from "../../messages/watch.ts";
 import { decodeValue, fromText, type ValueEncoder } from "./value_codec.ts";
 
 /** The part of a stored message besides its payload. What is absent is not written. */
@@ -37,6 +38,8 @@ export interface MessageHeader {
   readonly error?: string | undefined;
   /** The delay that was meant, in milliseconds: nobody waits for longer, whatever the clocks say. */
   readonly afterMs?: number | undefined;
+  /** When it was accepted, in milliseconds since 1970, if it has moved behind others: its position tells another time. */
+  readonly acceptedMs?: number | undefined;
   /** Its first position, if it was a dead letter and was resent. */
   readonly firstPlace?: string | undefined;
   /** Of a dead letter to another service: what went with it, and goes with it again, so that its repeat is recognised. */
@@ -95,7 +98,7 @@ function requireHead(head: MessageHeader): void {
   const { id, operation, via, causationId, correlationId, firstPlace, mark, replyTo, failTo } = head;
   for (const part of [id, operation, via]) requireText(part);
   for (const part of [causationId, correlationId, firstPlace, mark]) requireText(part ?? "");
-  for (const part of [head.deadlineMs, head.attempts, head.notBeforeMs, head.afterMs]) {
+  for (const part of [head.deadlineMs, head.attempts, head.notBeforeMs, head.afterMs, head.acceptedMs]) {
     if (typeof (part ?? 0) !== "number") throw new TypeError("a part of it is no number");
   }
   for (const address of [replyTo, failTo]) {
@@ -118,6 +121,8 @@ export class QueuedMessage {
   version: string | undefined = undefined;
   /** The most that it adds to the commit of its turn; absent if the message is in the store, or is an ask. */
   direct: CommitSize | undefined = undefined;
+  /** Present if it was accepted in this process while somebody listened to events. */
+  watch: Watch | undefined = undefined;
   readonly bytes: number;
   /** The caller that waits for its reply in this process. */
   readonly replyTarget: ReplyTarget | undefined;
@@ -166,8 +171,10 @@ export class QueuedMessage {
   }
 
   /** A message that was just committed, which need not be read again. */
-  static committed({ key, place, head, text, value }: NewMessage, version: string): QueuedMessage {
-    return new QueuedMessage(head, place, text, undefined, value.length).stored(key, version);
+  static committed({ key, place, head, text, value, watch }: NewMessage, version: string): QueuedMessage {
+    const mail = new QueuedMessage(head, place, text, undefined, value.length).stored(key, version);
+    mail.watch = watch;
+    return mail;
   }
 
   /** A message from outside that is to be accepted with its turn: nothing of it is in the store yet. */
@@ -196,6 +203,12 @@ export class QueuedMessage {
     return this;
   }
 
+  /** When it was accepted, in milliseconds since 1970; `undefined` if its position has no time. */
+  get acceptedMs(): number | undefined {
+    const ms = this.head.acceptedMs ?? Math.floor(timestampOf(this.place) / 1_000);
+    return Number.isFinite(ms) ? ms : undefined;
+  }
+
   /** The payload. Throws if its text cannot be read. */
   read(): unknown {
     return this.#text === undefined ? this.#payload : fromText(this.#text);
@@ -218,7 +231,7 @@ export class QueuedMessage {
   /** The route of the message, for its turn. */
   route(operation: Operation, attempts: number, input: { readonly payload: unknown } | undefined): Route {
     const { id, causationId, correlationId, replyTo, failTo, deadlineMs, headers, caller } = this.head;
-    const extras: RouteExtras = { id, failTo, headers, input, attempts, caller };
+    const extras: RouteExtras = { id, failTo, headers, input, attempts, caller, watch: this.watch };
     const deadline = deadlineMs === undefined ? undefined : deadlineAt(deadlineMs);
     return new Route(operation, causationId, correlationId, this.replyTarget ?? replyTo, deadline, extras);
   }
@@ -231,8 +244,10 @@ export class NewMessage {
   readonly head: MessageHeader;
   readonly text: string;
   readonly value: Uint8Array;
-  /** Whether inspectors know that it is accepted. */
+  /** Whether listeners were told that it is accepted. */
   accepted = false;
+  /** Present if they were. */
+  watch: Watch | undefined = undefined;
 
   constructor(encoder: ValueEncoder, prefix: string, place: string, head: MessageHeader, text: string) {
     this.key = prefix + place;

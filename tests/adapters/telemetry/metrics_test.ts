@@ -1,103 +1,128 @@
+// The metrics of real systems, in memory and on each store.
+
 import assert from "node:assert/strict";
-import { metricsText } from "../../../adapters/telemetry/metrics.ts";
+import { actor, protocol, RetryableError, System, tell, TerminalError, unchecked } from "@posthorn/posthorn";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import { Metrics } from "../../../adapters/telemetry/metrics.ts";
+import { kinds, onEach, type Stage } from "../../runtime/durable/durable_stage.ts";
+import { assertLines } from "./sample_lines.ts";
 
-const text = metricsText({
-  accepted: 10,
-  done: 5,
-  dead: 2,
-  cancelled: 6,
-  waiting: 3,
-  running: 1,
-  delayed: 3,
-  lateReplies: 7,
-  protocols: {
-    order: { actors: 4, waiting: 3, done: 5, turns: { running: 2, waiting: 6 } },
-    carrier: { actors: 0, waiting: 0, done: 0 },
-  },
+const Oven = protocol("oven", { bake: tell(unchecked<number>()), burn: tell(), break: tell() });
+
+/** An actor that takes as long as it is told, fails at its first attempt, or for ever. */
+function ovenOf(clock: VirtualClock) {
+  const passed = (ms: number) => new Promise<void>((resolve) => void clock.setTimer(ms, resolve));
+  return actor(Oven, {
+    state: () => 0,
+    on: {
+      async bake(ctx, ms) {
+        await passed(ms);
+        ctx.state = ctx.state + 1;
+      },
+      burn(ctx) {
+        if (ctx.attempt === 1) throw new RetryableError("It is too hot", { afterMs: 50 });
+      },
+      break() {
+        throw new TerminalError("It is broken", { code: "broken" });
+      },
+    },
+  });
+}
+
+/** What a service does in a while: three loaves one after another, one that burns at first, and an end. */
+async function work(system: System, advance: (ms: number) => Promise<void>): Promise<void> {
+  const main = system.ref(Oven, "main");
+  for (let loaf = 0; loaf < 3; loaf++) {
+    await main.tell(Oven.bake, 20);
+    await advance(10);
+    await main.tell(Oven.bake, 20); // waits for the one before
+    await advance(100);
+  }
+  await main.tell(Oven.burn);
+  await advance(1_000);
+  await main.tell(Oven.break);
+  await advance(100);
+}
+
+/** The lines of the metrics of that work. */
+const worked = [
+  'posthorn_done_total{protocol="oven"} 7',
+  'posthorn_wait_seconds_count{protocol="oven",operation="bake"} 6',
+  'posthorn_wait_seconds_count{protocol="oven",operation="burn"} 1',
+  'posthorn_turn_seconds_count{protocol="oven",operation="bake"} 6',
+  'posthorn_turn_seconds_bucket{le="0.01",protocol="oven",operation="bake"} 0',
+  'posthorn_turn_seconds_bucket{le="0.05",protocol="oven",operation="bake"} 6',
+  'posthorn_turn_seconds_count{protocol="oven",operation="burn"} 2',
+  'posthorn_failed_total{protocol="oven",operation="bake"} 0',
+  'posthorn_failed_total{protocol="oven",operation="burn"} 1',
+  'posthorn_retried_total{protocol="oven",operation="burn"} 1',
+  'posthorn_failed_total{protocol="oven",operation="break"} 1',
+  'posthorn_retried_total{protocol="oven",operation="break"} 0',
+  'posthorn_dead_total{reason="broken"} 1',
+];
+
+Deno.test("Metrics of a system in memory measure its waiting, its turns and its failures", async () => {
+  const clock = new VirtualClock();
+  await using system = new System({ actors: [ovenOf(clock)], clock, random: seededRandom(1), log: false });
+  const metrics = new Metrics(system);
+  await clock.advance(5);
+  await work(system, (ms) => clock.advance(ms));
+  const text = await metrics.text("prometheus");
+  assertLines(text, worked);
+  // Three found nobody before them, and three waited for half of the turn before.
+  assertLines(text, [
+    'posthorn_wait_seconds_bucket{le="0.005",protocol="oven",operation="bake"} 3',
+    'posthorn_wait_seconds_bucket{le="0.01",protocol="oven",operation="bake"} 6',
+    'posthorn_wait_seconds_sum{protocol="oven",operation="bake"} 0.03',
+  ]);
+  assert.doesNotMatch(text, /posthorn_(store|commit|oldest)/);
 });
 
-Deno.test("metricsText() gives every number of the stats, those of protocols by protocol", () => {
-  for (
-    const line of [
-      "posthorn_accepted_total 10",
-      "posthorn_dead_total 2",
-      "posthorn_cancelled_total 6",
-      "posthorn_running 1",
-      "posthorn_delayed 3",
-      "posthorn_late_replies_total 7",
-      'posthorn_done_total{protocol="order"} 5',
-      'posthorn_done_total{protocol="carrier"} 0',
-      'posthorn_waiting{protocol="order"} 3',
-      'posthorn_actors{protocol="order"} 4',
-      'posthorn_actors_waiting{protocol="order"} 6',
-    ]
-  ) assert.ok(text.includes(`\n${line}\n`), line);
+onEach(kinds, "Metrics measure a system on a store, and its commits", async (stage: Stage) => {
+  const system = await stage.start([ovenOf(stage.clock)]);
+  const metrics = new Metrics(system);
+  await work(system, (ms) => stage.pass(ms, 10));
+  const text = await metrics.text("prometheus");
+  assertLines(text, worked);
+  const [, commits] = /^posthorn_commits_total (\d+)$/m.exec(text)!;
+  assert.ok(Number(commits) >= 8, commits);
+  assertLines(text, [
+    `posthorn_commit_seconds_count ${commits}`,
+    `posthorn_parts_per_commit_count ${commits}`,
+  ]);
 });
 
-Deno.test("metricsText() is in the text format: help, type, samples, each on a line of its own", () => {
-  assert.ok(text.endsWith("\n"));
-  let family = "";
-  for (const line of text.trimEnd().split("\n")) {
-    const help = /^# HELP (posthorn_[a-z_]+) \S.*$/.exec(line);
-    family = help?.[1] ?? family;
-    assert.match(
-      line,
-      new RegExp(`^(# HELP|# TYPE) ${family} .+$|^${family}(\\{protocol="[^"]+"\\})? \\d+$`),
+onEach(kinds, "Metrics say how long the oldest message has waited, whoever accepted it", async (stage) => {
+  const first = await stage.start([ovenOf(stage.clock)]);
+  await first.ref(Oven, "main").tell(Oven.bake, 600_000);
+  await first.ref(Oven, "main").tell(Oven.bake, 20);
+  await stage.pass(30_000);
+  const metrics = new Metrics(first);
+  const oldestOf = async () =>
+    Number(
+      /^posthorn_oldest_waiting_seconds\{protocol="oven"\} ([\d.]+)$/m.exec(await metrics.text("prometheus"))
+        ?.[1],
     );
-  }
+  const oldest = await oldestOf();
+  assert.ok(oldest >= 29 && oldest <= 40, `${oldest} s`);
 });
 
-Deno.test("metricsText() escapes what a label must not have", () => {
-  const hostile = 'a"b\\c\nposthorn_dead_total 9';
-  const stats = {
-    accepted: 0,
-    done: 0,
-    dead: 0,
-    cancelled: 0,
-    waiting: 0,
-    delayed: 0,
-    running: 0,
-    lateReplies: 0,
-    protocols: {},
-  };
-  // as it may be in a store that other programs write
-  const unhosted = { [hostile]: { actors: 1, waiting: 3 } };
-  const text = metricsText({ ...stats, unhosted }, { name: hostile, status: "durable" });
-  const escaped = 'a\\"b\\\\c\\nposthorn_dead_total 9';
-  assert.ok(text.includes(`\nposthorn_store_available{store="${escaped}"} 1\n`));
-  assert.ok(text.includes(`\nposthorn_waiting_unhosted{protocol="${escaped}"} 3\n`));
-  assert.doesNotMatch(text, /^posthorn_dead_total 9/m);
-});
-
-Deno.test("metricsText() gives the state of the transport, and what waits to be sent by lane", () => {
-  const stats = {
-    accepted: 0,
-    done: 0,
-    dead: 0,
-    cancelled: 0,
-    waiting: 0,
-    delayed: 0,
-    running: 0,
-    lateReplies: 0,
-    protocols: {},
-  };
-  const outbox = { "inbox:order": { waiting: 3, oldestMs: 1_500 } };
-  const text = metricsText({ ...stats, outbox }, undefined, { name: "fake", status: "blocked", tenures: 2 });
-  for (
-    const line of [
-      'posthorn_transport_connected{transport="fake"} 0',
-      'posthorn_transport_tenures{transport="fake"} 2',
-      'posthorn_outbox_waiting{lane="inbox:order"} 3',
-      'posthorn_outbox_oldest_seconds{lane="inbox:order"} 1.5',
-    ]
-  ) {
-    assert.ok(text.includes(`\n${line}\n`), line);
+Deno.test("Metrics count a burst of messages in total, although they measure few of them", async () => {
+  const clock = new VirtualClock();
+  const Pan = protocol("pan", { fry: tell() });
+  const pan = actor(Pan, { state: () => null, on: { fry() {} }, mailbox: { capacity: 10_000 } });
+  await using system = new System({ actors: [pan], clock });
+  const metrics = new Metrics(system);
+  const main = system.ref(Pan, "main");
+  for (let burst = 0; burst < 3; burst++) {
+    for (let index = 0; index < 5_000; index++) void main.tell(Pan.fry);
+    await clock.advance(100);
   }
-  assert.doesNotMatch(metricsText(stats), /transport|outbox/);
-});
-
-Deno.test("metricsText() calls counters total and nothing else", () => {
-  for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
-    assert.equal(type, name.endsWith("_total") ? "counter" : "gauge");
-  }
+  await main.tell(Pan.fry); // stands for all since the last one that was measured
+  await clock.advance(100);
+  assertLines(await metrics.text("prometheus"), [
+    'posthorn_done_total{protocol="pan"} 15001',
+    'posthorn_wait_seconds_count{protocol="pan",operation="fry"} 15001',
+    'posthorn_turn_seconds_count{protocol="pan",operation="fry"} 15001',
+  ]);
 });

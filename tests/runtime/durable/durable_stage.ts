@@ -259,7 +259,7 @@ function lineOf(event: Inspection): string {
   if ("message" in event) return `${event.type} ${event.message.key} ${event.message.operation}`;
   if ("letter" in event) return `dead ${event.letter.key} ${event.letter.operation}: ${event.letter.reason}`;
   if ("actor" in event) return `${event.type} ${event.actor.key}`;
-  if (event.type === "transport-failed") return event.type;
+  if (event.type === "transport-failed" || event.type === "committed") return event.type;
   return event.type === "unreadable"
     ? `unreadable ${event.row.split("\u001f")[0]}`
     : `${event.type} ${event.callback}`;

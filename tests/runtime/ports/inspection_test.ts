@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { Inspection } from "@posthorn/posthorn";
-import { seededRandom } from "@posthorn/posthorn/testing";
+import type { InspectedMessage, Inspection } from "@posthorn/posthorn";
+import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { Inspectors } from "../../../runtime/ports/inspection.ts";
 import { fail, note, notesOf, Stage, stage, Worker, worker } from "../memory_stage.ts";
 
@@ -58,18 +58,23 @@ Deno.test("Inspection describes a message: address, operation, ids, attempts, he
     protocol: "worker",
     key: "ada",
     operation: "run",
+    mode: "tell",
     id: "a-name",
-    causationId: undefined,
     correlationId: "a-name",
     headers,
+    acceptedMs: new VirtualClock().now(),
+    stands: 1,
   };
+  const shown = (message: InspectedMessage) => JSON.parse(JSON.stringify(message));
   const [accepted, , , failed, retrying, , , again] = events;
-  assert.deepEqual(accepted, { type: "accepted", message: { ...message, attempts: 0 } });
-  assert(failed.type === "failed" && failed.error instanceof Error);
-  assert.deepEqual(failed.message, { ...message, attempts: 1 });
+  assert(accepted.type === "accepted" && failed.type === "failed" && failed.error instanceof Error);
+  assert.deepEqual(shown(accepted.message), { ...message, attempts: 0 });
+  assert.deepEqual(shown(failed.message), { ...message, attempts: 1 });
   assert(retrying.type === "retrying" && retrying.afterMs >= 250 && retrying.afterMs <= 500);
-  assert.deepEqual(retrying.message, { ...message, attempts: 1 });
-  assert.deepEqual(again, { type: "started", message: { ...message, attempts: 2 } });
+  assert.deepEqual(shown(retrying.message), { ...message, attempts: 1 });
+  assert(again.type === "started" && again.waitedMs === Math.ceil(retrying.afterMs));
+  assert.deepEqual(shown(again.message), { ...message, attempts: 2 });
+  assert.equal(again.message.causationId, undefined);
 });
 
 Deno.test("Inspection builds no event without a listener", async () => {

@@ -330,3 +330,49 @@ Deno.test("GroupCommitter commits aside at once, whatever waits and is under way
   assert.equal(await committer.commitAside(new Named("aside").part), "v2");
   assert.equal(committer.failure, undefined);
 });
+
+/** The commits that a committer reports: how long each took, and its parts. */
+function reported({ clock, committer }: ReturnType<typeof committing>): (readonly [number, number])[] {
+  const commits: (readonly [number, number])[] = [];
+  committer.onCommitted = (beganMs, parts) => commits.push([clock.monotonicMs() - beganMs, parts]);
+  return commits;
+}
+
+Deno.test("GroupCommitter reports how long each commit took, with its repeats, and its parts", async () => {
+  let refusals = 1;
+  const crowd = committing(async (parts) => {
+    await new Promise<void>((resolve) => crowd.clock.setTimer(30, resolve));
+    if (refusals-- > 0) throw new OutcomeUnknownError("Cannot tell");
+    return parts.map(() => "v1");
+  }, { unknownOutcomes: true, partsAtOnce: 10, commitsAtOnce: 1, fullCommitsAtOnce: 1 });
+  const commits = reported(crowd);
+  for (let index = 0; index < 4; index++) {
+    crowd.committer.submit(new Named(`k${index}`));
+    if (index === 0) await crowd.clock.settle();
+  }
+  await crowd.clock.advance(1_000);
+  assert.deepEqual(commits.map(([, parts]) => parts), [1, 3]);
+  const [[repeatedMs], [tookMs]] = commits;
+  assert.ok(repeatedMs >= 30 + 25 + 30, `the pause before the repeat counts: ${repeatedMs}`);
+  assert.equal(tookMs, 30);
+});
+
+Deno.test("GroupCommitter reports the commits that it makes aside, and again, and none that failed", async () => {
+  let commits = 0;
+  const committed = committing(() => Promise.resolve([++commits === 2 ? "v2" : undefined]), {
+    unknownOutcomes: true,
+  });
+  const open = reported(committed);
+  committed.committer.submit(Object.assign(new Told("a"), { found: "open" as const }));
+  await committed.clock.advance(1_000);
+  assert.deepEqual(open, [[0, 1], [0, 1]]); // the store called the first one stale, and that is an answer
+  await committed.committer.commitAside(new Named("aside").part);
+  assert.equal(open.length, 3);
+
+  const away = committing(() => Promise.reject(new StoreError("store-unavailable", "away")));
+  const none = reported(away);
+  away.committer.submit(new Named("a"));
+  await away.clock.settle();
+  await assert.rejects(away.committer.commitAside(new Named("aside").part));
+  assert.deepEqual(none, []);
+});

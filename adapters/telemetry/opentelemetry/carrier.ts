@@ -1,0 +1,69 @@
+import {
+  type Context,
+  createTraceState,
+  INVALID_TRACEID,
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+  trace,
+} from "@opentelemetry/api";
+import type { AddedHeaders } from "../../../runtime/ports/interceptor.ts";
+
+/** The headers of W3C Trace Context and Baggage. */
+const w3cFields = ["traceparent", "tracestate", "baggage"];
+/** The length of a `traceparent` of version 00. */
+const parentLength = 55;
+
+/**
+ * Carries the context of spans in the headers of messages, by the propagator of the program, or by that of W3C if it has none.
+ * That is by far the most usual one, so its two headers are written and read here: the propagator takes microseconds.
+ */
+export class Carrier {
+  /** Whether the propagator of the program is that of W3C; unknown before the first message. */
+  #isW3c: boolean | undefined = undefined;
+
+  /** The headers by which others continue the trace of a span in a context; none if there is nothing to continue. */
+  headersOf(context: Context, span: Span, spanContext: SpanContext): AddedHeaders | undefined {
+    const { traceId, spanId, traceFlags, traceState } = spanContext;
+    if (traceId === INVALID_TRACEID) return undefined;
+    if (this.#takes(propagation.getBaggage(context))) {
+      const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
+      const tracestate = traceState?.serialize();
+      return tracestate ? { traceparent, tracestate } : { traceparent };
+    }
+    const headers: Record<string, string> = {};
+    propagation.inject(trace.setSpan(context, span), headers);
+    return headers;
+  }
+
+  /** The context that the headers of a message continue; the root context if they continue none. */
+  contextOf(headers: AddedHeaders | undefined): Context {
+    if (headers === undefined) return ROOT_CONTEXT;
+    if (!this.#takes(headers.baggage)) return propagation.extract(ROOT_CONTEXT, headers);
+    const { traceparent: text, tracestate } = headers;
+    if (text === undefined || text.length < parentLength || text.startsWith("ff")) return ROOT_CONTEXT;
+    if (text.length > parentLength && (text.startsWith("00") || text[parentLength] !== "-")) {
+      return ROOT_CONTEXT;
+    }
+    const spanContext = {
+      traceId: text.slice(3, 35),
+      spanId: text.slice(36, 52),
+      traceFlags: parseInt(text.slice(53, 55), 16),
+      isRemote: true,
+      ...tracestate && { traceState: createTraceState(tracestate) },
+    };
+    const isValid = isSpanContextValid(spanContext) && spanContext.traceFlags >= 0;
+    return isValid ? trace.setSpanContext(ROOT_CONTEXT, spanContext) : ROOT_CONTEXT;
+  }
+
+  /** Whether the two headers of W3C are all that is carried. */
+  #takes(baggage: unknown): boolean {
+    if (baggage !== undefined) return false;
+    if (this.#isW3c !== undefined) return this.#isW3c;
+    const fields = propagation.fields();
+    if (fields.length === 0) return true; // none is registered (yet): Deno before 2.6 has none, and that of W3C is the default
+    return this.#isW3c = fields.includes("traceparent") && fields.every((field) => w3cFields.includes(field));
+  }
+}

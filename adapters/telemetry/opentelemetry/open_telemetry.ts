@@ -1,0 +1,235 @@
+import {
+  type Context,
+  context,
+  type MeterProvider,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+  SpanKind,
+  trace,
+  type Tracer,
+  type TracerProvider,
+} from "@opentelemetry/api";
+import { systemClock } from "../../../runtime/base/clock.ts";
+import { StoppedError } from "../../../runtime/base/errors.ts";
+import { CancelledError } from "../../../runtime/base/cancelled_error.ts";
+import { type OptionNames, requireKnownOptions } from "../../../runtime/base/option_names.ts";
+import { isThenable } from "../../../runtime/base/thenable.ts";
+import { codeOf } from "../../../runtime/base/thrown.ts";
+import type { ActorId } from "../../../runtime/language/address.ts";
+import type { InspectedMessage, Inspection } from "../../../runtime/ports/inspection.ts";
+import type { AddedHeaders, GoOn, Inspectable, Interceptor } from "../../../runtime/ports/interceptor.ts";
+import { Carrier } from "./carrier.ts";
+import { Instruments } from "./instruments.ts";
+import { Labels } from "./labels.ts";
+import { TracedOperation } from "./operation.ts";
+
+/** Options of {@linkcode openTelemetry}. */
+export interface OpenTelemetryOptions {
+  /**
+   * Whether metrics are reported too.
+   *
+   * @default {true}
+   */
+  readonly metrics?: boolean;
+  /**
+   * Where spans go; by default the provider that the program has registered, as `OTEL_DENO=true` does.
+   *
+   * @default {trace.getTracerProvider()}
+   */
+  readonly tracerProvider?: TracerProvider;
+  /**
+   * Where metrics go.
+   *
+   * @default {metrics.getMeterProvider()}
+   */
+  readonly meterProvider?: MeterProvider;
+}
+
+const optionNames: OptionNames<OpenTelemetryOptions> = {
+  meterProvider: true,
+  metrics: true,
+  tracerProvider: true,
+};
+
+/**
+ * An interceptor that traces a system by the conventions of OpenTelemetry for messaging. Each message that is sent is a span
+ * (`send order.place`), and each attempt of its turn another (`process order.place`), a child of the first. The handler runs
+ * within that, so that what it calls (`fetch`, other sends) is a child of it. `traceparent` and `tracestate` travel in the
+ * headers of messages: so a trace follows them through a store, over restarts and to other processes and services, and goes
+ * on from the HTTP request or the span in which a message is sent.
+ *
+ * A failed attempt is a span with the error. Metrics: `messaging.client.operation.duration`,
+ * `messaging.client.sent.messages`, `messaging.process.duration`, `messaging.client.consumed.messages`, and of Posthorn's own
+ * `messaging.posthorn.wait.duration` and `messaging.posthorn.dead_letters`.
+ *
+ * It uses the API of OpenTelemetry alone. With Deno, `OTEL_DENO=true` is all that is needed; elsewhere the program registers
+ * an SDK before it makes the system. Give each system one of its own.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { actor, protocol, System, tell, unchecked } from "@posthorn/posthorn";
+ * import { openTelemetry } from "@posthorn/posthorn/opentelemetry";
+ *
+ * const Order = protocol("order", { place: tell(unchecked<string>()) });
+ * const order = actor(Order, { state: () => 0, on: { place: (ctx) => { ctx.state += 1; } } });
+ *
+ * await using system = new System({ actors: [order], intercept: [openTelemetry()] });
+ * await system.ref(Order, "ada").tell(Order.place, "tea"); // `send order.place`, then `process order.place`
+ * assert(system.stats().accepted === 1);
+ * ```
+ *
+ * @param options where spans and metrics go
+ * @returns an interceptor for one system
+ */
+export function openTelemetry(options: OpenTelemetryOptions = {}): Interceptor {
+  requireKnownOptions("openTelemetry", options, optionNames);
+  return new OpenTelemetry(options);
+}
+
+/** The spans and metrics of one system. */
+class OpenTelemetry implements Interceptor {
+  readonly #tracer: Tracer;
+  readonly #options: OpenTelemetryOptions;
+  readonly #carrier = new Carrier();
+  readonly #labels = new Labels();
+  readonly #clock = systemClock();
+  /** The turns that are awaited, by actor: an actor has one at a time. */
+  readonly #awaited = new Map<string, TracedOperation>();
+  #instruments: Instruments | undefined = undefined;
+
+  constructor(options: OpenTelemetryOptions) {
+    this.#options = options;
+    this.#tracer = (options.tracerProvider ?? trace).getTracer("posthorn");
+  }
+
+  send(message: InspectedMessage, goOn: GoOn): unknown {
+    const parent = this.#parentOf(message.headers);
+    const labels = this.#labels.of(message);
+    const span = this.#tracer.startSpan(labels.sendName, { kind: SpanKind.PRODUCER }, parent);
+    const own = span.spanContext();
+    const operation = this.#begin(span, own, (tookMs, error) => this.#metrics?.sent(labels, tookMs, error));
+    operation.describe(message, labels.sending);
+    try {
+      const accepted = goOnWith(goOn, this.#carrier.headersOf(parent, span, own));
+      if (isThenable(accepted)) Promise.resolve(accepted).then(operation.end, operation.fail);
+      else operation.end();
+      return accepted;
+    } catch (error) {
+      operation.fail(error);
+      throw error;
+    }
+  }
+
+  turn(message: InspectedMessage, goOn: GoOn): unknown {
+    // Never the active context: that is of whoever happened to wake the scheduler.
+    const parent = this.#carrier.contextOf(message.headers);
+    const labels = this.#labels.of(message);
+    const span = this.#tracer.startSpan(labels.processName, { kind: SpanKind.CONSUMER }, parent);
+    const own = span.spanContext();
+    const operation = this.#begin(
+      span,
+      own,
+      (tookMs, error) => this.#metrics?.handled(labels, tookMs, error),
+    );
+    operation.describe(message, labels.processing);
+    const headers = this.#carrier.headersOf(parent, span, own);
+    try {
+      const result = context.with(trace.setSpan(parent, span), goOnWith, undefined, goOn, headers);
+      if (isThenable(result)) this.#await(message, operation, result);
+      else operation.end();
+      return result;
+    } catch (error) {
+      operation.fail(error);
+      throw error;
+    }
+  }
+
+  observe(system: Inspectable): void {
+    system.inspect((event) => this.#hear(event), { sampled: true });
+  }
+
+  #hear(event: Inspection): void {
+    if (event.type === "started") {
+      const { message, waitedMs } = event;
+      if (message.attempts !== 1 || waitedMs === undefined || message.protocol.startsWith("~")) return;
+      this.#metrics?.waited(this.#labels.of(message), waitedMs);
+    } else if (event.type === "dead") {
+      const { letter } = event;
+      this.#metrics?.dead(this.#labels.of(letter), letter.reason);
+      if (letter.reason === "stopping") {
+        this.#awaited.get(nameOf(letter))?.fail(new StoppedError(letter.message));
+      }
+    } else if (event.type === "failed") {
+      this.#awaited.get(nameOf(event.message))?.fail(event.error); // its handler took too long
+    } else if (event.type === "cancelled") {
+      const { message } = event;
+      this.#awaited.get(nameOf(message))?.fail(new CancelledError(`${nameOf(message)} was cancelled`));
+    }
+  }
+  /** The metrics, made when they are first needed: an SDK may be registered after the system is made. */
+  get #metrics(): Instruments | undefined {
+    if (this.#options.metrics === false) return undefined;
+    return this.#instruments ??= new Instruments(this.#options.meterProvider);
+  }
+
+  /**
+   * The context in which a message is sent. A program without spans of its own may still go on with the trace of its caller,
+   * which the headers have.
+   */
+  #parentOf(headers: AddedHeaders | undefined): Context {
+    const active = context.active();
+    if (headers === undefined || trace.getSpan(active) !== undefined) return active;
+    const given = this.#carrier.contextOf(headers);
+    if (given === ROOT_CONTEXT) return active;
+    const baggage = propagation.getBaggage(active);
+    return baggage === undefined ? given : propagation.setBaggage(given, baggage);
+  }
+
+  #begin(
+    span: Span,
+    own: SpanContext,
+    report: (tookMs: number, error: string | undefined) => void,
+  ): TracedOperation {
+    if (this.#options.metrics === false) return new TracedOperation(span, own, () => {});
+    const beganMs = this.#clock.monotonicMs();
+    return new TracedOperation(span, own, (error) => report(this.#clock.monotonicMs() - beganMs, error));
+  }
+
+  /** Ends a turn when its handler has settled, or before, if its time is over or its message is taken back. */
+  #await(message: ActorId, operation: TracedOperation, result: PromiseLike<unknown>): void {
+    const name = nameOf(message);
+    this.#awaited.set(name, operation);
+    const settled = () => {
+      if (this.#awaited.get(name) === operation) this.#awaited.delete(name);
+    };
+    Promise.resolve(result).then(() => {
+      settled();
+      operation.end();
+    }, (error) => {
+      settled();
+      operation.fail(error);
+    });
+  }
+}
+
+/** Goes on with headers, or without them if they do not fit beside those of the message. */
+function goOnWith(goOn: GoOn, headers: AddedHeaders | undefined): unknown {
+  if (headers === undefined) return goOn();
+  try {
+    return goOn(headers);
+  } catch (error) {
+    if (codeOf(error, "") !== "too-large") throw error;
+    try {
+      return goOn();
+    } catch {
+      throw error; // it has gone on before, and that failed
+    }
+  }
+}
+
+function nameOf({ protocol, key }: ActorId): string {
+  return `${protocol}/${key}`;
+}

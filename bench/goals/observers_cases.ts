@@ -1,0 +1,200 @@
+import { actor, protocol, type Ref, System, type SystemOptions, tell, unchecked } from "@posthorn/posthorn";
+import { ingress } from "@posthorn/posthorn/http";
+import { openTelemetry } from "@posthorn/posthorn/opentelemetry";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+import type { Outcome } from "../contender.ts";
+import { inFolder } from "../durable/stores.ts";
+import { leastOf } from "../least.ts";
+import { waitedForCoreMs } from "../waited.ts";
+import { runsInProcess } from "../workloads.ts";
+import { batchLength, Gate, paced } from "./pacing.ts";
+import { unsampledProvider } from "./unsampled.ts";
+
+/** Somebody who looks at a system while it works. */
+export interface Observer {
+  /** The id on the command line. */
+  readonly id: string;
+  /** What the report calls it. */
+  readonly title: string;
+  /** What it adds to the options of the system. */
+  readonly options?: () => Partial<SystemOptions>;
+  /** Begins to look; the result ends it. */
+  readonly begin?: (system: System) => Promise<() => void> | (() => void);
+  /** The divisor of the size, for what makes a message many times as slow. */
+  readonly divisor?: number;
+}
+
+/** A system at work. */
+export interface Work {
+  /** The id on the command line. */
+  readonly id: string;
+  /** What the report calls it. */
+  readonly title: string;
+  /** The number of messages of one run. */
+  readonly size: number;
+  /** Makes the system, passes it to `use`, and ends it. `run` handles as many messages as it is told to. */
+  readonly with: (
+    options: Partial<SystemOptions>,
+    use: (system: System, run: (size: number) => Promise<Outcome>) => Promise<Outcome>,
+  ) => Promise<Outcome>;
+}
+
+/** The id of nobody, with whom all others are compared. */
+export const nobody = "nobody";
+
+/** Nobody first. To measure another one, add it here. */
+export const observers: readonly Observer[] = [
+  { id: nobody, title: "nobody" },
+  {
+    id: "gone",
+    title: "a listener that has gone",
+    begin: (system) => {
+      system.inspect(() => {})[Symbol.dispose]();
+      return () => {};
+    },
+  },
+  { id: "sampled", title: "a listener of some messages: `sampled`", begin: listens(true) },
+  { id: "metrics", title: "`GET /metrics`, read every second", begin: readsMetrics },
+  { id: "listener", title: "a listener of every message", begin: listens(false), divisor: 8 },
+  {
+    id: "interceptor",
+    title: "an interceptor of turns that does nothing",
+    options: () => ({ intercept: [{ turn: (_message, goOn) => goOn() }] }),
+    divisor: 8,
+  },
+  {
+    id: "telemetry",
+    title: "OpenTelemetry, sampled out",
+    options: () => ({ intercept: [openTelemetry({ tracerProvider: unsampledProvider(), metrics: false })] }),
+    divisor: 32,
+  },
+];
+
+function listens(sampled: boolean): NonNullable<Observer["begin"]> {
+  return (system) => {
+    const listening = system.inspect(() => {}, { sampled });
+    return () => listening[Symbol.dispose]();
+  };
+}
+
+async function readsMetrics(system: System): Promise<() => void> {
+  const app = ingress(system, { expose: [], metrics: true });
+  const read = async () => await (await app.request("/metrics")).text();
+  await read(); // from now on it listens
+  const timer = setInterval(read, 1_000);
+  return () => clearInterval(timer);
+}
+
+const mailbox = { capacity: 2 * batchLength };
+const Counter = protocol("counter", { add: tell(unchecked<number>()) });
+const Link = protocol("link", { hop: tell(unchecked<number>()) });
+const Cart = protocol("cart", { add: tell(unchecked<{ readonly sku: string; readonly cents: number }>()) });
+
+/** How many actors a token passes, and how many have messages in the store at once. */
+const linkCount = 64;
+const cartCount = 1_024;
+
+/** What is observed, from the fastest to what a service does. */
+export const works: readonly Work[] = [
+  { id: "burst", title: "in memory, from outside", size: 4_000 * batchLength, with: burst },
+  { id: "hops", title: "in memory, from turn to turn", size: 2_000 * batchLength, with: hops },
+  { id: "sqlite", title: "on SQLite", size: 32 * cartCount, with: turns },
+];
+
+async function burst(...[options, use]: Parameters<Work["with"]>): Promise<Outcome> {
+  const gate = new Gate();
+  const counter = actor(Counter, { state: () => 0, on: { add: () => gate.pass() }, mailbox });
+  await using system = new System({ ...options, actors: [counter] });
+  const ref = system.ref(Counter, "main");
+  return await use(system, (size) => paced(size, gate, () => void ref.tell(Counter.add, 1)));
+}
+
+async function hops(...[options, use]: Parameters<Work["with"]>): Promise<Outcome> {
+  const gate = new Gate();
+  const link = actor(Link, {
+    state: () => 0,
+    on: {
+      hop(ctx, left) {
+        gate.pass();
+        ctx.state = ctx.state + 1;
+        if (left > 1) ctx.ref(Link, String((Number(ctx.key) + 1) % linkCount)).tell(Link.hop, left - 1);
+      },
+    },
+    mailbox,
+  });
+  await using system = new System({ ...options, actors: [link] });
+  const tokens = Array.from({ length: linkCount }, (_, index) => system.ref(Link, String(index)));
+  return await use(system, async (size) => {
+    const before = gate.handled;
+    const startMs = performance.now();
+    for (const token of tokens) void token.tell(Link.hop, size / linkCount);
+    await gate.reached(before + size);
+    return { elapsedMs: performance.now() - startMs, check: gate.handled - before };
+  });
+}
+
+/** Durable turns of as many actors as there are messages at once. */
+function turns(...[options, use]: Parameters<Work["with"]>): Promise<Outcome> {
+  return inFolder(async (folder) => {
+    let handled = 0;
+    const cart = actor(Cart, {
+      state: () => 0,
+      on: {
+        add(ctx, { cents }) {
+          ctx.state = ctx.state + cents;
+          handled++;
+        },
+      },
+    });
+    // NORMAL: no flush hides what an observer costs
+    const store = sqlite(`${folder}/posthorn.db`, { synchronous: "normal" });
+    await using system = new System({ ...options, actors: [cart], store });
+    await system.ready();
+    const carts: Ref<"cart">[] = Array.from(
+      { length: cartCount },
+      (_, index) => system.ref(Cart, String(index)),
+    );
+    return await use(system, async (size) => {
+      const before = handled;
+      const startMs = performance.now();
+      for (let sent = 0; sent < size; sent += cartCount) {
+        await Promise.all(carts.map((cart) => cart.tell(Cart.add, { sku: "tea", cents: 450 })));
+      }
+      return { elapsedMs: performance.now() - startMs, check: handled - before };
+    });
+  });
+}
+
+/** The number of messages of one run that is only tried. */
+const smokeSize = cartCount;
+
+/** The number of messages of one run with an observer. */
+export function sizeOf(observer: Observer, work: Work, smoke: boolean): number {
+  return smoke ? smokeSize : work.size / (work.id === "sqlite" ? 1 : observer.divisor ?? 1);
+}
+
+/**
+ * The fastest of several runs that somebody observes, without the time in which other programs had the core. All runs are
+ * in one process, warmed up, and the observer looks from the first on.
+ */
+export function observed(observer: Observer, work: Work, size: number): Promise<Outcome> {
+  return work.with(observer.options?.() ?? {}, async (system, run) => {
+    const end = await observer.begin?.(system);
+    if (size === smokeSize) {
+      const outcome = await run(size);
+      end?.();
+      return outcome;
+    }
+    const untilMs = performance.now() + 700;
+    for (let times = 0; times < 3 || performance.now() < untilMs; times++) await run(size / 4);
+    const outcomes: Outcome[] = [];
+    for (let times = 0; times < runsInProcess; times++) {
+      const waitedMs = waitedForCoreMs();
+      const outcome = await run(size);
+      const othersMs = waitedForCoreMs() - waitedMs;
+      outcomes.push({ ...outcome, elapsedMs: Math.max(outcome.elapsedMs - othersMs, 0) });
+    }
+    end?.();
+    return leastOf(outcomes);
+  });
+}
