@@ -1,0 +1,171 @@
+import type { Cancel } from "../../../runtime/base/clock.ts";
+import { Histogram } from "../../../runtime/base/histogram.ts";
+import { messageOf } from "../../../runtime/base/errors.ts";
+import type { InspectedMessage, Inspection } from "../../../runtime/ports/inspection.ts";
+import type { Stats } from "../../../runtime/ports/stats.ts";
+import type { ConsoleSystem } from "../port.ts";
+import { timeBoundsMs } from "./bounds.ts";
+import { type Happening, Happenings, noteMax } from "./happenings.ts";
+import { Operations } from "./operations.ts";
+import { Series } from "./series.ts";
+
+/** How long the console goes on to listen when nobody looks any more, in milliseconds. */
+export const lingerMs = 60_000;
+const secondMs = 1_000;
+
+/**
+ * What moves in this process, measured while somebody looks. Nobody listens before the first look, nor a minute after the
+ * last. Counts come from the counters of the system. Times and single messages come from its events, of a sample if there
+ * are many messages: a listener of each would slow all of them down.
+ */
+export class Watch {
+  readonly series = new Series();
+  readonly operations = new Operations();
+  readonly happenings = new Happenings();
+  readonly #system: ConsoleSystem;
+  #waits = new Histogram(timeBoundsMs);
+  #turns = new Histogram(timeBoundsMs);
+  #untilMs = 0;
+  #sinceMs: number | undefined;
+  #before: Stats | undefined;
+  #failed = 0;
+  #listener: Disposable | undefined;
+  #cancelTimer: Cancel | undefined;
+
+  constructor(system: ConsoleSystem) {
+    this.#system = system;
+    const end = () => this.#end();
+    system.closed.then(end, end);
+  }
+
+  /** Since when it has listened, in milliseconds since 1970; `undefined` if it does not. */
+  get sinceMs(): number | undefined {
+    return this.#sinceMs;
+  }
+
+  /** Somebody looks: it listens, and goes on for a minute. */
+  look(): void {
+    const { clock, health } = this.#system;
+    this.#untilMs = clock.monotonicMs() + lingerMs;
+    if (this.#sinceMs !== undefined || health.status === "stopped") return;
+    this.#sinceMs = clock.now();
+    this.#before = this.#system.stats();
+    this.#listener = this.#system.inspect((event) => this.#hear(event), { sampled: true });
+    this.#wait();
+  }
+
+  #wait(): void {
+    this.#cancelTimer = this.#system.clock.setTimer(secondMs, () => this.#tick());
+  }
+
+  #tick(): void {
+    if (this.#system.clock.monotonicMs() >= this.#untilMs) return this.#end();
+    const before = this.#before!;
+    const now = this.#system.stats();
+    this.#before = now;
+    this.series.add({
+      accepted: Math.max(0, now.accepted - before.accepted),
+      done: Math.max(0, now.done - before.done),
+      failed: this.#failed,
+      waiting: now.waiting,
+      waitP50Ms: this.#waits.quantile(0.5),
+      waitP99Ms: this.#waits.quantile(0.99),
+      turnP50Ms: this.#turns.quantile(0.5),
+      turnP99Ms: this.#turns.quantile(0.99),
+    });
+    this.#waits = new Histogram(timeBoundsMs);
+    this.#turns = new Histogram(timeBoundsMs);
+    this.#failed = 0;
+    this.#wait();
+  }
+
+  #hear(event: Inspection): void {
+    if (event.type === "dead") {
+      const { protocol, key, operation, id, reason, message } = event.letter;
+      const note = `${reason}: ${message}`.slice(0, noteMax);
+      const measured = this.#measured(protocol, operation);
+      if (measured !== undefined) measured.dead++;
+      this.happenings.add({
+        atMs: this.#system.clock.now(),
+        type: "dead",
+        protocol,
+        key,
+        operation,
+        id,
+        note,
+      });
+    } else if ("message" in event) this.#hearMessage(event);
+  }
+
+  #hearMessage(event: Extract<Inspection, { message: InspectedMessage }>): void {
+    const { type, message } = event;
+    const { protocol, key, operation, id, correlationId, causationId } = message;
+    const { waitedMs, tookMs } = event as Timed;
+    const { stands = 1 } = message as Sampled;
+    const measured = this.#measured(protocol, operation);
+    let note: string | undefined;
+    if (measured !== undefined) {
+      if (type === "done") measured.done += stands;
+      else if (type === "retrying") measured.retried++;
+      if (waitedMs !== undefined) {
+        measured.waits.observe(waitedMs, stands);
+        this.#waits.observe(waitedMs, stands);
+      }
+      if (tookMs !== undefined && type !== "retrying") {
+        measured.turns.observe(tookMs, stands);
+        this.#turns.observe(tookMs, stands);
+      }
+    }
+    if (event.type === "failed") {
+      note = messageOf(event.error).slice(0, noteMax);
+      if (measured !== undefined) {
+        measured.failed++;
+        measured.lastError = note;
+        this.#failed++;
+      }
+    } else if (event.type === "retrying") note = `again in ${event.afterMs} ms`;
+    const happening: Happening = {
+      atMs: this.#system.clock.now(),
+      type,
+      protocol,
+      key,
+      operation,
+      id,
+      correlationId,
+      causationId,
+      waitedMs,
+      tookMs,
+      note,
+    };
+    this.happenings.add(happening);
+  }
+
+  /** The measures of an operation; none of the built-in actors, which are the system's own. */
+  #measured(protocol: string, operation: string) {
+    return protocol.startsWith("~") ? undefined : this.operations.of(protocol, operation);
+  }
+
+  #end(): void {
+    this.#listener?.[Symbol.dispose]();
+    this.#cancelTimer?.();
+    this.#listener =
+      this.#cancelTimer =
+      this.#sinceMs =
+      this.#before =
+        undefined;
+    this.series.clear();
+    this.operations.clear();
+    this.happenings.clear();
+    this.#failed = 0;
+  }
+}
+
+/** The times that events have. */
+interface Timed {
+  readonly waitedMs?: number;
+  readonly tookMs?: number;
+}
+
+interface Sampled {
+  readonly stands?: number;
+}
