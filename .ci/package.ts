@@ -22,7 +22,7 @@ const contents = [
 ];
 
 /** What deno.json says of the package itself; its tasks, and what only tests and benches import, stay here. */
-const fields = ["name", "version", "license", "exports", "imports"];
+const fields = ["name", "version", "license", "exports", "imports", "compilerOptions"];
 
 /** The folder of the repository. */
 export const root = new URL("../", import.meta.url);

@@ -53,7 +53,7 @@ Deno.test("the package's deno.json has the imports that its modules use, and no 
       "superjson",
     ],
   );
-  assert.deepEqual(Object.keys(config).toSorted(), ["exports", "imports", "license", "name", "version"]);
+  assert.deepEqual(Object.keys(config).toSorted(), ["compilerOptions", "exports", "imports", "license", "name", "version"]);
 });
 
 Deno.test("imports are distinguished from those of examples in comments", () => {

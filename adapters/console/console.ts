@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import { NONCE, secureHeaders } from "hono/secure-headers";
 import { actions, MissingFieldError } from "./actions.ts";
@@ -78,7 +79,12 @@ export function console(system: ConsoleSystem, options: ConsoleOptions = {}): Ho
   const pages = new LivePages(system.clock, system.closed);
   const answers = new Answers(system, assetsVersion());
   const app: ConsoleApp = new Hono();
-  app.onError((error, context) => answers.failed(context, error, 500));
+  app.onError((error, context) => {
+    if (context.get("mayAct") !== undefined) return answers.failed(context, error, 500);
+    // It is of `authorize`: whoever sent the request may be anybody, and is told nothing of it.
+    if (error instanceof HTTPException) return notStored(error.getResponse());
+    throw error;
+  });
   app.use("*", headers);
   app.use("*", async (context, next) => {
     const admission = await admit(context, options);

@@ -10,7 +10,8 @@ export type Access = boolean | "read" | Response;
 /** Options of a console. */
 export interface ConsoleOptions {
   /**
-   * Says for each request what its sender may do. If it throws, the request is refused. Without it, a console answers
+   * Says for each request what its sender may do. What it throws goes to the `onError` of the app that the console is
+   * mounted in, and a `HTTPException` is answered as it says. Without it, a console answers
    * only requests from this machine to `localhost`, `127.0.0.1` or `[::1]` which no proxy has forwarded: the server must
    * tell where a request comes from, as `Deno.serve(app.fetch)`, `Bun.serve(app)` and `@hono/node-server` do.
    *

@@ -1,5 +1,3 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 import type { JSX } from "hono/jsx/jsx-runtime";
 
 /** A line of a chart: a value for each second, oldest first; `undefined` where nothing was measured. */

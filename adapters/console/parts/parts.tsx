@@ -1,5 +1,3 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 import type { Child } from "hono/jsx";
 import type { JSX } from "hono/jsx/jsx-runtime";
 import type { ActorId } from "../../../runtime/language/address.ts";

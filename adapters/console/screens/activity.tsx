@@ -1,5 +1,3 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 import type { Happening } from "../measures/happenings.ts";
 import { link } from "../links.ts";
 import type { Screen } from "../screen.ts";

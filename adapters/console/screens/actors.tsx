@@ -1,5 +1,3 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 import type { JSX } from "hono/jsx/jsx-runtime";
 import type { ObservedActor } from "../../../runtime/ports/observation.ts";
 import { count, duration } from "../parts/format.ts";

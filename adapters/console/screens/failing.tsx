@@ -1,5 +1,3 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 import type { ObservedActor } from "../../../runtime/ports/observation.ts";
 import { count } from "../parts/format.ts";
 import { ActorName, Empty, Pager } from "../parts/parts.tsx";

@@ -1,5 +1,3 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 import type { JSX } from "hono/jsx/jsx-runtime";
 import type { Health } from "../../../runtime/ports/health.ts";
 import type { DeadLetterGroups, ObservedProtocol } from "../../../runtime/ports/observation.ts";

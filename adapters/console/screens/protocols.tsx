@@ -1,5 +1,3 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 import { Pager } from "../parts/parts.tsx";
 import type { Screen } from "../screen.ts";
 import { pageOf } from "./page_of.ts";

@@ -1,5 +1,3 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 import type { JSX } from "hono/jsx/jsx-runtime";
 import type { When } from "../../../runtime/language/when.ts";
 import type { ObservedSchedule } from "../../../runtime/ports/observation.ts";

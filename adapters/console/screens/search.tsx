@@ -1,5 +1,3 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 import type { ObservedActor } from "../../../runtime/ports/observation.ts";
 import { storyLink } from "../links.ts";
 import { Empty } from "../parts/parts.tsx";

@@ -1,5 +1,3 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 import type { JSX } from "hono/jsx/jsx-runtime";
 import type { StoryStep } from "../measures/happenings.ts";
 import { duration } from "../parts/format.ts";

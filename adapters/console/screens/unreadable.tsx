@@ -1,5 +1,3 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 import type { JSX } from "hono/jsx/jsx-runtime";
 import type { Page } from "../../../runtime/ports/observation.ts";
 import { counted } from "../parts/format.ts";

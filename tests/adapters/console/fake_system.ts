@@ -1,6 +1,6 @@
 // A system for the tests of the console whose answers are given: hostile texts, a million rows, failures.
 
-import { systemClock } from "@posthorn/posthorn";
+import { VirtualClock } from "@posthorn/posthorn/testing";
 import type { ConsoleSystem } from "@posthorn/posthorn/console";
 
 type Observation = ConsoleSystem["observe"];
@@ -72,7 +72,7 @@ export function fakeSystem(given: Partial<ConsoleSystem> = {}): ConsoleSystem & 
     }),
     deadLetters: { size: 0 },
     health: { status: "running" as const },
-    clock: systemClock(),
+    clock: new VirtualClock(),
     closed: new Promise<unknown>(() => {}),
     ...given,
   };
