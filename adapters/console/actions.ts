@@ -36,7 +36,11 @@ export const actions: Readonly<Record<string, Action>> = {
     return link("schedules", { did: was ? "cancel-schedule" : "no-schedule" });
   },
   async "cancel-request"(control, fields) {
-    const outcome = await control.cancelRequest(required(fields, "reply"));
+    const caller = fields("caller");
+    const outcome = await control.cancelRequest(
+      required(fields, "reply"),
+      caller === undefined ? {} : { caller },
+    );
     return link("replies", { did: "cancel-request", outcome });
   },
   async passivate(control, fields) {

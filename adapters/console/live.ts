@@ -61,12 +61,16 @@ export class LivePages {
         cancel = clock.setTimer(delayMs, resolve);
       });
     };
+    const failed = (error: unknown) => {
+      close(); // or it would count as open for ever
+      throw error;
+    };
     return new ReadableStream<Uint8Array>({
       start: (controller) => controller.enqueue(encoder.encode("retry: 2000\n\n")),
       async pull(controller) {
         if (sent.size > 0) await rest();
         const fromMs = clock.monotonicMs();
-        const regions = isOpen ? await render() : undefined;
+        const regions = isOpen ? await render().catch(failed) : undefined;
         if (!isOpen) return controller.close();
         if (regions === undefined) {
           close();

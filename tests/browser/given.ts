@@ -69,8 +69,8 @@ async function openPage(
     if (!request.url().startsWith(`${origin}/`)) faults.push(`request: ${request.url()}`);
   });
   await page.addInitScript(() => {
-    addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => {
-      console.error(`policy: ${violatedDirective} ${blockedURI}`);
+    addEventListener("securitypolicyviolation", (event) => {
+      console.error(`policy: ${JSON.stringify(event, ["violatedDirective", "blockedURI"])}`);
     });
   });
   return page;

@@ -76,6 +76,8 @@ section.region:empty { display: none; }
 .chip.current { color: var(--text); font-weight: 600; border-color: var(--quiet); }
 .acts.all { margin-bottom: 1rem; }
 td .why { margin-top: .3rem; max-width: 34rem; overflow-wrap: anywhere; }
+.charts + .lead { margin-top: .6rem; font-size: .87rem; }
+.badge + .none { margin-left: .5rem; }
 h2 + p.empty { margin-bottom: 0; }
 .region h2:not(:first-child) { margin-top: 1.5rem; }
 .badge { display: inline-block; padding: .05rem .5rem; border-radius: 1rem; font-size: .82rem; font-weight: 550; white-space: nowrap; }
@@ -169,6 +171,7 @@ td .acts, .acts { display: flex; flex-wrap: wrap; gap: .5rem; align-items: start
   [role="table"] tbody th, [role="table"] tbody td { padding: .18rem 0; border: 0; text-align: left; white-space: normal; overflow-wrap: anywhere; }
   [role="table"] td[data-label] { display: grid; grid-template-columns: 7.2rem minmax(0, 1fr); gap: .5rem; }
   [role="table"] td[data-label]::before { content: attr(data-label); color: var(--quiet); font-size: .87rem; }
+  [role="table"] td:has(> div:empty) { display: none; }
   .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
   .facts dd { margin-bottom: .5rem; }
 }

@@ -26,6 +26,7 @@ export class Watch {
   #waits = new Histogram(timeBoundsMs);
   #turns = new Histogram(timeBoundsMs);
   #untilMs = 0;
+  #isOver = false;
   #sinceMs: number | undefined;
   #before: Stats | undefined;
   #failed = 0;
@@ -34,7 +35,10 @@ export class Watch {
 
   constructor(system: ConsoleSystem) {
     this.#system = system;
-    const end = () => this.#end();
+    const end = () => {
+      this.#isOver = true;
+      this.#end();
+    };
     system.closed.then(end, end);
   }
 
@@ -45,9 +49,9 @@ export class Watch {
 
   /** Somebody looks: it listens, and goes on for a minute. */
   look(): void {
-    const { clock, health } = this.#system;
+    const { clock } = this.#system;
     this.#untilMs = clock.monotonicMs() + lingerMs;
-    if (this.#sinceMs !== undefined || health.status === "stopped") return;
+    if (this.#sinceMs !== undefined || this.#isOver) return;
     this.#sinceMs = clock.now();
     this.#before = this.#system.stats();
     this.#listener = this.#system.inspect((event) => this.#hear(event), { sampled: true });

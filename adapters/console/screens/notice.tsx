@@ -1,10 +1,20 @@
 import type { Child } from "hono/jsx";
 import type { JSX } from "hono/jsx/jsx-runtime";
+import type { Cancellation } from "../../../runtime/language/ticket.ts";
 import type { Happening } from "../measures/happenings.ts";
 import { counted, duration } from "../parts/format.ts";
 import { MessageId } from "../parts/parts.tsx";
 import type { ScreenRequest } from "../screen.ts";
 import { parameter } from "./page_of.ts";
+
+/** How a request ended that was to be taken back. */
+const outcomes: Readonly<Record<Cancellation, string>> = {
+  "cancelled": "The request was taken back: it has had no effect, and will have none.",
+  "withdrawn": "The request was taken back: its turn stands, and every later answer is dropped.",
+  "done": "The request was done before.",
+  "failed": "The request had failed before.",
+  "given-up": "The request was given up: nobody gets a reply, and whether it has an effect is unknown.",
+};
 
 /** What the console says of an action that was done: its words are here alone, its URL gives only ids and numbers. */
 export function Notice({ request }: { request: ScreenRequest }): JSX.Element | null {
@@ -25,7 +35,7 @@ export function Notice({ request }: { request: ScreenRequest }): JSX.Element | n
     "discard-all": `${counted(done, "message")} discarded.${rest}`,
     "cancel-schedule": "The schedule was cancelled.",
     "no-schedule": "There was no such schedule any more.",
-    "cancel-request": "The request was taken back.",
+    "cancel-request": outcomeOf(parameter(request, "outcome")),
     "passivate": "The actor has left memory until its next message.",
     "erase": "The actor was erased.",
     "pause":
@@ -34,6 +44,11 @@ export function Notice({ request }: { request: ScreenRequest }): JSX.Element | n
   };
   const text = Object.hasOwn(words, did) ? words[did] : undefined;
   return text === undefined ? null : <Said tone={failed > 0 ? "warn" : "good"}>{text}</Said>;
+}
+
+function outcomeOf(outcome: string | undefined): string {
+  const known = (Object.keys(outcomes) as Cancellation[]).find((one) => one === outcome);
+  return known === undefined ? "The request is over." : outcomes[known];
 }
 
 /** A message that was sent again, and what became of it so far. */

@@ -34,7 +34,17 @@ async function admitted(asked: Asked): Promise<void> {
 }
 
 Deno.test("without authorize, a console answers a request from this machine for localhost", async () => {
-  for (const host of ["localhost", "localhost:8000", "LOCALHOST:1", "127.0.0.1:80", "127.1.2.3", "[::1]", "[::1]:8000"]) {
+  for (
+    const host of [
+      "localhost",
+      "localhost:8000",
+      "LOCALHOST:1",
+      "127.0.0.1:80",
+      "127.1.2.3",
+      "[::1]",
+      "[::1]:8000",
+    ]
+  ) {
     await admitted({ headers: { host } });
   }
   for (const hostname of ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"]) {
@@ -89,7 +99,9 @@ Deno.test("the address of a request is read as Deno, Node and Bun tell it", asyn
     { server: { requestIP: () => ({ address }) } },
   ];
   for (const env of from("127.0.0.1")) await admitted({ headers: { host: "localhost" }, env });
-  for (const env of from("8.8.8.8")) await refused({ headers: { host: "localhost" }, env }, /comes from 8\.8\.8\.8/);
+  for (const env of from("8.8.8.8")) {
+    await refused({ headers: { host: "localhost" }, env }, /comes from 8\.8\.8\.8/);
+  }
 });
 
 Deno.test("without authorize, a console refuses what a proxy has forwarded", async () => {
@@ -103,7 +115,9 @@ Deno.test("without authorize, a console refuses what a proxy has forwarded", asy
     "CF-Connecting-IP",
     "True-Client-IP",
   ];
-  for (const name of headers) await refused({ headers: { host: "localhost", [name]: "1" } }, /A proxy has forwarded/);
+  for (const name of headers) {
+    await refused({ headers: { host: "localhost", [name]: "1" } }, /A proxy has forwarded/);
+  }
 });
 
 Deno.test("without authorize, nothing of a console is served to others: neither its pages, nor its files, nor its actions", async () => {
@@ -155,7 +169,9 @@ Deno.test("what authorize throws goes to the app of the program, and whoever ask
 
 Deno.test("an HTTPException of authorize is answered as it says", async () => {
   const authorize = () => {
-    throw new HTTPException(401, { res: new Response("sign in", { status: 401, headers: { "www-authenticate": "Basic" } }) });
+    throw new HTTPException(401, {
+      res: new Response("sign in", { status: 401, headers: { "www-authenticate": "Basic" } }),
+    });
   };
   const answer = await ask({ authorize }, {});
   assert.equal(answer.status, 401);
@@ -164,7 +180,10 @@ Deno.test("an HTTPException of authorize is answered as it says", async () => {
 });
 
 Deno.test("authorize may let somebody look who changes nothing", async () => {
-  const app = new Hono().route("/", posthornConsole(fakeSystem(), { actions: true, authorize: () => "read" }));
+  const app = new Hono().route(
+    "/",
+    posthornConsole(fakeSystem(), { actions: true, authorize: () => "read" }),
+  );
   assert.equal((await app.request("/overview")).status, 200);
   const headers = { "sec-fetch-site": "same-origin" };
   const answer = await app.request("/pause", { method: "POST", headers, body: "protocol=order" });
@@ -175,8 +194,14 @@ Deno.test("authorize may let somebody look who changes nothing", async () => {
 Deno.test("a console refuses options that do not exist, and those of a wrong type", () => {
   const system = fakeSystem();
   const refuses = (options: unknown, words: RegExp) =>
-    assert.throws(() => posthornConsole(system, options as ConsoleOptions), { name: "TypeError", message: words });
-  refuses({ authorise: () => true }, /authorise of console: there is no such option\. Did you mean authorize\?/);
+    assert.throws(() => posthornConsole(system, options as ConsoleOptions), {
+      name: "TypeError",
+      message: words,
+    });
+  refuses(
+    { authorise: () => true },
+    /authorise of console: there is no such option\. Did you mean authorize\?/,
+  );
   refuses({ authorize: "ada" }, /Cannot use authorize of console: it must be a function: it is a string/);
   refuses({ actions: "yes" }, /Cannot use actions of console: it must be true or false: it is a string/);
 });

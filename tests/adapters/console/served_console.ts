@@ -1,4 +1,8 @@
-import { console as posthornConsole, type ConsoleOptions, type ConsoleSystem } from "@posthorn/posthorn/console";
+import {
+  console as posthornConsole,
+  type ConsoleOptions,
+  type ConsoleSystem,
+} from "@posthorn/posthorn/console";
 import { Hono } from "hono";
 
 /** A console on a port of its own, mounted under a path. */
