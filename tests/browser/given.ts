@@ -63,7 +63,12 @@ async function openPage(
     void dialog.dismiss();
   });
   page.on("console", (message) => {
+    if (message.text().startsWith("Failed to load resource")) return; // its status is told as that of a response
     if (message.type() === "error" || message.type() === "warning") faults.push(`console: ${message.text()}`);
+  });
+  page.on("response", (response) => {
+    const isStream = response.request().resourceType() === "eventsource"; // refused when the system has stopped
+    if (response.status() >= 400 && !isStream) faults.push(`response: ${response.status()} ${response.url()}`);
   });
   page.on("request", (request) => {
     if (!request.url().startsWith(`${origin}/`)) faults.push(`request: ${request.url()}`);

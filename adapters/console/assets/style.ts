@@ -80,7 +80,7 @@ td .why { margin-top: .3rem; max-width: 34rem; overflow-wrap: anywhere; }
 .badge + .none { margin-left: .5rem; }
 h2 + p.empty { margin-bottom: 0; }
 .region h2:not(:first-child) { margin-top: 1.5rem; }
-.badge { display: inline-block; padding: .05rem .5rem; border-radius: 1rem; font-size: .82rem; font-weight: 550; white-space: nowrap; }
+.badge { display: inline-block; padding: .05rem .5rem; border-radius: 1rem; font-size: .82rem; font-weight: 550; overflow-wrap: anywhere; }
 .badge.good { color: var(--good); background: var(--good-back); }
 .badge.warn { color: var(--warn); background: var(--warn-back); }
 .badge.bad { color: var(--bad); background: var(--bad-back); }

@@ -25,7 +25,7 @@ export const overview: Screen = {
   async view(request) {
     const { system, watch } = request;
     const [protocols, letters, instances] = await Promise.all([
-      system.observe.protocols({ limit: protocolsMax, countMax: 1_000 }),
+      system.observe.protocols({ limit: protocolsMax }),
       system.observe.deadLetterGroups(),
       system.observe.instances({ limit: 1_000 }),
     ]);

@@ -3,8 +3,6 @@ import type { ScreenRequest } from "../screen.ts";
 
 /** How many items a page of a list has. */
 const itemsMax = 50;
-/** Where the counts of a page end that is rendered again and again. */
-const countMax = 10_000;
 
 /** The page of a list that a request asks for. */
 export function pageOf(
@@ -12,7 +10,7 @@ export function pageOf(
   limit = itemsMax,
 ): PageOptions & { readonly after?: string } {
   const after = query.get("after");
-  return { limit, countMax, ...after !== null && after !== "" && { after } };
+  return { limit, ...after !== null && after !== "" && { after } };
 }
 
 /** A parameter of a request; `undefined` if it is absent or empty. */

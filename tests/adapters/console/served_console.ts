@@ -10,11 +10,17 @@ export class ServedConsole implements AsyncDisposable {
   /** The origin of its server. */
   readonly origin: string;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #end = new AbortController();
 
   constructor(system: ConsoleSystem, options: ConsoleOptions = { actions: true }) {
     const app = new Hono();
     app.route("/ops/console", posthornConsole(system, options));
-    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, app.fetch);
+    this.#server = Deno.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      onListen: () => {},
+      signal: this.#end.signal,
+    }, app.fetch);
     this.origin = `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
@@ -24,6 +30,7 @@ export class ServedConsole implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    this.#end.abort(); // and not `shutdown`, which would wait for the pages that are open
+    await this.#server.finished;
   }
 }
