@@ -68,7 +68,9 @@ async function openPage(
   });
   page.on("response", (response) => {
     const isStream = response.request().resourceType() === "eventsource"; // refused when the system has stopped
-    if (response.status() >= 400 && !isStream) faults.push(`response: ${response.status()} ${response.url()}`);
+    if (response.status() >= 400 && !isStream) {
+      faults.push(`response: ${response.status()} ${response.url()}`);
+    }
   });
   page.on("request", (request) => {
     if (!request.url().startsWith(`${origin}/`)) faults.push(`request: ${request.url()}`);
