@@ -12,13 +12,16 @@ import {
 } from "@posthorn/posthorn";
 import { console as posthornConsole } from "@posthorn/posthorn/console";
 import { sqlite } from "@posthorn/posthorn/sqlite";
-import { delay } from "@std/async";
 import * as z from "zod";
 import { chromiumPath } from "./chromium.ts";
 import { launch } from "./given.ts";
 
 /** How long the shop is open before the picture is taken, in milliseconds. */
 const openMs = 62_000;
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 const Order = protocol("order", {
   place: tell(z.object({ sku: z.string(), cents: z.number() })),
