@@ -59,9 +59,9 @@ export class Happenings {
       id;
     const steps = new Map<string, StoryStep & { readonly happenings: Happening[] }>();
     for (const one of this.#all) {
-      if (one.id !== id && one.correlationId !== chain && one.id !== chain) continue;
       const receiver = `${one.id} ${one.protocol} ${one.key}`; // what is published has one id for all subscribers
-      const step = steps.get(receiver);
+      const step = steps.get(receiver); // a dead letter does not say its chain
+      if (step === undefined && one.id !== id && one.correlationId !== chain && one.id !== chain) continue;
       if (step !== undefined) step.happenings.push(one);
       else {
         const { protocol, key, operation } = one;

@@ -4,6 +4,7 @@ import { messageOf } from "../../../runtime/base/errors.ts";
 import type { InspectedMessage, Inspection } from "../../../runtime/ports/inspection.ts";
 import type { Stats } from "../../../runtime/ports/stats.ts";
 import type { ConsoleSystem } from "../port.ts";
+import { duration } from "../parts/format.ts";
 import { timeBoundsMs } from "./bounds.ts";
 import { type Happening, Happenings, noteMax } from "./happenings.ts";
 import { Operations } from "./operations.ts";
@@ -111,7 +112,8 @@ export class Watch {
     if (measured !== undefined) {
       if (type === "done") measured.done += stands;
       else if (type === "retrying") measured.retried++;
-      if (waitedMs !== undefined) {
+      // Who is tried again has waited for that on purpose.
+      if (waitedMs !== undefined && message.attempts === 1) {
         measured.waits.observe(waitedMs, stands);
         this.#waits.observe(waitedMs, stands);
       }
@@ -127,7 +129,7 @@ export class Watch {
         measured.lastError = note;
         this.#failed++;
       }
-    } else if (event.type === "retrying") note = `again in ${event.afterMs} ms`;
+    } else if (event.type === "retrying") note = `again in ${duration(event.afterMs)}`;
     const happening: Happening = {
       atMs: this.#system.clock.now(),
       type,
