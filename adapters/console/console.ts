@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import { NONCE, secureHeaders } from "hono/secure-headers";
+import { codeOf } from "../../runtime/base/thrown.ts";
 import { actions, MissingFieldError } from "./actions.ts";
 import { admit } from "./admission.ts";
 import { Answers } from "./answers.tsx";
@@ -80,7 +81,9 @@ export function console(system: ConsoleSystem, options: ConsoleOptions = {}): Ho
   const answers = new Answers(system, assetsVersion());
   const app: ConsoleApp = new Hono();
   app.onError((error, context) => {
-    if (context.get("mayAct") !== undefined) return answers.failed(context, error, 500);
+    if (context.get("mayAct") !== undefined) {
+      return answers.failed(context, error, isOfAsker(error) ? 400 : 500);
+    }
     // It is of `authorize`: whoever sent the request may be anybody, and is told nothing of it.
     if (error instanceof HTTPException) return notStored(error.getResponse());
     throw error;
@@ -163,6 +166,11 @@ function addActions(app: ConsoleApp, { system, watch, answers }: Parts): void {
       }
     });
   }
+}
+
+/** Whether a request asks for what cannot be, such as a page that no list has. */
+function isOfAsker(error: unknown): boolean {
+  return ["invalid-question", "invalid-key"].includes(codeOf(error, "failed"));
 }
 
 /** Leads from the path of the console itself, with or without a slash at its end, to its first page. */

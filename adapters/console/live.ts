@@ -7,6 +7,8 @@ export const streamsMax = 32;
 const paceMs = 1_000;
 /** The longest time between two renderings, in milliseconds. It is below the patience of proxies. */
 const paceMsMax = 20_000;
+/** How long a page is followed at a time, in milliseconds. Then its browser asks again, and has to be let in again. */
+const lifeMs = 300_000;
 /** How many times as long as the last rendering took all open pages wait before the next, in sum: so they take 2 % of a core. */
 const restFactor = 50;
 
@@ -37,12 +39,13 @@ export class LivePages {
 
   /**
    * A page that is rendered again and again, as server-sent events: each is a JSON object with the markup of the regions that
-   * have changed, by their ids. It ends if there is nothing to show any more.
+   * have changed, by their ids. It ends after some minutes, or if there is nothing to show any more.
    */
   open(render: () => Promise<readonly RenderedRegion[] | undefined>): ReadableStream<Uint8Array> {
     const clock = this.#clock;
     const encoder = new TextEncoder();
     const sent = new Map<string, string>();
+    const endMs = clock.monotonicMs() + lifeMs;
     let tookMs = 0;
     let cancel: Cancel | undefined;
     let isOpen = true;
@@ -70,6 +73,7 @@ export class LivePages {
       async pull(controller) {
         if (sent.size > 0) await rest();
         const fromMs = clock.monotonicMs();
+        if (fromMs >= endMs) close();
         const regions = isOpen ? await render().catch(failed) : undefined;
         if (!isOpen) return controller.close();
         if (regions === undefined) {

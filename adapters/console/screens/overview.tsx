@@ -214,7 +214,7 @@ function ofProtocol(
         <span class="why">{`messages waiting: ${count(waiting)}`}</span>
       </li>,
     );
-  } else if (hosted && oldestMs !== undefined && nowMs - oldestMs > oldMs) {
+  } else if (hosted && failing.count === 0 && oldestMs !== undefined && nowMs - oldestMs > oldMs) {
     found.push(
       <li>
         <Badge tone="warn">late</Badge>

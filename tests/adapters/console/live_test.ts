@@ -119,6 +119,20 @@ Deno.test("an open page of something that is gone ends", async () => {
   assert.equal(await frames.next(), undefined);
 });
 
+Deno.test("an open page ends after five minutes, so that whoever looks has to be let in again", async () => {
+  const { app, clock } = stage();
+  const frames = new Frames(await app.request("/topics", { headers }));
+  await frames.next();
+  await frames.next();
+  let seconds = 0;
+  for (let last: string | undefined = ""; last !== undefined && seconds < 400; seconds++) {
+    const next = frames.next();
+    await clock.advance(1_000);
+    last = await next;
+  }
+  assert.equal(seconds, 300);
+});
+
 Deno.test("one page more than may be open is refused, and a page that is closed makes room", async () => {
   const { app } = stage();
   const open = [];

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { console as posthornConsole, type ConsoleSystem } from "@posthorn/posthorn/console";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import { Hono } from "hono";
 import { fakeObservation, fakeSystem } from "./fake_system.ts";
+import { Shop } from "./shop_system.ts";
 import { hostileEvents, hostileObservation, hostilePages, hostileTexts } from "./hostile.ts";
 
 const authorize = () => true;
@@ -161,6 +163,55 @@ Deno.test("a page says what went wrong if the system cannot answer", async () =>
   const answer = await app.request("/topics");
   assert.equal(answer.status, 500);
   assert.match(await answer.text(), /the store is &lt;away&gt;/);
+});
+
+Deno.test("a question that cannot be asked is the fault of who asks, on every screen of a live system", async () => {
+  for (const store of [undefined, sqlite(":memory:")]) {
+    const shop = new Shop(store === undefined ? {} : { store });
+    await using system = shop.system;
+    await system.ready();
+    const app = posthornConsole(system, { authorize });
+    const values = [
+      "%00",
+      "..",
+      "~topic",
+      "%ff",
+      "a".repeat(5_000),
+      "%F0%9F%A6%8A",
+      "-1",
+      "%1f",
+      "{}",
+      "[]",
+      "__proto__",
+    ];
+    for (const value of values) {
+      for (
+        const page of [
+          `protocols?after=${value}`,
+          `actors?protocol=${value}`,
+          `actors?protocol=order&after=${value}`,
+          `actors?protocol=order&prefix=${value}&waiting=1`,
+          `actor?protocol=${value}&key=a`,
+          `actor?protocol=order&key=${value}`,
+          `failing?protocol=${value}&after=${value}`,
+          `dead-letters?protocol=${value}&reason=${value}&operation=${value}&after=${value}`,
+          `schedules?after=${value}`,
+          `topics?after=${value}`,
+          `replies?status=${value}&after=${value}`,
+          `service?after=${value}`,
+          `story?id=${value}`,
+          `search?q=${value}`,
+        ]
+      ) {
+        const answer = await app.request(`/${page}`);
+        assert.ok(
+          [200, 400, 404].includes(answer.status),
+          `${answer.status} ${page.slice(0, 100)}: ${await answer.clone().text()}`,
+        );
+        await answer.body?.cancel();
+      }
+    }
+  }
 });
 
 Deno.test("another site can embed nothing of a console", async () => {
