@@ -14,7 +14,7 @@ async function send(
   action: string,
   fields: Record<string, string>,
   { headers = own, options = {}, control = {} }: {
-    headers?: HeadersInit;
+    headers?: Record<string, string>;
     options?: ConsoleOptions;
     control?: Partial<ConsoleSystem["control"]>;
   } = {},
@@ -123,7 +123,7 @@ Deno.test("a console does nothing unless it was told that it may", async () => {
 });
 
 Deno.test("a request that no page of the console has sent changes nothing", async () => {
-  const foreign: HeadersInit[] = [
+  const foreign: Record<string, string>[] = [
     {},
     { "sec-fetch-site": "cross-site" },
     { "sec-fetch-site": "same-site" },

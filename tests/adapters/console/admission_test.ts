@@ -8,7 +8,7 @@ import { fakeSystem } from "./fake_system.ts";
 const here = { remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port: 1 } };
 
 interface Asked {
-  readonly headers?: HeadersInit;
+  readonly headers?: Record<string, string>;
   readonly env?: object;
   readonly url?: string;
 }

@@ -216,7 +216,8 @@ Deno.test("a question that cannot be asked is the fault of who asks, on every sc
 
 Deno.test("another site can embed nothing of a console", async () => {
   const app = posthornConsole(fakeSystem(), { authorize });
-  const status = async (headers: HeadersInit) => (await app.request("/overview", { headers })).status;
+  const status = async (headers: Record<string, string>) =>
+    (await app.request("/overview", { headers })).status;
   assert.equal(
     await status({ "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image" }),
     403,
