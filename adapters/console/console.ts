@@ -125,17 +125,18 @@ function addScreen(app: ConsoleApp, screen: Screen, { system, watch, pages, answ
     mayAct: context.get("mayAct"),
   });
   const follow = (context: ConsoleContext) => {
-    if (pages.isFull) return context.body(null, 503, { "retry-after": "10", "cache-control": "no-store" });
+    const events = {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no",
+    };
+    if (pages.isFull) return context.body("retry: 10000\n\n", 200, events); // its browser asks again later
     const stream = pages.open(async () => {
       watch.look();
       const view = await renderView(screen, requestOf(context));
       return view && [...view.regions, { id: deadCountId, live: "follow", html: await deadCount(system) }];
     });
-    return context.body(stream, 200, {
-      "content-type": "text/event-stream",
-      "cache-control": "no-store",
-      "x-accel-buffering": "no",
-    });
+    return context.body(stream, 200, events);
   };
   app.get(`/${screen.page}`, async (context) => {
     watch.look();

@@ -5,7 +5,7 @@
 export const script = `"use strict";
 {
   const state = document.getElementById("live");
-  let stream, retry;
+  let stream;
 
   /** Whether somebody is about to use something in a region: then it must not move under the pointer or the keyboard. */
   function isHeld(region) {
@@ -80,15 +80,12 @@ export const script = `"use strict";
     stream = new EventSource(location.href);
     stream.onmessage = ({ data }) => show({ ...Object.fromEntries(held), ...JSON.parse(data) });
     stream.onerror = () => {
-      say("Reconnecting", "The console does not answer");
-      if (stream.readyState !== EventSource.CLOSED) return;
-      close(); // it was refused, after which a browser does not try again by itself
-      retry = setTimeout(open, 10_000);
+      if (stream.readyState === EventSource.CLOSED) say("Stopped", "The console has refused this page: load it again");
+      else say("Reconnecting", "The console does not answer");
     };
   }
   function close() {
     if (stream !== undefined) stream.close();
-    clearTimeout(retry);
     stream = undefined;
   }
 

@@ -43,7 +43,7 @@ input::placeholder { color: var(--quiet); opacity: 1; }
 #live { min-width: 6.5rem; color: var(--quiet); font-size: .87rem; white-space: nowrap; }
 #live::before { content: ""; display: inline-block; width: .5rem; height: .5rem; margin-right: .45rem; border-radius: 50%; background: var(--quiet); }
 #live[data-state="live"]::before { background: var(--good); }
-#live[data-state="reconnecting"]::before { background: var(--bad); }
+#live[data-state="reconnecting"]::before, #live[data-state="stopped"]::before { background: var(--bad); }
 
 .frame { display: grid; grid-template-columns: 12.5rem minmax(0, 1fr); max-width: 92rem; margin: 0 auto; }
 .side { padding: 1.1rem .75rem; }
