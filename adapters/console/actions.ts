@@ -1,4 +1,5 @@
-import type { Control, DeadLetterFilter } from "../../runtime/ports/observation.ts";
+import type { Control } from "../../runtime/ports/control.ts";
+import type { DeadLetterFilter } from "../../runtime/ports/observation.ts";
 import { link, type Parameters } from "./links.ts";
 
 /** The fields of a form that was sent. */

@@ -1,7 +1,7 @@
 import type { Cancel } from "../../../runtime/base/clock.ts";
 import { Histogram } from "../../../runtime/base/histogram.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
-import type { InspectedMessage, Inspection } from "../../../runtime/ports/inspection.ts";
+import type { Inspection, MessageInspection } from "../../../runtime/ports/inspection.ts";
 import type { Stats } from "../../../runtime/ports/stats.ts";
 import type { ConsoleSystem } from "../port.ts";
 import { duration } from "../parts/format.ts";
@@ -102,18 +102,18 @@ export class Watch {
     } else if ("message" in event) this.#hearMessage(event);
   }
 
-  #hearMessage(event: Extract<Inspection, { message: InspectedMessage }>): void {
+  #hearMessage(event: MessageInspection): void {
     const { type, message } = event;
-    const { protocol, key, operation, id, correlationId, causationId } = message;
-    const { waitedMs, tookMs } = event as Timed;
-    const { stands = 1 } = message as Sampled;
+    const { protocol, key, operation, id, correlationId, causationId, stands, attempts } = message;
+    const waitedMs = event.type === "started" ? event.waitedMs : undefined;
+    const tookMs = "tookMs" in event ? event.tookMs : undefined;
     const measured = this.#measured(protocol, operation);
     let note: string | undefined;
     if (measured !== undefined) {
       if (type === "done") measured.done += stands;
       else if (type === "retrying") measured.retried++;
       // Who is tried again has waited for that on purpose.
-      if (waitedMs !== undefined && message.attempts === 1) {
+      if (waitedMs !== undefined && attempts === 1) {
         measured.waits.observe(waitedMs, stands);
         this.#waits.observe(waitedMs, stands);
       }
@@ -164,14 +164,4 @@ export class Watch {
     this.happenings.clear();
     this.#failed = 0;
   }
-}
-
-/** The times that events have. */
-interface Timed {
-  readonly waitedMs?: number;
-  readonly tookMs?: number;
-}
-
-interface Sampled {
-  readonly stands?: number;
 }

@@ -31,6 +31,7 @@ function stage() {
         id: "1",
         correlationId: "1",
         attempts: 1,
+        stands: 1,
         ...message,
       },
       ...more,
