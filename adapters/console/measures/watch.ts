@@ -13,6 +13,13 @@ import { Series } from "./series.ts";
 /** How long the console goes on to listen when nobody looks any more, in milliseconds. */
 export const lingerMs = 60_000;
 const secondMs = 1_000;
+/**
+ * How many messages in a second are so many that only a part of the next one is listened to: even a sample costs some percent
+ * of the time then.
+ */
+const manyMin = 20_000;
+/** How long is listened to in a second after one with many messages, in milliseconds. */
+const partMs = 200;
 
 /**
  * What moves in this process, measured while somebody looks. Nobody listens before the first look, nor a minute after the
@@ -33,6 +40,9 @@ export class Watch {
   #failed = 0;
   #listener: Disposable | undefined;
   #cancelTimer: Cancel | undefined;
+  #cancelPart: Cancel | undefined;
+  /** How much of the current second is listened to, in milliseconds. */
+  #listenedMs = secondMs;
 
   constructor(system: ConsoleSystem) {
     this.#system = system;
@@ -55,7 +65,7 @@ export class Watch {
     if (this.#sinceMs !== undefined || this.#isOver) return;
     this.#sinceMs = clock.now();
     this.#before = this.#system.stats();
-    this.#listener = this.#system.inspect((event) => this.#hear(event), { sampled: true });
+    this.#listen();
     this.#wait();
   }
 
@@ -71,7 +81,7 @@ export class Watch {
     this.series.add({
       accepted: Math.max(0, now.accepted - before.accepted),
       done: Math.max(0, now.done - before.done),
-      failed: this.#failed,
+      failed: Math.round(this.#failed * secondMs / this.#listenedMs),
       waiting: now.waiting,
       waitP50Ms: this.#waits.quantile(0.5),
       waitP99Ms: this.#waits.quantile(0.99),
@@ -81,7 +91,22 @@ export class Watch {
     this.#waits = new Histogram(timeBoundsMs);
     this.#turns = new Histogram(timeBoundsMs);
     this.#failed = 0;
+    this.#listen();
+    this.#listenedMs = secondMs;
+    if (now.accepted - before.accepted >= manyMin) {
+      this.#listenedMs = partMs;
+      this.#cancelPart = this.#system.clock.setTimer(partMs, () => this.#unlisten());
+    }
     this.#wait();
+  }
+
+  #listen(): void {
+    this.#listener ??= this.#system.inspect((event) => this.#hear(event), { sampled: true });
+  }
+
+  #unlisten(): void {
+    this.#listener?.[Symbol.dispose]();
+    this.#listener = undefined;
   }
 
   #hear(event: Inspection): void {
@@ -152,13 +177,15 @@ export class Watch {
   }
 
   #end(): void {
-    this.#listener?.[Symbol.dispose]();
+    this.#unlisten();
     this.#cancelTimer?.();
-    this.#listener =
-      this.#cancelTimer =
+    this.#cancelPart?.();
+    this.#cancelTimer =
+      this.#cancelPart =
       this.#sinceMs =
       this.#before =
         undefined;
+    this.#listenedMs = secondMs;
     this.series.clear();
     this.operations.clear();
     this.happenings.clear();

@@ -36,7 +36,7 @@ function stage() {
       },
       ...more,
     } as Event);
-  return { clock, given, watch, tell };
+  return { clock, given, watch, tell, listens: () => listener !== undefined };
 }
 
 Deno.test("each second of the series is what the counters have gone on by, and the times of that second", async () => {
@@ -86,6 +86,23 @@ Deno.test("the time in the mailbox is that of the first attempt, and the built-i
   tell("failed", { error: new Error("no"), tookMs: 1 }, { protocol: "~topic" });
   const measured = watch.operations.list();
   assert.deepEqual(measured.map(({ name, waits }) => [name, waits.count]), [["order.add", 0]]);
+});
+
+Deno.test("of a second after one with many messages only a part is listened to", async () => {
+  const { clock, given, watch, tell, listens } = stage();
+  watch.look();
+  given.accepted = 100_000;
+  await clock.advance(1_000);
+  assert.ok(listens());
+  tell("failed", { error: new Error("no") });
+  await clock.advance(200);
+  assert.ok(!listens());
+  given.accepted = 100_010;
+  await clock.advance(800);
+  assert.equal(watch.series.seconds[1].failed, 5, "it stands for the part that was not listened to");
+  assert.ok(listens());
+  await clock.advance(900);
+  assert.ok(listens(), "now there are few");
 });
 
 Deno.test("no more operations are measured than are shown, and it says so", () => {
