@@ -12,6 +12,7 @@ import {
   inFolder,
   modulesOf,
   packageConfig,
+  packagePictures,
   packageTexts,
   root,
   rootConfig,
@@ -69,6 +70,7 @@ async function writeSources(folder: string, config: Config): Promise<void> {
   }
   texts.set("deno.json", JSON.stringify(packageConfig(config, modulesOf(texts)), null, 2));
   await writeFiles(folder, texts);
+  await writeFiles(folder, await packagePictures());
 }
 
 async function bundle(folder: string, { exports, imports }: Config): Promise<void> {

@@ -22,7 +22,7 @@ const contents = [
 ];
 
 /** What deno.json says of the package itself; its tasks, and what only tests and benches import, stay here. */
-const fields = ["name", "version", "license", "exports", "imports"];
+const fields = ["name", "version", "license", "exports", "imports", "compilerOptions"];
 
 /** The folder of the repository. */
 export const root = new URL("../", import.meta.url);
@@ -49,11 +49,25 @@ export async function packageFiles(folder: URL = root): Promise<string[]> {
   return new TextDecoder().decode(listed.stdout).split("\0").filter((file) => file !== "");
 }
 
+/** Whether a file of the package is a picture, which is no text. */
+function isPicture(file: string): boolean {
+  return file.endsWith(".png");
+}
+
+/** The pictures of the package, by their paths. */
+export async function packagePictures(folder: URL = root): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+  const pictures = new Map<string, Uint8Array<ArrayBuffer>>();
+  for (const file of (await packageFiles(folder)).filter(isPicture)) {
+    pictures.set(file, await Deno.readFile(new URL(file, folder)));
+  }
+  return pictures;
+}
+
 /** The texts of the files of the package, by their paths, as they are published. */
 export async function packageTexts(folder: URL = root): Promise<Map<string, string>> {
   const files = await packageFiles(folder);
   const texts = new Map<string, string>();
-  for (const file of files) {
+  for (const file of files.filter((file) => !isPicture(file))) {
     const text = await Deno.readTextFile(new URL(file, folder));
     texts.set(file, /\.(md|txt)$/.test(file) ? withoutDeadLinks(text, file, files) : text);
   }
@@ -103,11 +117,15 @@ export function modulesOf(texts: ReadonlyMap<string, string>): string[] {
 }
 
 /** Writes files into a folder, by their paths in it. */
-export async function writeFiles(folder: string, texts: ReadonlyMap<string, string>): Promise<void> {
-  for (const [file, text] of texts) {
+export async function writeFiles(
+  folder: string,
+  contents: ReadonlyMap<string, string | Uint8Array<ArrayBuffer>>,
+): Promise<void> {
+  for (const [file, content] of contents) {
     const path = `${folder}/${file}`;
     await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-    await Deno.writeTextFile(path, text);
+    if (typeof content === "string") await Deno.writeTextFile(path, content);
+    else await Deno.writeFile(path, content);
   }
 }
 

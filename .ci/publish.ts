@@ -1,6 +1,15 @@
 /** Publishes the package to JSR, from a copy of what belongs to it. `--dry-run` only tries it. */
 
-import { inFolder, modulesOf, packageConfig, packageTexts, root, rootConfig, writeFiles } from "./package.ts";
+import {
+  inFolder,
+  modulesOf,
+  packageConfig,
+  packagePictures,
+  packageTexts,
+  root,
+  rootConfig,
+  writeFiles,
+} from "./package.ts";
 
 async function publish(args: readonly string[]): Promise<number> {
   const texts = await packageTexts();
@@ -12,6 +21,7 @@ async function publish(args: readonly string[]): Promise<number> {
   texts.set("deno.json", JSON.stringify(config, null, 2));
   return await inFolder(async (folder) => {
     await writeFiles(folder, texts);
+    await writeFiles(folder, await packagePictures());
     const command = new Deno.Command(Deno.execPath(), {
       args: ["publish", "--allow-dirty", ...args],
       cwd: folder,

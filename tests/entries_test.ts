@@ -71,6 +71,15 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   ],
   "./protocol": ["runtime/language/"],
   "./http": ["adapters/http/", "adapters/http/body/", "runtime/base/", "runtime/language/", "hono"],
+  "./console": [
+    "adapters/console/",
+    "adapters/console/assets/",
+    "adapters/console/measures/",
+    "adapters/console/parts/",
+    "adapters/console/screens/",
+    "runtime/base/",
+    "hono",
+  ],
   "./store": [
     "adapters/stores/mod.ts",
     "runtime/durable/observe_store.ts",

@@ -5,6 +5,7 @@ import {
   modulesOf,
   packageConfig,
   packageFiles,
+  packagePictures,
   packageTexts,
   rootConfig,
   withoutDeadLinks,
@@ -53,7 +54,14 @@ Deno.test("the package's deno.json has the imports that its modules use, and no 
       "superjson",
     ],
   );
-  assert.deepEqual(Object.keys(config).toSorted(), ["exports", "imports", "license", "name", "version"]);
+  assert.deepEqual(Object.keys(config).toSorted(), [
+    "compilerOptions",
+    "exports",
+    "imports",
+    "license",
+    "name",
+    "version",
+  ]);
 });
 
 Deno.test("imports are distinguished from those of examples in comments", () => {
@@ -75,7 +83,7 @@ Deno.test("imports are distinguished from those of examples in comments", () => 
 
 Deno.test("every link of a published page leads to a published file", async () => {
   const texts = await packageTexts();
-  const files = [...texts.keys()];
+  const files = [...texts.keys(), ...(await packagePictures()).keys()];
   let links = 0;
   for (const [page, text] of texts) {
     if (!/\.(md|txt)$/.test(page)) continue;

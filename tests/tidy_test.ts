@@ -31,6 +31,7 @@ const layers: readonly string[] = [
   "adapters/transports/**",
   "adapters/telemetry/**",
   "adapters/http/**",
+  "adapters/console/**",
   "adapters/memory.ts",
   "adapters/store_of.ts",
   "adapters/copy.ts",
@@ -55,6 +56,7 @@ const adapters = [
   "adapters/transports/",
   "adapters/telemetry/",
   "adapters/http/",
+  "adapters/console/",
   "testing/",
 ];
 

@@ -1,4 +1,5 @@
 import type { System } from "@posthorn/posthorn";
+import { console as posthornConsole } from "@posthorn/posthorn/console";
 import { ingress } from "@posthorn/posthorn/http";
 import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
@@ -29,10 +30,14 @@ const contentSecurityPolicy = {
   frameAncestors: ["'none'"],
 };
 
-/** The webhook desk over HTTP: the endpoint for GitHub, the ingress under `/api`, and a live page. */
+/**
+ * The webhook desk over HTTP: the endpoint for GitHub, the ingress under `/api`, a page with the latest deliveries, and the
+ * console of the system under `/console`, for this machine alone.
+ */
 export function desk(system: System, secrets: Secrets): Hono<{ Variables: SecureHeadersVariables }> {
   const app = new Hono<{ Variables: SecureHeadersVariables }>();
   app.onError((error) => problemOf(error));
+  app.route("/console", posthornConsole(system, { actions: true })); // before the policy of the other pages
   app.use(secureHeaders({ contentSecurityPolicy, xFrameOptions: "DENY" }));
 
   app.post("/webhooks", async (context) => {
@@ -93,9 +98,10 @@ export function desk(system: System, secrets: Secrets): Hono<{ Variables: Secure
   return app;
 }
 
-/** What a service of the desk serves over HTTP that is not the intake: its health and its statistics. */
+/** What a service of the desk serves over HTTP that is not the intake: its health, its statistics, and its console. */
 export function backOffice(system: System): Hono {
   const app = new Hono();
+  app.route("/console", posthornConsole(system, { actions: true }));
   app.route("/api", ingress(system, { expose: [] }));
   app.get("/system", (context) => context.json(systemStats(system)));
   return app;

@@ -24,15 +24,14 @@ export function livePage(latest: readonly Recorded[], stats: DeskStats, nonce: s
           <header>
             <h1>Webhook desk</h1>
             <p id="status" role="status">connecting</p>
+            <p>
+              <a href="/console/">Console</a>
+            </p>
           </header>
           <main>
             <section class="tiles" aria-label="Numbers">
               <Tile name="deliveries" label="deliveries" value={stats.deliveries} />
-              <Tile name="repositories" label="repository actors" value={stats.repositories} />
-              <Tile name="actors" label="actors in all" value={stats.actors} />
-              <Tile name="waiting" label="in mailboxes" value={stats.waiting} />
-              <Tile name="done" label="messages handled" value={stats.done} />
-              <Tile name="dead" label="dead letters" value={stats.dead} />
+              <Tile name="repositories" label="repositories" value={stats.repositories} />
             </section>
             <section aria-label="Deliveries per second in the last minute">
               <div id="rate" aria-hidden="true"></div>

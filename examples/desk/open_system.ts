@@ -1,7 +1,8 @@
 import { type Actor, type Clock, type Store, System, systemClock } from "@posthorn/posthorn";
 import { audit } from "./audit.ts";
+import { chat, Room } from "./chat.ts";
 import { labels } from "./labels.ts";
-import { Audit, Labels, Repository, Reviewer } from "./protocols.ts";
+import { Audit, Chat, Labels, Repository, Reviewer } from "./protocols.ts";
 import { repository } from "./repository.ts";
 import { reviewer } from "./reviewer.ts";
 
@@ -18,6 +19,8 @@ export interface SystemParts {
   readonly clock?: Clock;
   /** The store of the actors; without one they are in memory. */
   readonly store?: Store;
+  /** Where releases are announced. */
+  readonly room?: Room;
   /** Replaces the audit log. For tests. */
   readonly audit?: Actor<"audit">;
 }
@@ -26,7 +29,7 @@ export interface SystemParts {
 export async function openSystem(parts: SystemParts = {}): Promise<System> {
   const clock = parts.clock ?? systemClock();
   const system = new System({
-    actors: [repository, parts.audit ?? audit, labels, reviewer(clock)],
+    actors: [repository, parts.audit ?? audit, labels, chat(parts.room ?? new Room()), reviewer(clock)],
     clock,
     ...(parts.store !== undefined && { store: parts.store }),
   });
@@ -36,13 +39,16 @@ export async function openSystem(parts: SystemParts = {}): Promise<System> {
   return system;
 }
 
-/** Subscribes the audit log and the labels to what the repositories publish. */
+/** Subscribes the audit log, the labels and the chat to what the repositories publish. */
 export function followDeliveries(system: System): void {
   system.subscribe(Repository.recorded, system.ref(Audit, "desk").at(Audit.write));
   const labelCounter = system.ref(Labels, "desk");
   system.subscribe(Repository.recorded, labelCounter.at(Labels.labeled), { subject: "*.labeled" });
   system.subscribe(Repository.recorded, labelCounter.at(Labels.unlabeled), { subject: "*.unlabeled" });
   system.subscribe(Repository.recorded, labelCounter.at(Labels.edited), { subject: "label.>" });
+  system.subscribe(Repository.recorded, system.ref(Chat, "releases").at(Chat.announce), {
+    subject: "release.published",
+  });
 }
 
 /** Tells the reviewers what they know. */

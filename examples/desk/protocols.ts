@@ -46,6 +46,9 @@ export const Audit = protocol("audit", {
   numbers: ask(AuditNumbers),
 });
 
+/** Tells people of releases. */
+export const Chat = protocol("chat", { announce: tell(Recorded) });
+
 export const LabelTotals = z.object({ set: Counts, removed: Counts, edited: Counts });
 export type LabelTotals = z.infer<typeof LabelTotals>;
 

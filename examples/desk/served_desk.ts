@@ -11,7 +11,7 @@ export class ServedDesk implements AsyncDisposable {
   /** Starts it with these options. */
   constructor(options: readonly string[], secrets: Secrets) {
     this.#command = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", `${import.meta.dirname}/start.ts`, ...options],
+      args: ["run", "-A", "--quiet", `${import.meta.dirname}/start.ts`, "--empty", ...options],
       // A free port, which the process prints.
       env: { HOST: "127.0.0.1", PORT: "0", WEBHOOK_SECRET: secrets.webhooks, TOKEN_SECRET: secrets.tokens },
       stdin: "null",

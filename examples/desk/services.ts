@@ -1,6 +1,7 @@
 import { type Actor, type Store, System, systemClock, type SystemOptions } from "@posthorn/posthorn";
 import type { Transport } from "@posthorn/posthorn/transport";
 import { audit } from "./audit.ts";
+import { chat, Room } from "./chat.ts";
 import { labels } from "./labels.ts";
 import { followDeliveries, introduceReviewers } from "./open_system.ts";
 import { Audit, Labels, Repository, Reviewer } from "./protocols.ts";
@@ -33,7 +34,7 @@ export const services = {
     begin: introduceReviewers,
   },
   audit: {
-    actors: [audit, labels],
+    actors: [audit, labels, chat(new Room())],
     expose: [Audit.numbers, Labels.totals],
     remote: [Repository.recorded],
     begin: followDeliveries,

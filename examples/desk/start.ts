@@ -3,7 +3,9 @@ import type { System } from "@posthorn/posthorn";
 import { tokenOf } from "./access.ts";
 import { readArguments, refuse } from "./arguments.ts";
 import { transportAt } from "./broker.ts";
+import { Room } from "./chat.ts";
 import { backOffice, desk } from "./desk.ts";
+import { deliverFirst } from "./first_delivery.ts";
 import { openSystem } from "./open_system.ts";
 import { exampleSecret, secretsFault } from "./secrets.ts";
 import { storeAt, withoutPassword } from "./store.ts";
@@ -13,6 +15,7 @@ const usage = `deno task start [options]
 
   --store STORE  keeps the actors in this SQLite file (./posthorn-desk.db), or in postgres://… (?schema=NAME)
   --memory       keeps nothing: the actors end with the process
+  --empty        begins with nothing: without it, a new desk begins with a delivery, and a message of it that failed
   --broker URL   as one of three services, over the broker at amqp://…, kafka://… or nats://…
   --service NAME which one: intake (serves HTTP), repositories or audit
   --namespace N  other desks on that broker have another one (desk)
@@ -20,10 +23,11 @@ const usage = `deno task start [options]
 
 In the environment: HOST (127.0.0.1), PORT (8000), WEBHOOK_SECRET, TOKEN_SECRET`;
 
-const { values: { store, memory, broker, service, namespace = "desk" } } = readArguments(usage, {
+const { values: { store, memory, empty, broker, service, namespace = "desk" } } = readArguments(usage, {
   options: {
     store: { type: "string" },
     memory: { type: "boolean" },
+    empty: { type: "boolean" },
     broker: { type: "string" },
     service: { type: "string" },
     namespace: { type: "string" },
@@ -45,7 +49,9 @@ if (fault !== undefined) {
   Deno.exit(1);
 }
 
+const room = new Room();
 const system = await open();
+const hasFailed = broker === undefined && !empty && await deliverFirst(system, room);
 const servesAll = service === undefined || service === "intake";
 const server = Deno.serve({
   hostname: host,
@@ -53,7 +59,9 @@ const server = Deno.serve({
   onListen({ hostname, port }) {
     const origin = `http://${hostname}:${port}`;
     if (servesAll) void printHints(origin);
-    else console.log(`The service ${service} of the webhook desk is open: ${origin}`);
+    else {console.log(
+        `The service ${service} of the webhook desk is open: ${origin}\nIts console: ${origin}/console`,
+      );}
   },
 }, (servesAll ? desk(system, secrets) : backOffice(system)).fetch);
 
@@ -63,7 +71,7 @@ for (const signal of signals) Deno.addSignalListener(signal, stop);
 /** Starts all actors of the desk, or those of one service. */
 async function open(): Promise<System> {
   if (broker === undefined || service === undefined) {
-    return await openSystem(memory ? {} : { store: storeAt(path) });
+    return await openSystem(memory ? { room } : { room, store: storeAt(path) });
   }
   if (!isServiceName(service)) refuse(`--service is one of ${Object.keys(services).join(", ")}`, usage);
   const transport = await transportAt(broker, namespace);
@@ -104,6 +112,9 @@ async function printHints(origin: string): Promise<void> {
     language: "Ruby",
   };
   console.log(`The webhook desk is open: ${origin}
+Its console: ${origin}/console${
+    hasFailed ? "\nA message could not be delivered: look there why, and send it again." : ""
+  }
 ${
     memory
       ? "It is in memory, and lost with the process."

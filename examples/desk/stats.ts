@@ -6,20 +6,12 @@ import { Audit } from "./protocols.ts";
 export interface DeskStats {
   readonly deliveries: number;
   readonly repositories: number;
-  readonly actors: number;
-  readonly waiting: number;
-  readonly done: number;
-  readonly dead: number;
 }
 
-/** Collects the statistics, without built-in actors, whose names begin with `~`. */
+/** Asks the audit log. */
 export async function readStats(system: System): Promise<DeskStats> {
   const { deliveries, byRepository } = await system.ref(Audit, "desk").ask(Audit.numbers);
-  const { protocols, waiting, done, dead } = system.stats();
-  const actors = Object.entries(protocols)
-    .filter(([name]) => !name.startsWith("~"))
-    .reduce((sum, [, protocol]) => sum + protocol.actors, 0);
-  return { deliveries, repositories: Object.keys(byRepository).length, actors, waiting, done, dead };
+  return { deliveries, repositories: Object.keys(byRepository).length };
 }
 
 /**

@@ -43,6 +43,8 @@ const byItself = [
   "content-type",
   "host",
   "origin",
+  "sec-fetch-dest",
+  "sec-fetch-mode",
   "sec-fetch-site",
   "transfer-encoding",
 ];

@@ -297,8 +297,7 @@ Deno.test("The live page shows what there is, and takes no label for markup", as
   assert.match(page, /issues\.labeled/);
   assert.match(page, /&lt;b&gt;bug/);
   assert.match(page, /<b data-number="deliveries">1<\/b>/);
-  const { deliveries, repositories, waiting } = await (await stage.app.request("/stats")).json();
-  assert.deepEqual({ deliveries, repositories, waiting }, { deliveries: 1, repositories: 1, waiting: 0 });
+  assert.deepEqual(await (await stage.app.request("/stats")).json(), { deliveries: 1, repositories: 1 });
 });
 
 const small = { examples: examples.slice(0, 40), rounds: 1, seed: 1 };

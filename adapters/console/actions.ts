@@ -1,0 +1,88 @@
+import type { Control } from "../../runtime/ports/control.ts";
+import type { DeadLetterFilter } from "../../runtime/ports/observation.ts";
+import { link, type Parameters } from "./links.ts";
+
+/** The fields of a form that was sent. */
+export type Fields = (name: string) => string | undefined;
+
+/** Something that an operator can do. It resolves with the URL that shows what came of it. */
+export type Action = (control: Control, fields: Fields) => Promise<string>;
+
+/** A form lacks a field, which no page of the console sends. */
+export class MissingFieldError extends Error {
+  override name = "MissingFieldError";
+}
+
+/** The actions, by the last segment of their URLs. */
+export const actions: Readonly<Record<string, Action>> = {
+  async resend(control, fields) {
+    const id = required(fields, "id");
+    await control.resend(id);
+    return link("dead-letters", { ...filterOf(fields), did: "resend", id });
+  },
+  async "resend-all"(control, fields) {
+    const { done, failed, more } = await control.resendAll(filterOf(fields));
+    return link("dead-letters", { ...filterOf(fields), ...bulk("resend-all", done, failed, more) });
+  },
+  async discard(control, fields) {
+    await control.discard(required(fields, "id"));
+    return link("dead-letters", { ...filterOf(fields), did: "discard" });
+  },
+  async "discard-all"(control, fields) {
+    const { done, failed, more } = await control.discardAll(filterOf(fields));
+    return link("dead-letters", { ...filterOf(fields), ...bulk("discard-all", done, failed, more) });
+  },
+  async "cancel-schedule"(control, fields) {
+    const was = await control.cancelSchedule(actorOf(fields), required(fields, "name"));
+    return link("schedules", { did: was ? "cancel-schedule" : "no-schedule" });
+  },
+  async "cancel-request"(control, fields) {
+    const caller = fields("caller");
+    const outcome = await control.cancelRequest(
+      required(fields, "reply"),
+      caller === undefined ? {} : { caller },
+    );
+    return link("replies", { did: "cancel-request", outcome });
+  },
+  async passivate(control, fields) {
+    await control.passivate(actorOf(fields));
+    return link("actor", { ...actorOf(fields), did: "passivate" });
+  },
+  async erase(control, fields) {
+    await control.erase(actorOf(fields));
+    return link("actor", { ...actorOf(fields), did: "erase" });
+  },
+  async pause(control, fields) {
+    await control.pause(required(fields, "protocol"));
+    return link("protocols", { did: "pause" });
+  },
+  async resume(control, fields) {
+    await control.resume(required(fields, "protocol"));
+    return link("protocols", { did: "resume" });
+  },
+};
+
+function actorOf(fields: Fields) {
+  return { protocol: required(fields, "protocol"), key: required(fields, "key") };
+}
+
+function filterOf(fields: Fields): DeadLetterFilter {
+  const protocol = fields("protocol");
+  const reason = fields("reason");
+  const operation = fields("operation");
+  return {
+    ...protocol !== undefined && { protocol },
+    ...reason !== undefined && { reason },
+    ...operation !== undefined && { operation },
+  };
+}
+
+function bulk(did: string, done: number, failed: number, more: boolean): Parameters {
+  return { did, done: String(done), failed: String(failed), more: more ? "1" : undefined };
+}
+
+function required(fields: Fields, name: string): string {
+  const value = fields(name);
+  if (value === undefined) throw new MissingFieldError(`The field ${name} is missing`);
+  return value;
+}

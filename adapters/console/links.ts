@@ -1,0 +1,27 @@
+import type { ActorId } from "../../runtime/language/address.ts";
+
+/** The parameters of a page in its URL. */
+export type Parameters = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The URL of a page, relative to every other page: each has one segment under the path where the console is mounted, which
+ * need not be known so. What is `undefined` or empty is left out.
+ */
+export function link(page: string, parameters: Parameters = {}): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined && value !== "") query.set(name, value);
+  }
+  const text = query.toString();
+  return text === "" ? `./${page}` : `./${page}?${text}`;
+}
+
+/** The URL of the page of one actor. */
+export function actorLink({ protocol, key }: ActorId): string {
+  return link("actor", { protocol, key });
+}
+
+/** The URL of the page that tells the story of a message. */
+export function storyLink(id: string): string {
+  return link("story", { id });
+}

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { PosthornError } from "@posthorn/posthorn";
+import {
+  console as posthornConsole,
+  type ConsoleOptions,
+  type ConsoleSystem,
+} from "@posthorn/posthorn/console";
+import { fakeControl, fakeSystem } from "./fake_system.ts";
+
+const own = { "sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded" };
+
+/** Sends a form to a console. Resolves with the answer and what the system was told to do. */
+async function send(
+  action: string,
+  fields: Record<string, string>,
+  { headers = own, options = {}, control = {} }: {
+    headers?: Record<string, string>;
+    options?: ConsoleOptions;
+    control?: Partial<ConsoleSystem["control"]>;
+  } = {},
+) {
+  const calls: unknown[][] = [];
+  const system = fakeSystem({ control: fakeControl(calls, control) });
+  const app = posthornConsole(system, { authorize: () => true, actions: true, ...options });
+  const answer = await app.request(`http://shop.example/${action}`, {
+    method: "POST",
+    headers,
+    body: new URLSearchParams(fields).toString(),
+  });
+  const location = answer.headers.get("location");
+  return { calls, status: answer.status, location, text: await answer.text(), app };
+}
+
+const letter = { protocol: "order", reason: "card-refused", operation: "settle" };
+const ada = { protocol: "order", key: "a/d&a=1 ü" };
+
+Deno.test("each action tells the system what to do, and leads to the page that shows what came of it", async () => {
+  const cases: readonly (readonly [string, Record<string, string>, unknown[], string])[] = [
+    ["resend", { id: "m 1" }, ["resend", "m 1"], "./dead-letters?did=resend&id=m+1"],
+    [
+      "resend",
+      { id: "m", ...letter },
+      ["resend", "m"],
+      "./dead-letters?protocol=order&reason=card-refused&operation=settle&did=resend&id=m",
+    ],
+    [
+      "resend-all",
+      letter,
+      ["resendAll", letter],
+      "./dead-letters?protocol=order&reason=card-refused&operation=settle&did=resend-all&done=2&failed=1",
+    ],
+    ["resend-all", {}, ["resendAll", {}], "./dead-letters?did=resend-all&done=2&failed=1"],
+    ["discard", { id: "m" }, ["discard", "m"], "./dead-letters?did=discard"],
+    [
+      "discard-all",
+      { reason: "x" },
+      ["discardAll", { reason: "x" }],
+      "./dead-letters?reason=x&did=discard-all&done=2&failed=1",
+    ],
+    [
+      "cancel-schedule",
+      { ...ada, name: "nightly" },
+      ["cancelSchedule", ada, "nightly"],
+      "./schedules?did=cancel-schedule",
+    ],
+    [
+      "cancel-request",
+      { reply: "R1" },
+      ["cancelRequest", "R1", {}],
+      "./replies?did=cancel-request&outcome=cancelled",
+    ],
+    [
+      "cancel-request",
+      { reply: "R1", caller: "eve" },
+      ["cancelRequest", "R1", { caller: "eve" }],
+      "./replies?did=cancel-request&outcome=cancelled",
+    ],
+    ["passivate", ada, ["passivate", ada], "./actor?protocol=order&key=a%2Fd%26a%3D1+%C3%BC&did=passivate"],
+    ["erase", ada, ["erase", ada], "./actor?protocol=order&key=a%2Fd%26a%3D1+%C3%BC&did=erase"],
+    ["pause", { protocol: "order" }, ["pause", "order"], "./protocols?did=pause"],
+    ["resume", { protocol: "order" }, ["resume", "order"], "./protocols?did=resume"],
+  ];
+  for (const [action, fields, call, location] of cases) {
+    const sent = await send(action, fields);
+    assert.equal(sent.status, 303, sent.text);
+    assert.deepEqual(sent.calls, [call]);
+    assert.equal(sent.location, location);
+    const shown = await sent.app.request(new URL(location, "http://shop.example/").href);
+    assert.match(await shown.text(), /class="notice/);
+  }
+});
+
+Deno.test("a console does nothing unless it was told that it may", async () => {
+  for (const options of [{ actions: false }, { authorize: () => "read" as const }]) {
+    for (
+      const action of [
+        "resend",
+        "resend-all",
+        "discard",
+        "discard-all",
+        "erase",
+        "passivate",
+        "pause",
+        "resume",
+        "cancel-schedule",
+        "cancel-request",
+      ]
+    ) {
+      const { status, calls, text } = await send(action, { id: "m", ...ada, name: "n", reply: "R" }, {
+        options,
+      });
+      assert.equal(status, 403);
+      assert.match(text, /changes nothing/);
+      assert.deepEqual(calls, []);
+    }
+  }
+  const app = posthornConsole(fakeSystem(), { authorize: () => true });
+  for (
+    const page of ["overview", "protocols", "dead-letters", "schedules", "replies", "actor?protocol=a&key=b"]
+  ) {
+    assert.doesNotMatch(await (await app.request(`/${page}`)).text(), /method="post"/);
+  }
+});
+
+Deno.test("a request that no page of the console has sent changes nothing", async () => {
+  const foreign: Record<string, string>[] = [
+    {},
+    { "sec-fetch-site": "cross-site" },
+    { "sec-fetch-site": "same-site" },
+    { "sec-fetch-site": "none" },
+    { "sec-fetch-site": "cross-site", origin: "http://shop.example" },
+    { origin: "http://evil.example" },
+    { origin: "null" },
+    { origin: "" },
+    { origin: "http://shop.example.evil.example" },
+    { origin: "http://shop.example:81" },
+    { origin: "http://evil.example@shop.example.evil" },
+    { origin: "shop.example" },
+    { referer: "http://shop.example/overview" },
+  ];
+  for (const headers of foreign) {
+    const { status, calls } = await send("pause", { protocol: "order" }, { headers });
+    assert.equal(status, 403, JSON.stringify(headers));
+    assert.deepEqual(calls, []);
+  }
+});
+
+Deno.test("a browser that does not say its site, but its origin, can use the console, also behind a proxy that ends TLS", async () => {
+  for (const origin of ["http://shop.example", "https://shop.example"]) {
+    const { status, calls } = await send("pause", { protocol: "order" }, { headers: { origin } });
+    assert.equal(status, 303);
+    assert.equal(calls.length, 1);
+  }
+});
+
+Deno.test("what the system refuses is told with its code", async () => {
+  const resend = () =>
+    Promise.reject(new PosthornError("mailbox-full", "Cannot deliver to order/<ada>: it is full"));
+  const { status, text, location } = await send("resend", { id: "m" }, { control: { resend } });
+  assert.equal(status, 409);
+  assert.equal(location, null);
+  assert.match(text, /Cannot deliver to order\/&lt;ada&gt;: it is full/);
+  assert.match(text, /mailbox-full/);
+});
+
+Deno.test("a form that lacks a field, or is too large, changes nothing", async () => {
+  for (
+    const [action, fields] of [["resend", {}], ["erase", { protocol: "order" }], ["pause", {}], [
+      "cancel-schedule",
+      ada,
+    ], ["cancel-request", {}]] as const
+  ) {
+    const { status, calls, text } = await send(action, fields);
+    assert.equal(status, 400);
+    assert.match(text, /The field \w+ is missing/);
+    assert.deepEqual(calls, []);
+  }
+  const large = await send("pause", { protocol: "x".repeat(20_000) });
+  assert.equal(large.status, 413);
+  assert.deepEqual(large.calls, []);
+});
+
+Deno.test("the words of a notice are the console's own, whatever its URL says", async () => {
+  const app = posthornConsole(fakeSystem(), { authorize: () => true });
+  for (
+    const query of [
+      "did=<b>call 555</b>",
+      "did=toString",
+      "did=resend-all&done=call+555",
+      "did=constructor",
+      "did=discard-all&failed=<i>",
+    ]
+  ) {
+    assert.doesNotMatch(await (await app.request(`/dead-letters?${query}`)).text(), /555|class="notice/);
+  }
+});
