@@ -1,4 +1,5 @@
 import { actor, protocol, type Ref, System, type SystemOptions, tell, unchecked } from "@posthorn/posthorn";
+import { console as posthornConsole } from "@posthorn/posthorn/console";
 import { ingress } from "@posthorn/posthorn/http";
 import { openTelemetry } from "@posthorn/posthorn/opentelemetry";
 import { sqlite } from "@posthorn/posthorn/sqlite";
@@ -55,6 +56,7 @@ export const observers: readonly Observer[] = [
   },
   { id: "sampled", title: "a listener of some messages: `sampled`", begin: listens(true) },
   { id: "metrics", title: "`GET /metrics`, read every second", begin: readsMetrics },
+  { id: "console", title: "a console with an open page", begin: opensConsole },
   { id: "listener", title: "a listener of every message", begin: listens(false), divisor: 8 },
   {
     id: "interceptor",
@@ -83,6 +85,17 @@ async function readsMetrics(system: System): Promise<() => void> {
   await read(); // from now on it listens
   const timer = setInterval(read, 1_000);
   return () => clearInterval(timer);
+}
+
+async function opensConsole(system: System): Promise<() => void> {
+  const app = posthornConsole(system, { authorize: () => true });
+  const { body } = await app.request("/overview", { headers: { accept: "text/event-stream" } });
+  const reader = body!.getReader();
+  const read = async () => {
+    while (!(await reader.read()).done);
+  };
+  void read();
+  return () => void reader.cancel();
 }
 
 const mailbox = { capacity: 2 * batchLength };
