@@ -214,6 +214,21 @@ Deno.test("a full mailbox keeps the dead letters for which it has no room", asyn
   assert.equal(it.dead.length, 1);
 });
 
+Deno.test("dead letters for which there is no room do not keep those behind them from being resent", async () => {
+  await using it = new Stage({
+    actors: [breakable(() => false, { capacity: 2 })],
+    limits: { deadLetters: 20_000 },
+  });
+  for (let sent = 0; sent < 10_002; sent++) {
+    it.ref("ada").tell(Worker.note, "full");
+    if (sent % 2 === 1) await it.clock.settle();
+  }
+  await it.ref("bob").tell(Worker.note, "behind");
+  await it.clock.settle();
+  await it.system.control.pause("worker");
+  assert.deepEqual(await it.system.control.resendAll({}), { done: 3, failed: 10_000, more: false });
+});
+
 Deno.test("dead letters are discarded, one or all that match", async () => {
   await using it = stage(breakable(() => false));
   for (const word of ["1", "other-2", "3"]) await it.ref("ada").tell(Worker.note, word, { id: word });
