@@ -158,6 +158,20 @@ Deno.test("what cannot be paused is refused", async () => {
   await assert.rejects(it.system.control.passivate({ protocol: "worker", key: "" }), { code: "invalid-key" });
 });
 
+Deno.test("what is no name of a reply, a caller or a protocol gets a code", async () => {
+  await using it = stage(worker());
+  const { control } = it.system;
+  const ticket = await it.ref("ada").submit(Worker.job, () => "done");
+  for (const odd of [undefined, null, 5, {}, Symbol("odd")] as unknown as string[]) {
+    await assert.rejects(control.cancelRequest(odd), { code: "unknown-reply" });
+    await assert.rejects(control.cancelSchedule({ protocol: odd, key: "ada" }, "tick"), RangeError);
+    if (odd === undefined) continue; // no caller
+    await assert.rejects(control.cancelRequest(ticket.id, { caller: odd }), { code: "unknown-reply" });
+    const sent = it.ref("ada").tell(Worker.note, "x", { caller: odd } as object);
+    await assert.rejects(async () => await sent, { code: "invalid-caller" });
+  }
+});
+
 /** An actor whose messages fail until it is mended. */
 function breakable(mended: () => boolean, mailbox?: MailboxOptions): Actor {
   return actor(Worker, {
