@@ -226,6 +226,31 @@ Deno.test("inspect prints no character that a terminal obeys", async () => {
   });
 });
 
+Deno.test("inspect shows no payload where there is none", async () => {
+  const Bell = protocol("bell", { ring: tell() });
+  const bell = actor(Bell, {
+    state: () => null,
+    on: {
+      ring() {
+        throw new TerminalError("It is broken");
+      },
+    },
+  });
+  await onFile(async (path) => {
+    {
+      await using system = new System({ actors: [bell], store: sqlite(path), log: false });
+      const dead = turns(system, "dead", 1);
+      await system.ref(Bell, "ada").tell(Bell.ring);
+      await dead;
+    }
+    assert.match((await run(path, "dead")).out, /bell\/ada ring failed: It is broken *\n$/);
+    const { items: [letter] } = await json(path, "dead") as {
+      readonly items: readonly { payload: string }[];
+    };
+    assert.equal(letter.payload, "");
+  });
+});
+
 Deno.test("a table is aligned whatever characters its cells have", () => {
   const rows = ["ada", "日本語", "Z\u0323oe\u0301", "😀", "한글", "ｆｕｌｌ"].map((name) => [name, "|"]);
   const lines = table(["NAME", "END"], rows).trimEnd().split("\n");
