@@ -29,6 +29,7 @@ import type { Answer, Asked, Command } from "./inspect/command.ts";
 import { existingStore } from "./inspect/existing_store.ts";
 import { help, lineOf } from "./inspect/help.ts";
 import { questions } from "./inspect/questions.ts";
+import { type CommandProcess, outliveReaders } from "./outlive_readers.ts";
 
 /** Where the command writes what it says. */
 export interface InspectOutput {
@@ -152,31 +153,9 @@ function placeOf(after: string): string {
   }
 }
 
-/** A stream of `node:process`. */
-interface Stream {
-  write(text: string): unknown;
-  on(
-    event: "error",
-    listener: (error: { readonly code?: string; readonly message: string }) => void,
-  ): unknown;
-}
-
-/** The functions used of `node:process`. */
-interface Machine {
-  readonly stdout: Stream;
-  readonly stderr: Stream;
-  readonly argv: readonly string[];
-  exitCode?: number | string | undefined;
-}
-
 if (import.meta.main) {
   const ofMachine = "node:process"; // not every consumer has the types of Node
-  const { default: machine } = await import(ofMachine) as { readonly default: Machine };
-  machine.stdout.on("error", ({ code, message }) => {
-    if (code === "EPIPE") return; // whoever reads, such as `head`, has read enough
-    machine.exitCode = 1;
-    machine.stderr.write(`Cannot write the answer: ${escapeControls(message)}\n`);
-  });
-  machine.stderr.on("error", () => {}); // there is nowhere to say it
+  const { default: machine } = await import(ofMachine) as { readonly default: CommandProcess };
+  outliveReaders(machine);
   machine.exitCode = await inspect(machine.argv.slice(2), machine);
 }
