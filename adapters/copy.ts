@@ -15,7 +15,7 @@
 import { messageOf } from "../runtime/base/errors.ts";
 import { type CopyOptions, type CopyReport, copyStore } from "../runtime/durable/copy.ts";
 import type { CopyProgress } from "../runtime/durable/copy_store.ts";
-import { type CommandProcess, outliveReaders } from "./outlive_readers.ts";
+import { type CommandOutput, runCommand } from "./run_command.ts";
 import { pathOf, storeOf } from "./store_of.ts";
 
 export { type CopyOptions, type CopyProgress, type CopyReport, copyStore };
@@ -38,7 +38,7 @@ interface Files {
 /** Runs the command. Returns its exit code. */
 async function run(
   args: readonly string[],
-  { stdout, stderr }: CommandProcess,
+  { stdout, stderr }: CommandOutput,
   files: Files,
 ): Promise<number> {
   if (args.includes("--help")) {
@@ -75,9 +75,7 @@ function lineOf({ step, rows, bytes }: CopyProgress): string {
 }
 
 if (import.meta.main) {
-  const [ofMachine, ofFiles] = ["node:process", "node:fs"]; // not every consumer has the types of Node
-  const { default: machine } = await import(ofMachine) as { readonly default: CommandProcess };
+  const ofFiles = "node:fs"; // not every consumer has the types of Node
   const files = await import(ofFiles) as Files;
-  outliveReaders(machine);
-  machine.exitCode = await run(machine.argv.slice(2), machine, files);
+  await runCommand((args, output) => run(args, output, files));
 }

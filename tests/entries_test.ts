@@ -95,7 +95,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./postgres": ["adapters/stores/postgres/", "runtime/durable/transactions.ts", ...stores],
   "./copy": [
     "adapters/copy.ts",
-    "adapters/outlive_readers.ts",
+    "adapters/run_command.ts",
     "adapters/store_of.ts",
     "runtime/base/",
     "runtime/ports/",
@@ -105,7 +105,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./inspect": [
     "adapters/inspect.ts",
     "adapters/inspect/",
-    "adapters/outlive_readers.ts",
+    "adapters/run_command.ts",
     "adapters/store_of.ts",
     "runtime/base/",
     "runtime/ports/",

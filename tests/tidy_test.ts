@@ -33,7 +33,7 @@ const layers: readonly string[] = [
   "adapters/http/**",
   "adapters/memory.ts",
   "adapters/store_of.ts",
-  "adapters/outlive_readers.ts",
+  "adapters/run_command.ts",
   "adapters/copy.ts",
   "adapters/inspect/**",
   "adapters/inspect.ts",
