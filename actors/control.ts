@@ -43,8 +43,9 @@ export class SystemControl implements Control {
     return this.#all("discard", filter, (letters) => letters.discardAll(filter));
   }
 
-  cancelSchedule(actor: ActorId, name: string): Promise<boolean> {
-    return cancelSchedule(this.#runtime, actor, name);
+  async cancelSchedule(actor: ActorId, name: string): Promise<boolean> {
+    requireProtocol("cancel a schedule of", actor.protocol);
+    return await cancelSchedule(this.#runtime, actor, name);
   }
 
   async cancelRequest(

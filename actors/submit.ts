@@ -9,6 +9,7 @@ import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import {
   expiredReply,
   isCaller,
+  noReply,
   pendingReply,
   replyKey,
   replyNameOf,
@@ -130,7 +131,7 @@ export function ticketOf(
   if (timeOfReplyName(id) === undefined || !isCaller(caller)) {
     const refuse = async () => {
       await runtime.persistence?.opened; // if the store cannot be used, that is the error
-      throw unknownReply(JSON.stringify(id.slice(0, 80)));
+      throw noReply(id);
     };
     return { id, reply: refuse, cancel: refuse };
   }

@@ -15,6 +15,7 @@
 import { messageOf } from "../runtime/base/errors.ts";
 import { type CopyOptions, type CopyReport, copyStore } from "../runtime/durable/copy.ts";
 import type { CopyProgress } from "../runtime/durable/copy_store.ts";
+import { type CommandOutput, runCommand } from "./run_command.ts";
 import { pathOf, storeOf } from "./store_of.ts";
 
 export { type CopyOptions, type CopyProgress, type CopyReport, copyStore };
@@ -29,19 +30,17 @@ Copies the store FROM into the empty store TO, while no system runs on either. I
 /** After so many rows it says how far it is. */
 const rowsOfLine = 1_000;
 
-/** The functions used of `node:process` and `node:fs`. */
-interface Machine {
-  readonly argv: readonly string[];
-  exitCode?: number | string | undefined;
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
-}
+/** The functions used of `node:fs`. */
 interface Files {
   existsSync(path: string): boolean;
 }
 
 /** Runs the command. Returns its exit code. */
-async function run(args: readonly string[], { stdout, stderr }: Machine, files: Files): Promise<number> {
+async function run(
+  args: readonly string[],
+  { stdout, stderr }: CommandOutput,
+  files: Files,
+): Promise<number> {
   if (args.includes("--help")) {
     stdout.write(`${usage}\n`);
     return 0;
@@ -76,8 +75,7 @@ function lineOf({ step, rows, bytes }: CopyProgress): string {
 }
 
 if (import.meta.main) {
-  const [ofMachine, ofFiles] = ["node:process", "node:fs"]; // not every consumer has the types of Node
-  const { default: machine } = await import(ofMachine) as { readonly default: Machine };
+  const ofFiles = "node:fs"; // not every consumer has the types of Node
   const files = await import(ofFiles) as Files;
-  machine.exitCode = await run(machine.argv.slice(2), machine, files);
+  await runCommand((args, output) => run(args, output, files));
 }

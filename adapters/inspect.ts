@@ -29,6 +29,7 @@ import type { Answer, Asked, Command } from "./inspect/command.ts";
 import { existingStore } from "./inspect/existing_store.ts";
 import { help, lineOf } from "./inspect/help.ts";
 import { questions } from "./inspect/questions.ts";
+import { runCommand } from "./run_command.ts";
 
 /** Where the command writes what it says. */
 export interface InspectOutput {
@@ -152,14 +153,4 @@ function placeOf(after: string): string {
   }
 }
 
-/** The functions used of `node:process`. */
-interface Machine extends InspectOutput {
-  readonly argv: readonly string[];
-  exitCode?: number | string | undefined;
-}
-
-if (import.meta.main) {
-  const ofMachine = "node:process"; // not every consumer has the types of Node
-  const { default: machine } = await import(ofMachine) as { readonly default: Machine };
-  machine.exitCode = await inspect(machine.argv.slice(2), machine);
-}
+if (import.meta.main) await runCommand(inspect);

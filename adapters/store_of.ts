@@ -3,7 +3,8 @@ import type { Store } from "../runtime/ports/store.ts";
 /**
  * The store of a name: `postgres://…` (with `?schema=NAME` for a schema), `https://…` or `deno-kv:…` for Deno KV, or the
  * path of a file of SQLite (`sqlite:` may stand before it); a path that ends with `.kv` is one of Deno KV. `migrate` says whether
- * PostgreSQL creates what is missing. Throws a `RangeError` for another kind of URL.
+ * PostgreSQL creates what is missing. Throws a `RangeError` for another kind of URL, or a schema that is
+ * not encoded.
  */
 export async function storeOf(
   name: string,
@@ -11,11 +12,11 @@ export async function storeOf(
 ): Promise<Store> {
   if (/^postgres(ql)?:/.test(name)) return await postgresOf(name, migrate);
   const kv = /^deno-kv:/.test(name) ? name.slice("deno-kv:".length) : name;
-  if (kv !== name || /^https?:/.test(name) || name.endsWith(".kv")) {
+  const path = pathOf(name);
+  if (kv !== name || /^https?:/.test(name) || (path === name && name.endsWith(".kv"))) {
     const { denoKv } = await import("./stores/deno_kv/mod.ts");
     return kv === "" ? denoKv() : denoKv(kv);
   }
-  const path = pathOf(name);
   if (path === name && /^[a-z][a-z0-9+.-]+:/.test(name)) {
     const known = "postgres://…, https://…, deno-kv:PATH, or the path of a file";
     throw new RangeError(`Cannot use the store ${name.split(":")[0]}:…: a store is ${known}`);
@@ -33,5 +34,13 @@ async function postgresOf(name: string, migrate: boolean): Promise<Store> {
   const { postgres } = await import("./stores/postgres/mod.ts");
   const [, before, schema, after] = /^([^?]*\?(?:[^#]*&)?)schema=([^&#]*)&?(.*)$/.exec(name) ?? [];
   if (schema === undefined) return postgres(name, { migrate });
-  return postgres((before + after).replace(/[?&]$/, ""), { schema: decodeURIComponent(schema), migrate });
+  return postgres((before + after).replace(/[?&]$/, ""), { schema: schemaOf(schema), migrate });
+}
+
+function schemaOf(parameter: string): string {
+  try {
+    return decodeURIComponent(parameter);
+  } catch {
+    throw new RangeError("Cannot use the store postgres:…: its schema is not encoded as a part of a URL is");
+  }
 }

@@ -104,6 +104,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./postgres": ["adapters/stores/postgres/", "runtime/durable/transactions.ts", ...stores],
   "./copy": [
     "adapters/copy.ts",
+    "adapters/run_command.ts",
     "adapters/store_of.ts",
     "runtime/base/",
     "runtime/ports/",
@@ -113,6 +114,7 @@ const mayLoad: Readonly<Record<string, readonly string[]>> = {
   "./inspect": [
     "adapters/inspect.ts",
     "adapters/inspect/",
+    "adapters/run_command.ts",
     "adapters/store_of.ts",
     "runtime/base/",
     "runtime/ports/",

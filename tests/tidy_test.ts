@@ -34,6 +34,7 @@ const layers: readonly string[] = [
   "adapters/console/**",
   "adapters/memory.ts",
   "adapters/store_of.ts",
+  "adapters/run_command.ts",
   "adapters/copy.ts",
   "adapters/inspect/**",
   "adapters/inspect.ts",

@@ -131,7 +131,10 @@ export const questions: readonly Command[] = [
         ...operation !== undefined && { operation },
       };
       const found = await observation.deadLetters({ ...filter, ...page });
-      const items = found.items.map((letter) => ({ ...letter, payload: valueText(letter.payload, 4_000) }));
+      const items = found.items.map((letter) => ({
+        ...letter,
+        payload: letter.payload === undefined ? "" : valueText(letter.payload, 4_000), // there is none
+      }));
       return list({ ...found, items }, (letters) => letterTable(letters, nowMs), "dead letter");
     },
   },

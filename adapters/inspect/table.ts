@@ -52,6 +52,15 @@ function grouped(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/** Characters that take no column: they go on top of the one before, or join others. */
+const none = /[\p{M}\u200b-\u200d\u2060\ufeff]/u;
+/** Characters that take two columns: those of East Asia, and emoji. */
+const two =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\p{Emoji_Presentation}\u{20000}-\u{3fffd}]/u;
+
+/** How many columns of a terminal a text takes. */
 function width(text: string): number {
-  return [...text].length;
+  let columns = 0;
+  for (const character of text) columns += none.test(character) ? 0 : two.test(character) ? 2 : 1;
+  return columns;
 }

@@ -9,7 +9,7 @@ import type { Cancellation } from "../language/ticket.ts";
 import { namedOperation, Route } from "../messages/envelope.ts";
 import { Ids } from "../messages/ids.ts";
 import { withdrawalOf } from "../messages/later.ts";
-import { isCaller, replyKey, timeOfReplyName, unknownReply } from "../messages/reply_name.ts";
+import { isCaller, noReply, replyKey, timeOfReplyName } from "../messages/reply_name.ts";
 import type { BulkResult, CancelRequestOptions } from "../ports/control.ts";
 import { requireFilter, requireProtocol } from "../ports/control_arguments.ts";
 import type { DeadLetterFilter } from "../ports/observation.ts";
@@ -135,9 +135,7 @@ class ControlOfStore implements OpenedControl {
     { caller = "", timeoutMs = 5_000 }: CancelRequestOptions = {},
   ): Promise<Cancellation> {
     if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
-    if (timeOfReplyName(reply) === undefined || !isCaller(caller)) {
-      throw unknownReply(JSON.stringify(reply.slice(0, 80)));
-    }
+    if (timeOfReplyName(reply) === undefined || !isCaller(caller)) throw noReply(reply);
     const ended = Promise.withResolvers<void>();
     const wait = { over: timeoutMs === 0, ended: ended.promise };
     const end = () => {

@@ -15,7 +15,7 @@ export function replyName(ulid: string): string {
 
 /** The time in the name of a reply, in milliseconds since 1970; `undefined` if it is no such name. */
 export function timeOfReplyName(name: string): number | undefined {
-  return name.startsWith(mark) ? timeOfUlid(name.slice(mark.length)) : undefined;
+  return typeof name === "string" && name.startsWith(mark) ? timeOfUlid(name.slice(mark.length)) : undefined;
 }
 
 /**
@@ -35,6 +35,11 @@ export function replyNameOf(key: string): string {
 /** The error if a reply is not kept, and never was as far as is known. */
 export function unknownReply(name: string): NotFoundError {
   return new NotFoundError("unknown-reply", `Cannot collect the reply ${name}: no such reply is kept`);
+}
+
+/** The error if what was given as the name of a reply, or of its caller, is none. */
+export function noReply(name: string): NotFoundError {
+  return unknownReply(typeof name === "string" ? JSON.stringify(name.slice(0, 80)) : `of a ${typeof name}`);
 }
 
 /** The error if a reply was kept, and is kept no longer. */
@@ -63,14 +68,14 @@ const callerBytesMax = 512;
 
 /** Whether the name of a caller is valid: at most 512 bytes of well-formed text. */
 export function isCaller(caller: string): boolean {
-  if (!caller.isWellFormed()) return false;
+  if (typeof caller !== "string" || !caller.isWellFormed()) return false;
   return caller.length * 3 <= callerBytesMax || new TextEncoder().encode(caller).length <= callerBytesMax;
 }
 
 /** Throws a `TooLargeError` or a `PosthornError` (`invalid-caller`) if the name of a caller is not valid. */
 export function requireCaller(caller: string): void {
   if (isCaller(caller)) return;
-  if (!caller.isWellFormed()) {
+  if (typeof caller !== "string" || !caller.isWellFormed()) {
     throw new PosthornError("invalid-caller", "Cannot send for this caller: its name is no well-formed text");
   }
   const bytes = new TextEncoder().encode(caller).length;

@@ -1,3 +1,4 @@
+import { utf8Length } from "../base/ascii.ts";
 import { PosthornError } from "../base/errors.ts";
 import type { PageOptions } from "../ports/observation.ts";
 import type { Range } from "./listing.ts";
@@ -6,8 +7,13 @@ const limitDefault = 100;
 const limitMax = 1_000;
 /** Where counts end. */
 export const countMost = 10_000;
-/** The longest place in a list, in UTF-16 units: a schedule has a time, a protocol, a key and a name. */
-const afterUnitsMax = 2_048;
+/** The longest text that a list is asked by, in UTF-16 units. */
+const textUnitsMax = 2_048;
+/**
+ * The longest place in a list, in bytes. The longest that there is, that of a reply, has the name of a caller of 512 bytes,
+ * encoded as in a URL. A store need not take much longer keys.
+ */
+const afterBytesMax = 1_600;
 
 /** The part of a list that is asked for. Throws a `PosthornError` (`invalid-question`) if there is no such part. */
 export function rangeOf(what: string, options: PageOptions = {}): Range {
@@ -16,6 +22,8 @@ export function rangeOf(what: string, options: PageOptions = {}): Range {
   requireCount(what, "limit", limit, limitMax);
   requireCount(what, "countMax", countMax, countMost);
   requireText(what, "after", after);
+  const bytes = utf8Length(after ?? "");
+  if (bytes > afterBytesMax) refuse(what, `after has ${bytes} of ${afterBytesMax} bytes`);
   return { after: after === "" ? undefined : after, limit, countMax };
 }
 
@@ -46,8 +54,8 @@ function requireCount(what: string, name: string, value: unknown, most: number):
 function requireText(what: string, name: string, value: unknown): void {
   if (value === undefined) return;
   if (typeof value !== "string") refuse(what, `${name} must be text: current value is ${shown(value)}`);
-  if (value.length > afterUnitsMax) {
-    refuse(what, `${name} has ${value.length} of ${afterUnitsMax} UTF-16 units`);
+  if (value.length > textUnitsMax) {
+    refuse(what, `${name} has ${value.length} of ${textUnitsMax} UTF-16 units`);
   }
   if (!value.isWellFormed() || value.includes("\0")) refuse(what, `${name} is no well-formed text`);
 }

@@ -8,7 +8,7 @@ export interface BulkResult {
   readonly done: number;
   /** How many it could not be done to. They still are dead letters. */
   readonly failed: number;
-  /** Whether there may be more that match: a call looks at 10,000 at most. */
+  /** Whether there may be more that match: a call resends or discards 10,000 at most. */
   readonly more: boolean;
 }
 

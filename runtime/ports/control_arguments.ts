@@ -5,8 +5,8 @@ import type { DeadLetterFilter } from "./observation.ts";
 
 const filterNames: OptionNames<DeadLetterFilter> = { operation: true, protocol: true, reason: true };
 
-/** How many dead letters one action looks at. */
-export const lookedAtMax = 10_000;
+/** How many dead letters one action resends or discards. */
+export const changedMax = 10_000;
 
 /**
  * Throws unless it is a filter. A field that is there and is `undefined` is refused: what a program meant to be one protocol

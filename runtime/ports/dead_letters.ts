@@ -16,7 +16,7 @@ import {
 import { type Held, Shares } from "../base/shares.ts";
 import { codeOf, isSound, isThrown } from "../base/thrown.ts";
 import type { BulkResult } from "./control.ts";
-import { lookedAtMax, matches } from "./control_arguments.ts";
+import { changedMax, matches } from "./control_arguments.ts";
 import type { DeadLetterFilter } from "./observation.ts";
 
 /** A message that will not be delivered, with the reason. */
@@ -278,7 +278,8 @@ export class InMemoryDeadLetters implements DeadLetters {
       one.discard === undefined && matches(filter, one.letter)
     );
     let [done, failed] = [0, 0];
-    for (const entry of meant.slice(0, lookedAtMax)) {
+    for (const entry of meant) {
+      if (done === changedMax) return { done, failed, more: true };
       if (!this.#entries.has(entry) || this.#sending.has(entry)) continue; // it is gone, or about to be
       try {
         if (action === "discard") this.remove(entry);
@@ -288,7 +289,7 @@ export class InMemoryDeadLetters implements DeadLetters {
         failed++;
       }
     }
-    return { done, failed, more: meant.length > lookedAtMax };
+    return { done, failed, more: false };
   }
 
   /** Counts a dead letter of this instance. */

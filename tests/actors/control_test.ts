@@ -158,6 +158,20 @@ Deno.test("what cannot be paused is refused", async () => {
   await assert.rejects(it.system.control.passivate({ protocol: "worker", key: "" }), { code: "invalid-key" });
 });
 
+Deno.test("what is no name of a reply, a caller or a protocol gets a code", async () => {
+  await using it = stage(worker());
+  const { control } = it.system;
+  const ticket = await it.ref("ada").submit(Worker.job, () => "done");
+  for (const odd of [undefined, null, 5, {}, Symbol("odd")] as unknown as string[]) {
+    await assert.rejects(control.cancelRequest(odd), { code: "unknown-reply" });
+    await assert.rejects(control.cancelSchedule({ protocol: odd, key: "ada" }, "tick"), RangeError);
+    if (odd === undefined) continue; // no caller
+    await assert.rejects(control.cancelRequest(ticket.id, { caller: odd }), { code: "unknown-reply" });
+    const sent = it.ref("ada").tell(Worker.note, "x", { caller: odd } as object);
+    await assert.rejects(async () => await sent, { code: "invalid-caller" });
+  }
+});
+
 /** An actor whose messages fail until it is mended. */
 function breakable(mended: () => boolean, mailbox?: MailboxOptions): Actor {
   return actor(Worker, {
@@ -212,6 +226,21 @@ Deno.test("a full mailbox keeps the dead letters for which it has no room", asyn
   await it.system.control.pause("worker");
   assert.deepEqual(await it.system.control.resendAll({}), { done: 2, failed: 1, more: false });
   assert.equal(it.dead.length, 1);
+});
+
+Deno.test("dead letters for which there is no room do not keep those behind them from being resent", async () => {
+  await using it = new Stage({
+    actors: [breakable(() => false, { capacity: 2 })],
+    limits: { deadLetters: 20_000 },
+  });
+  for (let sent = 0; sent < 10_002; sent++) {
+    it.ref("ada").tell(Worker.note, "full");
+    if (sent % 2 === 1) await it.clock.settle();
+  }
+  await it.ref("bob").tell(Worker.note, "behind");
+  await it.clock.settle();
+  await it.system.control.pause("worker");
+  assert.deepEqual(await it.system.control.resendAll({}), { done: 3, failed: 10_000, more: false });
 });
 
 Deno.test("dead letters are discarded, one or all that match", async () => {

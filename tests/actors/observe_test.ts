@@ -255,7 +255,7 @@ inEach("arguments that nobody may give get a code or an empty page", async (worl
     await assert.rejects(asked((observe) => observe.instances({ limit })), invalid);
     await assert.rejects(asked((observe) => observe.schedules({ limit })), invalid);
   }
-  for (const after of [odd<string>(1), "\ud800", "a\0b", "x".repeat(5_000)]) {
+  for (const after of [odd<string>(1), "\ud800", "a\0b", "x".repeat(5_000), "é".repeat(801)]) {
     await assert.rejects(asked((observe) => observe.replies({ after })), invalid);
     await assert.rejects(asked((observe) => observe.deadLetters({ after })), invalid);
   }
@@ -277,7 +277,7 @@ inEach("arguments that nobody may give get a code or an empty page", async (worl
       (error) => assert.equal(error.code, invalid.code),
     );
   }
-  for (const after of ["\u{10ffff}", "\u001f\u001f", "zzz", "actor\u001f"]) {
+  for (const after of ["\u{10ffff}", "\u001f\u001f", "zzz", "actor\u001f", "é".repeat(800)]) {
     for (
       const page of [
         await asked((observe) => observe.schedules({ after })),

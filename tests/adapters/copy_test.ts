@@ -55,6 +55,22 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
+Deno.test("copy ends its work although nobody reads of its progress any more", async () => {
+  await inFolder(async (folder) => {
+    const [from, to] = [`${folder}/from.db`, `${folder}/to.db`];
+    const id = await use(sqlite(from));
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", new URL("../../adapters/copy.ts", import.meta.url).href, from, to],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    await Promise.all([child.stdout.cancel(), child.stderr.cancel()]);
+    assert.equal((await child.status).code, 0);
+    assert.deepEqual(await count(sqlite(to), id), [20, 20]);
+  });
+});
+
 Deno.test("copy moves a file of SQLite to another one, with the times at which rows expire", async () => {
   await inFolder(async (folder) => {
     const [from, to] = [`${folder}/from.db`, `${folder}/to.db`];

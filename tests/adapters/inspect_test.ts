@@ -17,6 +17,7 @@ import {
 import { inspect } from "@posthorn/posthorn/inspect";
 import { postgres } from "@posthorn/posthorn/postgres";
 import { sqlite } from "@posthorn/posthorn/sqlite";
+import { table } from "../../adapters/inspect/table.ts";
 import { postgresTest } from "../postgres/given.ts";
 
 const Note = protocol("note", {
@@ -225,6 +226,68 @@ Deno.test("inspect prints no character that a terminal obeys", async () => {
   });
 });
 
+Deno.test("inspect shows no payload where there is none", async () => {
+  const Bell = protocol("bell", { ring: tell() });
+  const bell = actor(Bell, {
+    state: () => null,
+    on: {
+      ring() {
+        throw new TerminalError("It is broken");
+      },
+    },
+  });
+  await onFile(async (path) => {
+    {
+      await using system = new System({ actors: [bell], store: sqlite(path), log: false });
+      const dead = turns(system, "dead", 1);
+      await system.ref(Bell, "ada").tell(Bell.ring);
+      await dead;
+    }
+    assert.match((await run(path, "dead")).out, /bell\/ada ring failed: It is broken *\n$/);
+    const { items: [letter] } = await json(path, "dead") as {
+      readonly items: readonly { payload: string }[];
+    };
+    assert.equal(letter.payload, "");
+  });
+});
+
+Deno.test("a table is aligned whatever characters its cells have", () => {
+  const rows = ["ada", "日本語", "Z\u0323oe\u0301", "😀", "한글", "ｆｕｌｌ"].map((name) => [name, "|"]);
+  const lines = table(["NAME", "END"], rows).trimEnd().split("\n");
+  assert.deepEqual(lines, [
+    "NAME      END",
+    "ada       |",
+    "日本語    |",
+    "Z\u0323oe\u0301       |",
+    "😀        |",
+    "한글      |",
+    "ｆｕｌｌ  |",
+  ]);
+});
+
+Deno.test("inspect says nothing if its reader has read enough", async () => {
+  await onFile(async (path) => {
+    await fill(sqlite(path));
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--quiet",
+        new URL("../../adapters/inspect.ts", import.meta.url).href,
+        path,
+        "dead",
+      ],
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    await child.stdout.cancel(); // as `head` does
+    const err = await new Response(child.stderr).text();
+    assert.deepEqual([(await child.status).code, err], [0, ""]);
+  });
+});
+
 Deno.test("inspect says what is wrong with its arguments, and creates nothing", async () => {
   await onFile(async (path) => {
     const other = `${path}.other`;
@@ -240,10 +303,13 @@ Deno.test("inspect says what is wrong with its arguments, and creates nothing", 
     const cases: [string[], number, RegExp][] = [
       [[], 2, /it takes a store.*inspect --help/s],
       [["no-such-file.db"], 2, /there is no such file/],
+      [[`sqlite:${path}.kv`], 2, /Cannot inspect (?!sqlite:).*there is no such file/],
+      [[`sqlite:${text}`], 1, /Cannot inspect .*(file is not a database|store-unavailable)/],
       [[other], 2, /no system has used it as its store/],
       [[text], 1, /Cannot inspect .*(file is not a database|store-unavailable)/],
       [["mysql://root:secret@db/app"], 2, /Cannot use the store mysql:…/],
       [["postgres://root:secret@127.0.0.1:1/app"], 1, /store-unavailable/],
+      [["postgres://root:secret@127.0.0.1:1/app?schema=%zz"], 2, /its schema is not encoded/],
       [[path, "protocol"], 2, /there is no command "protocol"\. Did you mean protocols\?/],
       [[path, "actors"], 2, /inspect STORE actors PROTOCOL \[--prefix TEXT\]/],
       [[path, "dead", "--prefix", "a"], 2, /Cannot use --prefix of dead/],

@@ -5,14 +5,13 @@ import {
   PosthornError,
   TerminalError,
 } from "../../base/errors.ts";
-import { slicesOf } from "../../base/slices_of.ts";
 import type { ActorId } from "../../language/address.ts";
 import { Reply } from "../../messages/builtin_protocols.ts";
 import { Remote } from "../../messages/remote_address.ts";
 import { uncounted } from "../../messages/respondents.ts";
 import { shownActor } from "../../messages/shown_name.ts";
 import type { BulkResult } from "../../ports/control.ts";
-import { lookedAtMax, matches } from "../../ports/control_arguments.ts";
+import { changedMax, matches } from "../../ports/control_arguments.ts";
 import type { DeadLetterFilter } from "../../ports/observation.ts";
 import type { Entry } from "../../ports/store.ts";
 import { commitKnown } from "../commits/commit_one.ts";
@@ -152,14 +151,17 @@ export class StoredLetters {
     }
   }
 
-  /** Does something to those that match, a page at a time: those that are there when it begins, since some come back. */
+  /**
+   * Does something to those that match, a page at a time: those that are there when it begins, since some come back. Only those
+   * to which it is done count against the bound: others stay, and would stand before the rest at every call.
+   */
   async #each(
     filter: DeadLetterFilter,
     act: (row: Entry, read: ReadLetter) => Promise<unknown>,
   ): Promise<BulkResult> {
     const { connection, traits: { partsAtOnce } } = this.#services.session;
     const [last] = await connection.list({ prefix: deadPrefix, limit: 1, reverse: true });
-    let [looked, done, failed] = [0, 0, 0];
+    let [done, failed] = [0, 0];
     const one = async (row: Entry, read: ReadLetter) => {
       try {
         if (await act(row, read) !== false) done++;
@@ -174,12 +176,13 @@ export class StoredLetters {
         const read = letterIn(row);
         if (read !== undefined && matches(filter, read.letter)) meant.push({ row, read });
       }
-      for (const some of slicesOf(meant, partsAtOnce)) {
+      for (let from = 0; from < meant.length;) {
+        if (done === changedMax) return { done, failed, more: true };
+        const some = meant.slice(from, from + Math.min(partsAtOnce, changedMax - done));
+        from += some.length;
         await Promise.all(some.map(({ row, read }) => one(row, read)));
       }
-      looked += rows.length;
       if (rows.length === 0 || rows.at(-1)!.key >= last.key) break;
-      if (looked >= lookedAtMax) return { done, failed, more: true };
     }
     return { done, failed, more: false };
   }

@@ -29,7 +29,7 @@ export async function observedDetails(
     protocol: actor.protocol,
     key: actor.key,
     ...text !== undefined && { state: shorten(text, stateUnitsMax) },
-    ...head.schema !== undefined && { stateVersion: head.schema },
+    ...typeof head.schema === "number" && { stateVersion: head.schema },
     waiting,
     messages: first.map((mail) => observedMessage(mail, head.retry)),
     schedules: timers.rows.map((timer) => observedSchedule(actor, lastPart(timer.key), 0, timer)),

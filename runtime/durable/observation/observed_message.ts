@@ -16,7 +16,7 @@ export function retryOf(
   const { attempts = 0, notBeforeMs, error, by }: Partial<RetryHead> = inRecord?.place === place
     ? inRecord
     : head;
-  if (!(attempts > 0)) return undefined;
+  if (typeof attempts !== "number" || !(attempts > 0)) return undefined;
   return {
     attempts,
     ...by === undefined && typeof notBeforeMs === "number" && { nextMs: notBeforeMs },

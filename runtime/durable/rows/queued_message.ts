@@ -95,11 +95,15 @@ const decoder = new TextDecoder();
 
 /** Throws unless a head has the form that {@linkcode headOf} makes: later code relies on that form. */
 function requireHead(head: MessageHeader): void {
-  const { id, operation, via, causationId, correlationId, firstPlace, mark, replyTo, failTo } = head;
+  const { id, operation, via, causationId, correlationId, firstPlace, mark, headers, replyTo, failTo } = head;
   for (const part of [id, operation, via]) requireText(part);
   for (const part of [causationId, correlationId, firstPlace, mark]) requireText(part ?? "");
   for (const part of [head.deadlineMs, head.attempts, head.notBeforeMs, head.afterMs, head.acceptedMs]) {
     if (typeof (part ?? 0) !== "number") throw new TypeError("a part of it is no number");
+  }
+  if (headers !== undefined) {
+    if (typeof headers !== "object" || headers === null) throw new TypeError("its headers are no object");
+    for (const value of Object.values(headers)) requireText(value);
   }
   for (const address of [replyTo, failTo]) {
     if (address === undefined) continue;

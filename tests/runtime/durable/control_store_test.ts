@@ -140,6 +140,13 @@ inMemory("a request that nobody decides is pending, and what is not known is ref
   await assert.rejects(control.pause("~later"), RangeError);
   await assert.rejects(control.cancelSchedule({ protocol: "~delayed", key: "x" }, "x"), RangeError);
   await assert.rejects(control.resendAll({ protocl: "x" } as object), TypeError);
+  for (const odd of [undefined, null, 5, {}] as unknown as string[]) {
+    await assert.rejects(control.cancelRequest(odd), { code: "unknown-reply" });
+    const caller = odd ?? 7 as unknown as string;
+    await assert.rejects(control.cancelRequest("R01M8E5J646MDD6EGMSXHF28181", { caller }), {
+      code: "unknown-reply",
+    });
+  }
   for (let count = 0; count < 999; count++) await control.pause(`p${count}`);
   await control.pause("last");
   await assert.rejects(control.pause("over"), { code: "too-many-paused" });

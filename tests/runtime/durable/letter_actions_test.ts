@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { actor, protocol, StoreError, System, tell, TerminalError, unchecked } from "@posthorn/posthorn";
+import { slicesOf } from "../../../runtime/base/slices_of.ts";
+import { deadPrefix } from "../../../runtime/durable/rows/keys.ts";
 import {
   inMemory,
   kinds,
@@ -80,6 +82,28 @@ onEach(kinds, "messages that fail again are not resent twice", async (stage) => 
   await stage.settle();
   assert.deepEqual([died, system.deadLetters.size], [count, count]);
 });
+
+onEach(
+  kinds,
+  "letters that do not match, or cannot be resent, do not keep an action from those behind them",
+  async (stage) => {
+    const system = await stage.start([worker(breakable(() => false))]);
+    await die(stage, system, "1");
+    const connection = await stage.store.open({ clock: stage.clock });
+    const [row] = await connection.list({ prefix: deadPrefix, limit: 1 });
+    const copies = Array.from({ length: 10_000 }, (_, index) => `${deadPrefix}0${index}`); // before all others
+    for (const some of slicesOf(copies, 100)) {
+      const writes = some.map((key) => ({ key, value: row.value }));
+      await connection.commit([{ checks: [], writes, removals: [] }]);
+    }
+    await connection.close();
+    await die(stage, system, "odd");
+    const { control } = system;
+    assert.deepEqual(await control.discardAll({ reason: "odd" }), { done: 1, failed: 0, more: false });
+    assert.deepEqual(await control.discardAll({}), { done: 10_000, failed: 0, more: true });
+    assert.deepEqual(await control.discardAll({}), { done: 1, failed: 0, more: false });
+  },
+);
 
 onEach(
   sharedKinds,

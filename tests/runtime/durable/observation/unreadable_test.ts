@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { actor, type Observation, protocol, submit, unchecked } from "@posthorn/posthorn";
-import { encodeValue } from "../../../../runtime/durable/rows/value_codec.ts";
+import { decodeValue, encodeValue } from "../../../../runtime/durable/rows/value_codec.ts";
 import { localKinds, onEach, ref, type Stage, Worker, worker } from "../durable_stage.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -63,6 +63,36 @@ const askAll = async (observe: Observation) => ({
   replies: await observe.replies(),
   unhosted: await observe.unhosted(),
   outbox: await observe.outbox(),
+});
+
+onEach(localKinds, "parts of a row that have another type than they should are left out", async (stage) => {
+  const system = await stage.start([worker()]);
+  await ref(system, "ada").tell(Worker.note, "one");
+  await stage.settle();
+  await system.control.pause("worker");
+  await ref(system, "ada").tell(Worker.note, "two", { headers: { from: "desk" } });
+  await stage.settle();
+  const connection = await stage.store.open({ clock: stage.clock });
+  const change = async (prefix: string, changed: object) => {
+    const [row] = await connection.list({ prefix, limit: 1 });
+    const { head, text } = decodeValue<object>(row.value);
+    const value = encodeValue({ ...head, ...changed }, text);
+    const write = { key: row.key, value, oldBytes: row.value.length };
+    await connection.commit([{ checks: [], writes: [write], removals: [] }]);
+  };
+  const asked = () => system.observe.actor({ protocol: "worker", key: "ada" });
+  await change("actor\u001fworker", { schema: null });
+  await change("mail\u001fworker", { attempts: "3", headers: { from: "desk" } });
+  assert.equal((await asked())?.stateVersion, undefined);
+  assert.match((await asked())?.messages[0].fault ?? "", /a part of it is no number/);
+  for (const headers of [null, 5, { from: 5 }, { from: null }]) {
+    await change("mail\u001fworker", { attempts: 0, headers });
+    const [message] = (await asked())!.messages;
+    assert.deepEqual([message.headers, message.retry], [undefined, undefined]);
+    assert.match(message.fault!, /its row cannot be read/);
+  }
+  await connection.close();
+  await stage.kill(system);
 });
 
 for (const [which, value] of Object.entries(spoils)) {
