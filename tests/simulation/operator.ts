@@ -5,7 +5,7 @@ import type { Simulation } from "@posthorn/posthorn/testing/simulation";
 import { toSortText } from "../../runtime/base/key_order.ts";
 import { Questions } from "../../runtime/observation/questions.ts";
 import { StoreSource } from "../../runtime/durable/observation/store_source.ts";
-import { mailed, nameOfActor } from "../../runtime/durable/rows/keys.ts";
+import { mailed, nameOfActor, recordKey } from "../../runtime/durable/rows/keys.ts";
 import { decodeValue, encodeValue } from "../../runtime/durable/rows/value_codec.ts";
 import type { RecordHead } from "../../runtime/durable/rows/actor_record.ts";
 import { endlessStore } from "../runtime/durable/observation/endless_store.ts";
@@ -91,8 +91,10 @@ async function judge({ rows, waiting, commitBytes }: Look, onRare: (branch: stri
   for (const { protocol, key, retry } of await all((page) => observe.failing(page))) {
     onRare("an operator sees a failing actor");
     assert.ok(retry!.attempts > 0);
+    const name = nameOfActor({ protocol, key });
+    const record = rows.find(({ key: row }) => row === recordKey({ protocol, key }))?.value.length ?? 0;
     const large = rows.some(({ key: row, value }) =>
-      value.length > commitBytes / 4 && nameOfActor({ protocol, key }) === nameOfMailed(row)
+      record + value.length > 0.45 * commitBytes && nameOfMailed(row) === name
     );
     assert.ok( // the words are left out where the commit of the turn might become too large for them
       retry!.nextMs === undefined || retry!.error !== undefined || large,
