@@ -8,6 +8,7 @@ import {
   type Span,
   type SpanContext,
   trace,
+  TraceFlags,
 } from "@opentelemetry/api";
 import type { AddedHeaders } from "../../../runtime/ports/interceptor.ts";
 
@@ -24,11 +25,22 @@ export class Carrier {
   /** Whether the propagator of the program is that of W3C; unknown before the first message. */
   #isW3c: boolean | undefined = undefined;
 
-  /** The headers by which others continue the trace of a span in a context; none if there is nothing to continue. */
-  headersOf(context: Context, span: Span, spanContext: SpanContext): AddedHeaders | undefined {
+  /**
+   * The headers by which others continue the trace of a span in a context, for a message with headers of its own; none if
+   * there is nothing to continue, or if its own say already that the trace is not sampled: then nobody sees which span is
+   * whose child.
+   */
+  headersOf(
+    context: Context,
+    span: Span,
+    spanContext: SpanContext,
+    given: AddedHeaders | undefined,
+  ): AddedHeaders | undefined {
     const { traceId, spanId, traceFlags, traceState } = spanContext;
     if (traceId === INVALID_TRACEID) return undefined;
     if (this.#takes(propagation.getBaggage(context))) {
+      const isSame = traceFlags === TraceFlags.NONE && given?.traceparent?.startsWith(traceId, 3);
+      if (isSame && given!.traceparent.endsWith("-00")) return undefined;
       const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
       const tracestate = traceState?.serialize();
       return tracestate ? { traceparent, tracestate } : { traceparent };

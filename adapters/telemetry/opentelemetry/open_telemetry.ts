@@ -7,7 +7,9 @@ import {
   type Span,
   type SpanContext,
   SpanKind,
+  type SpanOptions,
   trace,
+  TraceFlags,
   type Tracer,
   type TracerProvider,
 } from "@opentelemetry/api";
@@ -22,8 +24,8 @@ import type { InspectedMessage, Inspection } from "../../../runtime/ports/inspec
 import type { AddedHeaders, GoOn, Inspectable, Interceptor } from "../../../runtime/ports/interceptor.ts";
 import { Carrier } from "./carrier.ts";
 import { Instruments } from "./instruments.ts";
-import { Labels } from "./labels.ts";
-import { TracedOperation } from "./operation.ts";
+import { attributesOf, Labels, type OperationLabels } from "./labels.ts";
+import { type OnEnd, TracedOperation } from "./operation.ts";
 
 /** Options of {@linkcode openTelemetry}. */
 export interface OpenTelemetryOptions {
@@ -89,6 +91,10 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Interceptor {
   return new OpenTelemetry(options);
 }
 
+/** The options of the spans of sends and of turns. */
+const producer: SpanOptions = { kind: SpanKind.PRODUCER };
+const consumer: SpanOptions = { kind: SpanKind.CONSUMER };
+
 /** The spans and metrics of one system. */
 class OpenTelemetry implements Interceptor {
   readonly #tracer: Tracer;
@@ -106,16 +112,20 @@ class OpenTelemetry implements Interceptor {
   }
 
   send(message: InspectedMessage, goOn: GoOn): unknown {
-    const parent = this.#parentOf(message.headers);
+    const { headers } = message;
+    const parent = this.#parentOf(headers);
     const labels = this.#labels.of(message);
-    const span = this.#tracer.startSpan(labels.sendName, { kind: SpanKind.PRODUCER }, parent);
+    const span = this.#tracer.startSpan(labels.sendName, producer, parent);
     const own = span.spanContext();
-    const operation = this.#begin(span, own, (tookMs, error) => this.#metrics?.sent(labels, tookMs, error));
-    operation.describe(message, labels.sending);
+    const sampled = isSampled(span, own);
+    if (sampled) span.setAttributes(attributesOf(message, labels.sending));
+    const operation = new TracedOperation(span, sampled, this.#onEnd("sent", labels));
     try {
-      const accepted = goOnWith(goOn, this.#carrier.headersOf(parent, span, own));
-      if (isThenable(accepted)) Promise.resolve(accepted).then(operation.end, operation.fail);
-      else operation.end();
+      const added = this.#carrier.headersOf(parent, span, own, headers);
+      const accepted = goOnWith(goOn, added);
+      if (isThenable(accepted)) {
+        Promise.resolve(accepted).then(() => operation.end(), (error) => operation.fail(error));
+      } else operation.end();
       return accepted;
     } catch (error) {
       operation.fail(error);
@@ -124,20 +134,19 @@ class OpenTelemetry implements Interceptor {
   }
 
   turn(message: InspectedMessage, goOn: GoOn): unknown {
+    const { headers } = message;
     // Never the active context: that is of whoever happened to wake the scheduler.
-    const parent = this.#carrier.contextOf(message.headers);
+    const parent = this.#carrier.contextOf(headers);
     const labels = this.#labels.of(message);
-    const span = this.#tracer.startSpan(labels.processName, { kind: SpanKind.CONSUMER }, parent);
+    const span = this.#tracer.startSpan(labels.processName, consumer, parent);
     const own = span.spanContext();
-    const operation = this.#begin(
-      span,
-      own,
-      (tookMs, error) => this.#metrics?.handled(labels, tookMs, error),
-    );
-    operation.describe(message, labels.processing);
-    const headers = this.#carrier.headersOf(parent, span, own);
+    const sampled = isSampled(span, own);
+    if (sampled) span.setAttributes(attributesOf(message, labels.processing));
+    const operation = new TracedOperation(span, sampled, this.#onEnd("handled", labels));
     try {
-      const result = context.with(trace.setSpan(parent, span), goOnWith, undefined, goOn, headers);
+      const added = this.#carrier.headersOf(parent, span, own, headers);
+      const within = added === undefined && parent !== ROOT_CONTEXT ? parent : trace.setSpan(parent, span);
+      const result = context.with(within, goOnWith, undefined, goOn, added);
       if (isThenable(result)) this.#await(message, operation, result);
       else operation.end();
       return result;
@@ -188,14 +197,12 @@ class OpenTelemetry implements Interceptor {
     return baggage === undefined ? given : propagation.setBaggage(given, baggage);
   }
 
-  #begin(
-    span: Span,
-    own: SpanContext,
-    report: (tookMs: number, error: string | undefined) => void,
-  ): TracedOperation {
-    if (this.#options.metrics === false) return new TracedOperation(span, own, () => {});
+  /** Reports how long an operation took, when it has ended. */
+  #onEnd(what: "sent" | "handled", labels: OperationLabels): OnEnd | undefined {
+    const metrics = this.#metrics;
+    if (metrics === undefined) return undefined;
     const beganMs = this.#clock.monotonicMs();
-    return new TracedOperation(span, own, (error) => report(this.#clock.monotonicMs() - beganMs, error));
+    return (error) => metrics[what](labels, this.#clock.monotonicMs() - beganMs, error);
   }
 
   /** Ends a turn when its handler has settled, or before, if its time is over or its message is taken back. */
@@ -213,6 +220,11 @@ class OpenTelemetry implements Interceptor {
       operation.fail(error);
     });
   }
+}
+
+/** Whether anybody will see a span. Deno says of every span that it records. */
+function isSampled(span: Span, { traceFlags }: SpanContext): boolean {
+  return (traceFlags & TraceFlags.SAMPLED) !== 0 && span.isRecording();
 }
 
 /** Goes on with headers, or without them if they do not fit beside those of the message. */
