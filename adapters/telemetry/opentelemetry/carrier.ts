@@ -1,8 +1,8 @@
 import {
   type Context,
   createTraceState,
+  INVALID_SPANID,
   INVALID_TRACEID,
-  isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -11,11 +11,12 @@ import {
   TraceFlags,
 } from "@opentelemetry/api";
 import type { AddedHeaders } from "../../../runtime/ports/interceptor.ts";
+import { guarded } from "./guarded.ts";
 
 /** The headers of W3C Trace Context and Baggage. */
 const w3cFields = ["traceparent", "tracestate", "baggage"];
-/** The length of a `traceparent` of version 00. */
-const parentLength = 55;
+/** A `traceparent`: one of a version after 00 may have more behind it. */
+const traceparentForm = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})($|-.*)/;
 
 /**
  * Carries the context of spans in the headers of messages, by the propagator of the program, or by that of W3C if it has none.
@@ -46,28 +47,27 @@ export class Carrier {
       return tracestate ? { traceparent, tracestate } : { traceparent };
     }
     const headers: Record<string, string> = {};
-    propagation.inject(trace.setSpan(context, span), headers);
+    guarded(() => propagation.inject(trace.setSpan(context, span), headers));
     return headers;
   }
 
   /** The context that the headers of a message continue; the root context if they continue none. */
   contextOf(headers: AddedHeaders | undefined): Context {
     if (headers === undefined) return ROOT_CONTEXT;
-    if (!this.#takes(headers.baggage)) return propagation.extract(ROOT_CONTEXT, headers);
-    const { traceparent: text, tracestate } = headers;
-    if (text === undefined || text.length < parentLength || text.startsWith("ff")) return ROOT_CONTEXT;
-    if (text.length > parentLength && (text.startsWith("00") || text[parentLength] !== "-")) {
-      return ROOT_CONTEXT;
+    if (!this.#takes(headers.baggage)) {
+      return guarded(() => propagation.extract(ROOT_CONTEXT, headers)) ?? ROOT_CONTEXT;
     }
-    const spanContext = {
-      traceId: text.slice(3, 35),
-      spanId: text.slice(36, 52),
-      traceFlags: parseInt(text.slice(53, 55), 16),
+    const { traceparent, tracestate } = headers;
+    const [, version, traceId, spanId, flags, more] = traceparentForm.exec(traceparent ?? "") ?? [];
+    if (version === undefined || version === "ff" || (version === "00" && more !== "")) return ROOT_CONTEXT;
+    if (traceId === INVALID_TRACEID || spanId === INVALID_SPANID) return ROOT_CONTEXT;
+    return trace.setSpanContext(ROOT_CONTEXT, {
+      traceId,
+      spanId,
+      traceFlags: parseInt(flags, 16),
       isRemote: true,
       ...tracestate && { traceState: createTraceState(tracestate) },
-    };
-    const isValid = isSpanContextValid(spanContext) && spanContext.traceFlags >= 0;
-    return isValid ? trace.setSpanContext(ROOT_CONTEXT, spanContext) : ROOT_CONTEXT;
+    });
   }
 
   /** Whether the two headers of W3C are all that is carried. */

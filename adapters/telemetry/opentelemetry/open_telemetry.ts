@@ -1,6 +1,8 @@
 import {
+  type Attributes,
   type Context,
   context,
+  INVALID_SPAN_CONTEXT,
   type MeterProvider,
   propagation,
   ROOT_CONTEXT,
@@ -19,10 +21,10 @@ import { CancelledError } from "../../../runtime/base/cancelled_error.ts";
 import { type OptionNames, requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import { isThenable } from "../../../runtime/base/thenable.ts";
 import { codeOf } from "../../../runtime/base/thrown.ts";
-import type { ActorId } from "../../../runtime/language/address.ts";
 import type { InspectedMessage, Inspection } from "../../../runtime/ports/inspection.ts";
 import type { AddedHeaders, GoOn, Inspectable, Interceptor } from "../../../runtime/ports/interceptor.ts";
 import { Carrier } from "./carrier.ts";
+import { guarded, untraced } from "./guarded.ts";
 import { Instruments } from "./instruments.ts";
 import { attributesOf, Labels, type OperationLabels } from "./labels.ts";
 import { type OnEnd, TracedOperation } from "./operation.ts";
@@ -102,7 +104,7 @@ class OpenTelemetry implements Interceptor {
   readonly #carrier = new Carrier();
   readonly #labels = new Labels();
   readonly #clock = systemClock();
-  /** The turns that are awaited, by actor: an actor has one at a time. */
+  /** The turns that are awaited, by message. */
   readonly #awaited = new Map<string, TracedOperation>();
   #instruments: Instruments | undefined = undefined;
 
@@ -115,17 +117,16 @@ class OpenTelemetry implements Interceptor {
     const { headers } = message;
     const parent = this.#parentOf(headers);
     const labels = this.#labels.of(message);
-    const span = this.#tracer.startSpan(labels.sendName, producer, parent);
+    const span = this.#start(labels.sendName, producer, parent);
     const own = span.spanContext();
     const sampled = isSampled(span, own);
-    if (sampled) span.setAttributes(attributesOf(message, labels.sending));
+    if (sampled) describe(span, message, labels.sending);
     const operation = new TracedOperation(span, sampled, this.#onEnd("sent", labels));
     try {
       const added = this.#carrier.headersOf(parent, span, own, headers);
       const accepted = goOnWith(goOn, added);
-      if (isThenable(accepted)) {
-        Promise.resolve(accepted).then(() => operation.end(), (error) => operation.fail(error));
-      } else operation.end();
+      if (isThenable(accepted)) operation.endWith(accepted);
+      else operation.end();
       return accepted;
     } catch (error) {
       operation.fail(error);
@@ -138,10 +139,10 @@ class OpenTelemetry implements Interceptor {
     // Never the active context: that is of whoever happened to wake the scheduler.
     const parent = this.#carrier.contextOf(headers);
     const labels = this.#labels.of(message);
-    const span = this.#tracer.startSpan(labels.processName, consumer, parent);
+    const span = this.#start(labels.processName, consumer, parent);
     const own = span.spanContext();
     const sampled = isSampled(span, own);
-    if (sampled) span.setAttributes(attributesOf(message, labels.processing));
+    if (sampled) describe(span, message, labels.processing);
     const operation = new TracedOperation(span, sampled, this.#onEnd("handled", labels));
     try {
       const added = this.#carrier.headersOf(parent, span, own, headers);
@@ -157,7 +158,7 @@ class OpenTelemetry implements Interceptor {
   }
 
   observe(system: Inspectable): void {
-    system.inspect((event) => this.#hear(event), { sampled: true });
+    system.inspect((event) => guarded(() => this.#hear(event)), { sampled: true });
   }
 
   #hear(event: Inspection): void {
@@ -169,19 +170,29 @@ class OpenTelemetry implements Interceptor {
       const { letter } = event;
       this.#metrics?.dead(this.#labels.of(letter), letter.reason);
       if (letter.reason === "stopping") {
-        this.#awaited.get(nameOf(letter))?.fail(new StoppedError(letter.message));
+        this.#end(letter, new StoppedError(letter.message));
       }
     } else if (event.type === "failed") {
-      this.#awaited.get(nameOf(event.message))?.fail(event.error); // its handler took too long
+      this.#end(event.message, event.error); // its handler took too long
     } else if (event.type === "cancelled") {
       const { message } = event;
-      this.#awaited.get(nameOf(message))?.fail(new CancelledError(`${nameOf(message)} was cancelled`));
+      this.#end(message, new CancelledError(`${message.protocol}/${message.key} was cancelled`));
     }
   }
+
+  /** Ends the turn of a message that is awaited, whether its handler ever settles or not. */
+  #end(message: Message, error: unknown): void {
+    if (this.#awaited.size === 0) return;
+    for (const name of [nameOf(message), nameOfHeard(message)]) {
+      this.#awaited.get(name)?.fail(error);
+      this.#awaited.delete(name);
+    }
+  }
+
   /** The metrics, made when they are first needed: an SDK may be registered after the system is made. */
   get #metrics(): Instruments | undefined {
     if (this.#options.metrics === false) return undefined;
-    return this.#instruments ??= new Instruments(this.#options.meterProvider);
+    return this.#instruments ??= guarded(() => new Instruments(this.#options.meterProvider));
   }
 
   /**
@@ -197,6 +208,15 @@ class OpenTelemetry implements Interceptor {
     return baggage === undefined ? given : propagation.setBaggage(given, baggage);
   }
 
+  #start(name: string, options: SpanOptions, parent: Context): Span {
+    try {
+      return this.#tracer.startSpan(name, options, parent);
+    } catch (error) {
+      untraced(error);
+      return trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+    }
+  }
+
   /** Reports how long an operation took, when it has ended. */
   #onEnd(what: "sent" | "handled", labels: OperationLabels): OnEnd | undefined {
     const metrics = this.#metrics;
@@ -206,8 +226,8 @@ class OpenTelemetry implements Interceptor {
   }
 
   /** Ends a turn when its handler has settled, or before, if its time is over or its message is taken back. */
-  #await(message: ActorId, operation: TracedOperation, result: PromiseLike<unknown>): void {
-    const name = nameOf(message);
+  #await(message: Message, operation: TracedOperation, result: PromiseLike<unknown>): void {
+    const name = message.key === "" ? nameOfHeard(message) : nameOf(message);
     this.#awaited.set(name, operation);
     const settled = () => {
       if (this.#awaited.get(name) === operation) this.#awaited.delete(name);
@@ -222,26 +242,44 @@ class OpenTelemetry implements Interceptor {
   }
 }
 
+/** Tells about the message of a span. */
+function describe(span: Span, message: InspectedMessage, shared: Attributes): void {
+  guarded(() => span.setAttributes(attributesOf(message, shared)));
+}
+
 /** Whether anybody will see a span. Deno says of every span that it records. */
 function isSampled(span: Span, { traceFlags }: SpanContext): boolean {
   return (traceFlags & TraceFlags.SAMPLED) !== 0 && span.isRecording();
 }
 
-/** Goes on with headers, or without them if they do not fit beside those of the message. */
+/**
+ * Goes on with headers; without `tracestate`, or without any, if they do not fit beside those of the message, or a propagator
+ * has made headers that cannot be sent.
+ */
 function goOnWith(goOn: GoOn, headers: AddedHeaders | undefined): unknown {
   if (headers === undefined) return goOn();
   try {
     return goOn(headers);
   } catch (error) {
-    if (codeOf(error, "") !== "too-large") throw error;
+    if (!["too-large", "invalid-headers"].includes(codeOf(error, ""))) throw error;
+    const { tracestate, ...others } = headers;
     try {
-      return goOn();
+      return goOnWith(goOn, tracestate === undefined ? undefined : others);
     } catch {
       throw error; // it has gone on before, and that failed
     }
   }
 }
 
-function nameOf({ protocol, key }: ActorId): string {
-  return `${protocol}/${key}`;
+/** A message as far as it tells its turn from all others. */
+type Message = Pick<InspectedMessage, "protocol" | "key" | "id">;
+
+/** A message that has an id from its sender has it for its receiver alone. */
+function nameOf({ protocol, key, id }: Message): string {
+  return `${protocol}/${key} ${id}`;
+}
+
+/** A function hears a publication under its own protocol; the events are those of the actor that calls the function. */
+function nameOfHeard({ id }: Message): string {
+  return id;
 }

@@ -2,6 +2,7 @@ import { type Span, SpanStatusCode } from "@opentelemetry/api";
 import { errorText, safeLine } from "../../../runtime/base/error_text.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { codeOf } from "../../../runtime/base/thrown.ts";
+import { guarded, untraced } from "./guarded.ts";
 
 /** The most UTF-16 units of the type of an error. */
 const typeUnitsMax = 64;
@@ -31,20 +32,31 @@ export class TracedOperation {
     if (this.#ended) return;
     if (!this.#sampled && this.#onEnd === undefined) return this.#end(undefined); // nobody will see the error
     const type = typeOf(error);
-    if (this.#sampled) {
-      const message = safeLine(messageOf(error));
-      this.#span.setAttribute("error.type", type);
-      this.#span.recordException({ name: type, message, stack: errorText(error) });
-      this.#span.setStatus({ code: SpanStatusCode.ERROR, message });
-    }
+    if (this.#sampled) guarded(() => this.#describe(type, error));
     this.#end(type);
+  }
+
+  /** Ends when a promise settles. */
+  endWith(promise: PromiseLike<unknown>): void {
+    Promise.resolve(promise).then(() => this.end(), (error) => this.fail(error));
+  }
+
+  #describe(type: string, error: unknown): void {
+    const message = safeLine(messageOf(error));
+    this.#span.setAttribute("error.type", type);
+    this.#span.recordException({ name: type, message, stack: errorText(error) });
+    this.#span.setStatus({ code: SpanStatusCode.ERROR, message });
   }
 
   #end(error: string | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#span.end();
-    this.#onEnd?.(error);
+    try {
+      this.#span.end();
+      this.#onEnd?.(error);
+    } catch (thrown) {
+      untraced(thrown);
+    }
   }
 }
 
