@@ -16,7 +16,7 @@ import { guarded } from "./guarded.ts";
 /** The headers of W3C Trace Context and Baggage. */
 const w3cFields = ["traceparent", "tracestate", "baggage"];
 /** A `traceparent`: one of a version after 00 may have more behind it. */
-const traceparentForm = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})($|-.*)/;
+const traceparentForm = /^(?!ff)[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(?:$|(?<!^00.+)-)/;
 
 /**
  * Carries the context of spans in the headers of messages, by the propagator of the program, or by that of W3C if it has none.
@@ -57,17 +57,14 @@ export class Carrier {
     if (!this.#takes(headers.baggage)) {
       return guarded(() => propagation.extract(ROOT_CONTEXT, headers)) ?? ROOT_CONTEXT;
     }
-    const { traceparent, tracestate } = headers;
-    const [, version, traceId, spanId, flags, more] = traceparentForm.exec(traceparent ?? "") ?? [];
-    if (version === undefined || version === "ff" || (version === "00" && more !== "")) return ROOT_CONTEXT;
+    const { traceparent: text, tracestate } = headers;
+    if (text === undefined || !traceparentForm.test(text)) return ROOT_CONTEXT;
+    const traceId = text.slice(3, 35);
+    const spanId = text.slice(36, 52);
     if (traceId === INVALID_TRACEID || spanId === INVALID_SPANID) return ROOT_CONTEXT;
-    return trace.setSpanContext(ROOT_CONTEXT, {
-      traceId,
-      spanId,
-      traceFlags: parseInt(flags, 16),
-      isRemote: true,
-      ...tracestate && { traceState: createTraceState(tracestate) },
-    });
+    const traceFlags = text.startsWith("00", 53) ? TraceFlags.NONE : parseInt(text.slice(53, 55), 16);
+    const traceState = tracestate ? createTraceState(tracestate) : undefined;
+    return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true, traceState });
   }
 
   /** Whether the two headers of W3C are all that is carried. */
