@@ -312,7 +312,7 @@ export class Activation extends Resident implements TurnActor, WaitingTurn {
     this.apply(turn);
     if (replies) {
       const replyTo = route.replyTo!;
-      if (isReplyTarget(replyTo)) replyTo.reply(reply, result);
+      if (isReplyTarget(replyTo)) replyTo.reply(reply, result, turn.causedHeaders);
       else this.host.services.delivery.deliverTo(replyTo, result, turn.cause(value));
     } else if (isReplyTarget(route.replyTo)) route.replyTo.done?.();
     else if (route.replyTo !== undefined && !turn.wantsReply(result)) {

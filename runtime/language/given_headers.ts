@@ -10,6 +10,8 @@ const headersMax = 64;
 const bytesMax = 8_192;
 /** The most bytes that one UTF-16 unit takes. */
 const bytesOfUnit = 3;
+/** What a property has that an assignment makes. An assignment to `__proto__` would make none. */
+const own = { enumerable: true, configurable: true, writable: true };
 
 /**
  * Returns a plain, frozen copy of the headers from a caller; later changes of the given object have no
@@ -18,27 +20,39 @@ const bytesOfUnit = 3;
  * than 64 or they take more than 8 KiB.
  */
 export function givenHeaders(given: Headers): Headers {
-  const names = readable(() => namesOf(given));
-  requireAtMost(names.length, headersMax, "headers");
-  return withinBounds(Object.fromEntries(readable(() => names.map((name) => [name, given[name]]))));
+  return withinBounds(copyOf(given));
 }
 
 /** Headers with others that a caller gives, which take precedence. Throws as {@linkcode givenHeaders} does. */
 export function withHeaders(headers: Headers | undefined, others: Headers): Headers {
-  const given = givenHeaders(others);
-  return headers === undefined ? given : withinBounds({ ...headers, ...given });
+  const given = copyOf(others);
+  return withinBounds(headers === undefined ? given : { ...headers, ...given });
+}
+
+function copyOf(given: Headers): Headers {
+  const names = readable(() => namesOf(given));
+  requireAtMost(names.length, headersMax, "headers");
+  return readable(() => {
+    const copy: Record<string, string> = {};
+    for (const name of names) {
+      if (name === "__proto__") Object.defineProperty(copy, name, { ...own, value: given[name] });
+      else copy[name] = given[name];
+    }
+    return copy;
+  });
 }
 
 /** Plain headers, frozen. Throws unless they are texts within the bounds. */
 function withinBounds(headers: Headers): Headers {
-  const entries = Object.entries(headers);
-  requireAtMost(entries.length, headersMax, "headers");
+  const names = Object.keys(headers);
+  requireAtMost(names.length, headersMax, "headers");
   let units = 0;
-  for (const [name, value] of entries) {
+  for (const name of names) {
+    const value: unknown = headers[name];
     if (typeof value !== "string") throw refused(`one of them is no text, but of type ${typeof value}`);
     units += name.length + value.length;
   }
-  if (units * bytesOfUnit > bytesMax) requireAtMost(bytesOf(entries), bytesMax, "bytes");
+  if (units * bytesOfUnit > bytesMax) requireAtMost(bytesOf(Object.entries(headers)), bytesMax, "bytes");
   return Object.freeze(headers);
 }
 

@@ -21,8 +21,11 @@ export interface ReplyTarget {
   readonly over: boolean;
   /** The addresses that it passes reply and failure on to. Only who waits for the end of a turn has them. */
   readonly origin?: { readonly replyTo?: Address | undefined; readonly failTo?: Address | undefined };
-  /** Gives it the reply: the output of its schema, and its input, as the handler returned it. */
-  reply(output: unknown, input: unknown): void;
+  /**
+   * Gives it the reply: the output of its schema, its input, as the handler returned it, and the headers of what the turn
+   * causes, if it is one in memory.
+   */
+  reply(output: unknown, input: unknown, headers?: Readonly<Record<string, string>>): void;
   /** Tells it that there will be no reply. */
   fail(error: PosthornError): void;
   /** Tells it that a turn in memory has ended that gives no reply. Only who waits for the end of a turn has it. */

@@ -119,9 +119,14 @@ export type Inspector = (event: Inspection) => void;
 export interface InspectOptions {
   /**
    * Whether the listener hears `accepted`, `started` and `done` of a sample only: of about one message a millisecond in
-   * this process, and of that from its acceptance to its end. So it costs next to nothing, however much the system does. All
-   * other events it hears in full. Each message of the sample says in `stands` how many messages of its protocol it stands
-   * for: all that were accepted since the one before it. The sum of `stands` over `accepted` is the number of messages.
+   * this process. So it costs next to nothing, however much the system does. All other events it hears in full. Each message
+   * of the sample says in `stands` how many messages of its protocol it stands for: all that were accepted since the one
+   * before it. The sum of `stands` over `accepted` is the number of messages, up to the latest one of the sample.
+   *
+   * In memory a message of the sample is heard of from its acceptance to its end. With a store nothing is kept of a message
+   * that is read again: whose actor was not in memory when it was accepted, that another process accepted, or that is tried
+   * again. Its turn is drawn anew, and stands for such turns alone: so of some messages only the acceptance is heard, and of
+   * others only a turn.
    *
    * @default {false}
    */

@@ -36,7 +36,8 @@ export class MessageView implements InspectedMessage {
     this.operation = operation.name;
     this.mode = operation.mode;
     this.attempts = attempts;
-    this.headers = route.extras === undefined ? undefined : route.extras.headers;
+    const headers = route.extras === undefined ? undefined : route.extras.headers;
+    this.headers = headers === undefined ? undefined : Object.freeze(headers); // those of a row are plain data
     this.acceptedMs = acceptedMs;
     this.stands = stands;
     this.#ids = ids;

@@ -1,4 +1,5 @@
-import type { ActorId } from "../language/address.ts";
+import type { DeliveryPort } from "../activations/runtime_services.ts";
+import type { ActorId, Address } from "../language/address.ts";
 import { CancelledError } from "../base/cancelled_error.ts";
 import { messageOf, PosthornError } from "../base/errors.ts";
 import { parse } from "../language/parse.ts";
@@ -9,12 +10,13 @@ import type { Acceptance } from "../durable/delivery/acceptance.ts";
 import type { Publication } from "../messages/builtin_protocols.ts";
 import { codeOfThrown } from "../ports/dead_letters.ts";
 import { failureAddresses, toldTo } from "../messages/failure_addresses.ts";
-import { isReplyTarget, nameOf, type ReplyTarget, type Route } from "../messages/envelope.ts";
+import { isReplyTarget, nameOf, type ReplyTarget, Route } from "../messages/envelope.ts";
 import { Remote as RemoteProtocol } from "../messages/remote_address.ts";
 import type { Operation } from "../language/protocol.ts";
 import type { MemoryLanes } from "./memory_lanes.ts";
 import { cancelOf, type ExpectedReply, parcelOf, type RemoteMessage, requestOf } from "./outbox_row.ts";
 import type { PendingRequest, Waiter } from "./pending_replies.ts";
+import type { ReceivedMessage } from "./received_message.ts";
 import { requireRemote } from "./registry.ts";
 import type { Remote } from "./remote.ts";
 import { scopedSender } from "./wire.ts";
@@ -161,19 +163,37 @@ export class MemorySending {
       get over() {
         return clock.monotonicMs() >= untilMs;
       },
-      reply: (payload) => delivery.deliverTo(replyTo, payload),
-      fail: (error) => {
+      reply: (payload, _sender, read) => deliverAnswer(delivery, replyTo, payload, read),
+      fail: (error, _sender, read) => {
         const { id = "", code, message } = error;
         const outcome = error instanceof CancelledError ? error.outcome : undefined;
         for (const address of failureAddresses(replyTo, failTo)) {
-          delivery.deliverTo(
-            address,
-            toldTo(address, { id, code, message, outcome, ...codeOfThrown(error) }),
-          );
+          const failure = toldTo(address, { id, code, message, outcome, ...codeOfThrown(error) });
+          deliverAnswer(delivery, address, failure, read);
         }
       },
     });
   }
+}
+
+/** Delivers what another service has answered, with the headers of its message. */
+function deliverAnswer(
+  delivery: DeliveryPort,
+  to: Address,
+  payload: unknown,
+  read: (() => ReceivedMessage) | undefined,
+): void {
+  const { causationId, correlationId, headers } = read?.() ?? {};
+  const operation = delivery.operationAt(to);
+  const route = new Route(
+    operation,
+    causationId,
+    correlationId,
+    undefined,
+    undefined,
+    headers && { headers },
+  );
+  delivery.deliver(to, route, payload);
 }
 
 /** Gives the reply of an ask to who asked. */

@@ -7,6 +7,7 @@ import type { ActorId } from "../language/address.ts";
 import type { ToldFailure } from "../messages/told_failure.ts";
 import { shortRandomName } from "../messages/random_name.ts";
 import type { Random } from "../base/random.ts";
+import type { ReceivedMessage } from "./received_message.ts";
 
 /** What came as the reply to a message. */
 export type Outcome = { readonly reply: unknown } | { readonly failure: ToldFailure };
@@ -29,10 +30,13 @@ export interface Waiter {
   readonly many?: boolean;
   /** The request that it waits for, if that can be taken back. */
   request?: PendingRequest | undefined;
-  /** Gives it a reply, which nobody has checked. `sender` is who sent it, as on the wire. */
-  reply(payload: unknown, sender: string): void;
+  /**
+   * Gives it a reply, which nobody has checked. `sender` is who sent it, as on the wire; `read` reads the message that it
+   * came with.
+   */
+  reply(payload: unknown, sender: string, read?: () => ReceivedMessage): void;
   /** Tells it that there will be no reply. */
-  fail(error: PosthornError, sender: string): void;
+  fail(error: PosthornError, sender: string, read?: () => ReceivedMessage): void;
   /** Tells it how many respondents a service asked; absent unless it counts them. */
   asked?(count: number, sender: string): void;
 }
@@ -106,10 +110,16 @@ export class PendingReplies {
   }
 
   /**
-   * Gives an outcome to whoever waits for it, and each one once: `id` is that of its message, if it has one, and `sender`
-   * who sent it, as on the wire. Returns whether anybody waited.
+   * Gives an outcome to whoever waits for it, and each one once: `id` is that of its message, if it has one, `sender` who
+   * sent it, as on the wire, and `read` reads the message. Returns whether anybody waited.
    */
-  settle(name: string, outcome: Outcome, id?: string, sender = ""): boolean {
+  settle(
+    name: string,
+    outcome: Outcome,
+    id?: string,
+    sender = "",
+    read?: () => ReceivedMessage,
+  ): boolean {
     const waiter = this.#waiters.get(name);
     if (waiter === undefined || waiter.over) {
       this.forget(name);
@@ -117,8 +127,8 @@ export class PendingReplies {
     }
     if (waiter.many !== true) this.forget(name);
     else if (id !== undefined && !this.#isFirst(name, id)) return true;
-    if ("reply" in outcome) waiter.reply(outcome.reply, sender);
-    else waiter.fail(errorOfFailure(outcome.failure), sender);
+    if ("reply" in outcome) waiter.reply(outcome.reply, sender, read);
+    else waiter.fail(errorOfFailure(outcome.failure), sender, read);
     return true;
   }
 

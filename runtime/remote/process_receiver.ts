@@ -1,7 +1,7 @@
 import type { Delivery, Receiver, Rejection, Tenure } from "../ports/transport.ts";
 import { replyOf } from "./meaning.ts";
 import type { PendingReplies } from "./pending_replies.ts";
-import { givenIdOf } from "./received_message.ts";
+import { givenIdOf, receivedMessage } from "./received_message.ts";
 import { wireHeaders } from "./wire.ts";
 
 const nothing: Promise<readonly Rejection[]> = Promise.resolve([]);
@@ -27,7 +27,8 @@ export class ProcessReceiver implements Receiver {
       const id = givenIdOf(delivery, tenure);
       const sender = delivery.headers[wireHeaders.sender];
       const asked = respondentsAsked(delivery);
-      if (asked === undefined) this.#pending.settle(name, outcome, id, sender);
+      const read = () => receivedMessage(delivery, tenure, () => "");
+      if (asked === undefined) this.#pending.settle(name, outcome, id, sender, read);
       else this.#pending.tellAsked(name, asked, id, sender);
     }
     return nothing;

@@ -56,8 +56,10 @@ export class TransientRuns {
     };
     const ended = new TurnEnd({
       replyTo: isReplyTarget(replyTo) ? undefined : replyTo,
-      reply: (reply) => {
-        if (replyTo !== undefined && !isReplyTarget(replyTo)) this.#delivery.deliverTo(replyTo, reply, cause);
+      reply: (reply, headers) => {
+        if (replyTo === undefined || isReplyTarget(replyTo)) return;
+        const own = headers === cause.headers ? cause : cause.withRoute(route.with({ headers }));
+        this.#delivery.deliverTo(replyTo, reply, own);
       },
       fail: (error) => {
         if (error instanceof StoppedError) return reject(error);
@@ -101,7 +103,7 @@ export class TransientRuns {
 interface TurnEndParts {
   /** Where replies go. */
   readonly replyTo: Address | undefined;
-  reply(value: unknown): void;
+  reply(value: unknown, headers: Envelope["headers"]): void;
   fail(error: PosthornError): void;
   refuse(failure: ToldFailure): void;
   done(): void;
@@ -131,8 +133,8 @@ class TurnEnd implements ReplyTarget {
     return this.#parts.replyTo;
   }
 
-  reply(_output: unknown, input: unknown): void {
-    this.#parts.reply(input);
+  reply(_output: unknown, input: unknown, headers: Envelope["headers"]): void {
+    this.#parts.reply(input, headers);
     this.#parts.done();
   }
 

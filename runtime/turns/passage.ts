@@ -67,7 +67,8 @@ export class Passage {
     } catch (error) {
       this.#closed = true;
       if (this.#outcome === undefined) throw error;
-      quiet(this.#result()); // throws what the handler has thrown
+      const value = this.#result(); // throws what the handler has thrown
+      if (isThenable(value)) return failsAfter(value, error);
       throw error;
     }
     this.#closed = true;
@@ -110,6 +111,12 @@ export class Passage {
     if ("error" in outcome) throw outcome.error;
     return outcome.value;
   }
+}
+
+/** The handler still runs: its actor takes no other message before it has settled. */
+async function failsAfter(handled: PromiseLike<unknown>, error: unknown): Promise<never> {
+  await handled;
+  throw error;
 }
 
 /** Whoever else waits for a promise is told if it rejects. */

@@ -1,20 +1,22 @@
 import {
   type Context,
   createTraceState,
+  INVALID_SPANID,
   INVALID_TRACEID,
-  isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
   type Span,
   type SpanContext,
   trace,
+  TraceFlags,
 } from "@opentelemetry/api";
 import type { AddedHeaders } from "../../../runtime/ports/interceptor.ts";
+import { guarded } from "./guarded.ts";
 
 /** The headers of W3C Trace Context and Baggage. */
 const w3cFields = ["traceparent", "tracestate", "baggage"];
-/** The length of a `traceparent` of version 00. */
-const parentLength = 55;
+/** A `traceparent`: one of a version after 00 may have more behind it. */
+const traceparentForm = /^(?!ff)[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(?:$|(?<!^00.+)-)/;
 
 /**
  * Carries the context of spans in the headers of messages, by the propagator of the program, or by that of W3C if it has none.
@@ -24,38 +26,45 @@ export class Carrier {
   /** Whether the propagator of the program is that of W3C; unknown before the first message. */
   #isW3c: boolean | undefined = undefined;
 
-  /** The headers by which others continue the trace of a span in a context; none if there is nothing to continue. */
-  headersOf(context: Context, span: Span, spanContext: SpanContext): AddedHeaders | undefined {
+  /**
+   * The headers by which others continue the trace of a span in a context, for a message with headers of its own; none if
+   * there is nothing to continue, or if its own say already that the trace is not sampled: then nobody sees which span is
+   * whose child.
+   */
+  headersOf(
+    context: Context,
+    span: Span,
+    spanContext: SpanContext,
+    given: AddedHeaders | undefined,
+  ): AddedHeaders | undefined {
     const { traceId, spanId, traceFlags, traceState } = spanContext;
     if (traceId === INVALID_TRACEID) return undefined;
     if (this.#takes(propagation.getBaggage(context))) {
+      const isSame = traceFlags === TraceFlags.NONE && given?.traceparent?.startsWith(traceId, 3);
+      if (isSame && given!.traceparent.endsWith("-00")) return undefined;
       const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
       const tracestate = traceState?.serialize();
       return tracestate ? { traceparent, tracestate } : { traceparent };
     }
     const headers: Record<string, string> = {};
-    propagation.inject(trace.setSpan(context, span), headers);
+    guarded(() => propagation.inject(trace.setSpan(context, span), headers));
     return headers;
   }
 
   /** The context that the headers of a message continue; the root context if they continue none. */
   contextOf(headers: AddedHeaders | undefined): Context {
     if (headers === undefined) return ROOT_CONTEXT;
-    if (!this.#takes(headers.baggage)) return propagation.extract(ROOT_CONTEXT, headers);
-    const { traceparent: text, tracestate } = headers;
-    if (text === undefined || text.length < parentLength || text.startsWith("ff")) return ROOT_CONTEXT;
-    if (text.length > parentLength && (text.startsWith("00") || text[parentLength] !== "-")) {
-      return ROOT_CONTEXT;
+    if (!this.#takes(headers.baggage)) {
+      return guarded(() => propagation.extract(ROOT_CONTEXT, headers)) ?? ROOT_CONTEXT;
     }
-    const spanContext = {
-      traceId: text.slice(3, 35),
-      spanId: text.slice(36, 52),
-      traceFlags: parseInt(text.slice(53, 55), 16),
-      isRemote: true,
-      ...tracestate && { traceState: createTraceState(tracestate) },
-    };
-    const isValid = isSpanContextValid(spanContext) && spanContext.traceFlags >= 0;
-    return isValid ? trace.setSpanContext(ROOT_CONTEXT, spanContext) : ROOT_CONTEXT;
+    const { traceparent: text, tracestate } = headers;
+    if (text === undefined || !traceparentForm.test(text)) return ROOT_CONTEXT;
+    const traceId = text.slice(3, 35);
+    const spanId = text.slice(36, 52);
+    if (traceId === INVALID_TRACEID || spanId === INVALID_SPANID) return ROOT_CONTEXT;
+    const traceFlags = text.startsWith("00", 53) ? TraceFlags.NONE : parseInt(text.slice(53, 55), 16);
+    const traceState = tracestate ? createTraceState(tracestate) : undefined;
+    return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true, traceState });
   }
 
   /** Whether the two headers of W3C are all that is carried. */

@@ -10,6 +10,11 @@ import type { OperationLabels } from "./labels.ts";
 /** The bounds of the buckets, in seconds, that the conventions ask for. */
 const secondsBounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
+/** How many types of errors are told apart: each code of a `TerminalError` is one. */
+const errorsMax = 100;
+/** What the conventions call the others. */
+const otherError = "_OTHER";
+
 /** The metrics of a system by the conventions for messaging. */
 export class Instruments {
   readonly #operations: Histogram;
@@ -18,6 +23,7 @@ export class Instruments {
   readonly #consumed: Counter;
   readonly #waited: Histogram;
   readonly #dead: Counter;
+  readonly #errors = new Set<string>();
 
   constructor(provider: MeterProvider | undefined) {
     const meter = (provider ?? metrics).getMeter("posthorn");
@@ -51,14 +57,14 @@ export class Instruments {
 
   /** A send has ended, with an error of that type if it was refused. */
   sent(labels: OperationLabels, tookMs: number, error: string | undefined): void {
-    const attributes = withError(labels.sending, error);
+    const attributes = this.#withError(labels.sending, error);
     this.#operations.record(tookMs / 1_000, attributes);
     this.#sent.add(1, attributes);
   }
 
   /** A handler has ended, with an error of that type if it failed. */
   handled(labels: OperationLabels, tookMs: number, error: string | undefined): void {
-    const attributes = withError(labels.processing, error);
+    const attributes = this.#withError(labels.processing, error);
     this.#turns.record(tookMs / 1_000, attributes);
     this.#consumed.add(1, attributes);
   }
@@ -70,10 +76,14 @@ export class Instruments {
 
   /** A message has become a dead letter. */
   dead(labels: OperationLabels, reason: string): void {
-    this.#dead.add(1, withError(labels.processing, reason));
+    this.#dead.add(1, this.#withError(labels.processing, reason));
   }
-}
 
-function withError(attributes: Attributes, error: string | undefined): Attributes {
-  return error === undefined ? attributes : { ...attributes, "error.type": error };
+  /** The attributes with the type of an error, or with that of all others, because each makes numbers of its own. */
+  #withError(attributes: Attributes, error: string | undefined): Attributes {
+    if (error === undefined) return attributes;
+    const isKnown = this.#errors.has(error) || this.#errors.size < errorsMax;
+    if (isKnown) this.#errors.add(error);
+    return { ...attributes, "error.type": isKnown ? error : otherError };
+  }
 }

@@ -1,13 +1,17 @@
 import {
+  type Attributes,
   type Context,
   context,
+  INVALID_SPAN_CONTEXT,
   type MeterProvider,
   propagation,
   ROOT_CONTEXT,
   type Span,
   type SpanContext,
   SpanKind,
+  type SpanOptions,
   trace,
+  TraceFlags,
   type Tracer,
   type TracerProvider,
 } from "@opentelemetry/api";
@@ -17,13 +21,13 @@ import { CancelledError } from "../../../runtime/base/cancelled_error.ts";
 import { type OptionNames, requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import { isThenable } from "../../../runtime/base/thenable.ts";
 import { codeOf } from "../../../runtime/base/thrown.ts";
-import type { ActorId } from "../../../runtime/language/address.ts";
 import type { InspectedMessage, Inspection } from "../../../runtime/ports/inspection.ts";
 import type { AddedHeaders, GoOn, Inspectable, Interceptor } from "../../../runtime/ports/interceptor.ts";
 import { Carrier } from "./carrier.ts";
+import { guarded, untraced } from "./guarded.ts";
 import { Instruments } from "./instruments.ts";
-import { Labels } from "./labels.ts";
-import { TracedOperation } from "./operation.ts";
+import { attributesOf, Labels, type OperationLabels } from "./labels.ts";
+import { type OnEnd, TracedOperation } from "./operation.ts";
 
 /** Options of {@linkcode openTelemetry}. */
 export interface OpenTelemetryOptions {
@@ -89,6 +93,10 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Interceptor {
   return new OpenTelemetry(options);
 }
 
+/** The options of the spans of sends and of turns. */
+const producer: SpanOptions = { kind: SpanKind.PRODUCER };
+const consumer: SpanOptions = { kind: SpanKind.CONSUMER };
+
 /** The spans and metrics of one system. */
 class OpenTelemetry implements Interceptor {
   readonly #tracer: Tracer;
@@ -96,7 +104,7 @@ class OpenTelemetry implements Interceptor {
   readonly #carrier = new Carrier();
   readonly #labels = new Labels();
   readonly #clock = systemClock();
-  /** The turns that are awaited, by actor: an actor has one at a time. */
+  /** The turns that are awaited, by message. */
   readonly #awaited = new Map<string, TracedOperation>();
   #instruments: Instruments | undefined = undefined;
 
@@ -106,15 +114,18 @@ class OpenTelemetry implements Interceptor {
   }
 
   send(message: InspectedMessage, goOn: GoOn): unknown {
-    const parent = this.#parentOf(message.headers);
+    const { headers } = message;
+    const parent = this.#parentOf(headers);
     const labels = this.#labels.of(message);
-    const span = this.#tracer.startSpan(labels.sendName, { kind: SpanKind.PRODUCER }, parent);
+    const span = this.#start(labels.sendName, producer, parent);
     const own = span.spanContext();
-    const operation = this.#begin(span, own, (tookMs, error) => this.#metrics?.sent(labels, tookMs, error));
-    operation.describe(message, labels.sending);
+    const sampled = isSampled(span, own);
+    if (sampled) describe(span, message, labels.sending);
+    const operation = new TracedOperation(span, sampled, this.#onEnd("sent", labels));
     try {
-      const accepted = goOnWith(goOn, this.#carrier.headersOf(parent, span, own));
-      if (isThenable(accepted)) Promise.resolve(accepted).then(operation.end, operation.fail);
+      const added = this.#carrier.headersOf(parent, span, own, headers);
+      const accepted = goOnWith(goOn, added);
+      if (isThenable(accepted)) operation.endWith(accepted);
       else operation.end();
       return accepted;
     } catch (error) {
@@ -124,20 +135,19 @@ class OpenTelemetry implements Interceptor {
   }
 
   turn(message: InspectedMessage, goOn: GoOn): unknown {
+    const { headers } = message;
     // Never the active context: that is of whoever happened to wake the scheduler.
-    const parent = this.#carrier.contextOf(message.headers);
+    const parent = this.#carrier.contextOf(headers);
     const labels = this.#labels.of(message);
-    const span = this.#tracer.startSpan(labels.processName, { kind: SpanKind.CONSUMER }, parent);
+    const span = this.#start(labels.processName, consumer, parent);
     const own = span.spanContext();
-    const operation = this.#begin(
-      span,
-      own,
-      (tookMs, error) => this.#metrics?.handled(labels, tookMs, error),
-    );
-    operation.describe(message, labels.processing);
-    const headers = this.#carrier.headersOf(parent, span, own);
+    const sampled = isSampled(span, own);
+    if (sampled) describe(span, message, labels.processing);
+    const operation = new TracedOperation(span, sampled, this.#onEnd("handled", labels));
     try {
-      const result = context.with(trace.setSpan(parent, span), goOnWith, undefined, goOn, headers);
+      const added = this.#carrier.headersOf(parent, span, own, headers);
+      const within = added === undefined && parent !== ROOT_CONTEXT ? parent : trace.setSpan(parent, span);
+      const result = context.with(within, goOnWith, undefined, goOn, added);
       if (isThenable(result)) this.#await(message, operation, result);
       else operation.end();
       return result;
@@ -148,7 +158,7 @@ class OpenTelemetry implements Interceptor {
   }
 
   observe(system: Inspectable): void {
-    system.inspect((event) => this.#hear(event), { sampled: true });
+    system.inspect((event) => guarded(() => this.#hear(event)), { sampled: true });
   }
 
   #hear(event: Inspection): void {
@@ -160,19 +170,29 @@ class OpenTelemetry implements Interceptor {
       const { letter } = event;
       this.#metrics?.dead(this.#labels.of(letter), letter.reason);
       if (letter.reason === "stopping") {
-        this.#awaited.get(nameOf(letter))?.fail(new StoppedError(letter.message));
+        this.#end(letter, new StoppedError(letter.message));
       }
     } else if (event.type === "failed") {
-      this.#awaited.get(nameOf(event.message))?.fail(event.error); // its handler took too long
+      this.#end(event.message, event.error); // its handler took too long
     } else if (event.type === "cancelled") {
       const { message } = event;
-      this.#awaited.get(nameOf(message))?.fail(new CancelledError(`${nameOf(message)} was cancelled`));
+      this.#end(message, new CancelledError(`${message.protocol}/${message.key} was cancelled`));
     }
   }
+
+  /** Ends the turn of a message that is awaited, whether its handler ever settles or not. */
+  #end(message: Message, error: unknown): void {
+    if (this.#awaited.size === 0) return;
+    for (const name of [nameOf(message), nameOfHeard(message)]) {
+      this.#awaited.get(name)?.fail(error);
+      this.#awaited.delete(name);
+    }
+  }
+
   /** The metrics, made when they are first needed: an SDK may be registered after the system is made. */
   get #metrics(): Instruments | undefined {
     if (this.#options.metrics === false) return undefined;
-    return this.#instruments ??= new Instruments(this.#options.meterProvider);
+    return this.#instruments ??= guarded(() => new Instruments(this.#options.meterProvider));
   }
 
   /**
@@ -188,19 +208,26 @@ class OpenTelemetry implements Interceptor {
     return baggage === undefined ? given : propagation.setBaggage(given, baggage);
   }
 
-  #begin(
-    span: Span,
-    own: SpanContext,
-    report: (tookMs: number, error: string | undefined) => void,
-  ): TracedOperation {
-    if (this.#options.metrics === false) return new TracedOperation(span, own, () => {});
+  #start(name: string, options: SpanOptions, parent: Context): Span {
+    try {
+      return this.#tracer.startSpan(name, options, parent);
+    } catch (error) {
+      untraced(error);
+      return trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+    }
+  }
+
+  /** Reports how long an operation took, when it has ended. */
+  #onEnd(what: "sent" | "handled", labels: OperationLabels): OnEnd | undefined {
+    const metrics = this.#metrics;
+    if (metrics === undefined) return undefined;
     const beganMs = this.#clock.monotonicMs();
-    return new TracedOperation(span, own, (error) => report(this.#clock.monotonicMs() - beganMs, error));
+    return (error) => metrics[what](labels, this.#clock.monotonicMs() - beganMs, error);
   }
 
   /** Ends a turn when its handler has settled, or before, if its time is over or its message is taken back. */
-  #await(message: ActorId, operation: TracedOperation, result: PromiseLike<unknown>): void {
-    const name = nameOf(message);
+  #await(message: Message, operation: TracedOperation, result: PromiseLike<unknown>): void {
+    const name = message.key === "" ? nameOfHeard(message) : nameOf(message);
     this.#awaited.set(name, operation);
     const settled = () => {
       if (this.#awaited.get(name) === operation) this.#awaited.delete(name);
@@ -215,21 +242,44 @@ class OpenTelemetry implements Interceptor {
   }
 }
 
-/** Goes on with headers, or without them if they do not fit beside those of the message. */
+/** Tells about the message of a span. */
+function describe(span: Span, message: InspectedMessage, shared: Attributes): void {
+  guarded(() => span.setAttributes(attributesOf(message, shared)));
+}
+
+/** Whether anybody will see a span. Deno says of every span that it records. */
+function isSampled(span: Span, { traceFlags }: SpanContext): boolean {
+  return (traceFlags & TraceFlags.SAMPLED) !== 0 && span.isRecording();
+}
+
+/**
+ * Goes on with headers; without `tracestate`, or without any, if they do not fit beside those of the message, or a propagator
+ * has made headers that cannot be sent.
+ */
 function goOnWith(goOn: GoOn, headers: AddedHeaders | undefined): unknown {
   if (headers === undefined) return goOn();
   try {
     return goOn(headers);
   } catch (error) {
-    if (codeOf(error, "") !== "too-large") throw error;
+    if (!["too-large", "invalid-headers"].includes(codeOf(error, ""))) throw error;
+    const { tracestate, ...others } = headers;
     try {
-      return goOn();
+      return goOnWith(goOn, tracestate === undefined ? undefined : others);
     } catch {
       throw error; // it has gone on before, and that failed
     }
   }
 }
 
-function nameOf({ protocol, key }: ActorId): string {
-  return `${protocol}/${key}`;
+/** A message as far as it tells its turn from all others. */
+type Message = Pick<InspectedMessage, "protocol" | "key" | "id">;
+
+/** A message that has an id from its sender has it for its receiver alone. */
+function nameOf({ protocol, key, id }: Message): string {
+  return `${protocol}/${key} ${id}`;
+}
+
+/** A function hears a publication under its own protocol; the events are those of the actor that calls the function. */
+function nameOfHeard({ id }: Message): string {
+  return id;
 }

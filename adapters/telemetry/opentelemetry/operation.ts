@@ -1,52 +1,62 @@
-import { type Attributes, type Span, type SpanContext, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
+import { type Span, SpanStatusCode } from "@opentelemetry/api";
 import { errorText, safeLine } from "../../../runtime/base/error_text.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { codeOf } from "../../../runtime/base/thrown.ts";
-import type { InspectedMessage } from "../../../runtime/ports/inspection.ts";
-import { attributesOf } from "./labels.ts";
+import { guarded, untraced } from "./guarded.ts";
 
 /** The most UTF-16 units of the type of an error. */
 const typeUnitsMax = 64;
+
+/** Called when an operation has ended, with the type of its error if it failed. */
+export type OnEnd = (error: string | undefined) => void;
 
 /** One send or one turn, and its span. */
 export class TracedOperation {
   readonly #span: Span;
   readonly #sampled: boolean;
-  readonly #onEnd: (error: string | undefined) => void;
+  readonly #onEnd: OnEnd | undefined;
   #ended = false;
 
   /** Calls `onEnd` once with the type of the error, if it failed. */
-  constructor(span: Span, context: SpanContext, onEnd: (error: string | undefined) => void) {
+  constructor(span: Span, sampled: boolean, onEnd: OnEnd | undefined) {
     this.#span = span;
-    // Deno says of every span that it records.
-    this.#sampled = (context.traceFlags & TraceFlags.SAMPLED) !== 0 && span.isRecording();
+    this.#sampled = sampled;
     this.#onEnd = onEnd;
   }
 
-  /** Tells about its message, if anybody will see that. */
-  describe(message: InspectedMessage, shared: Attributes): void {
-    if (this.#sampled) this.#span.setAttributes(attributesOf(message, shared));
+  end(): void {
+    this.#end(undefined);
   }
 
-  readonly end = (): void => this.#end(undefined);
-
-  readonly fail = (error: unknown): void => {
+  fail(error: unknown): void {
     if (this.#ended) return;
+    if (!this.#sampled && this.#onEnd === undefined) return this.#end(undefined); // nobody will see the error
     const type = typeOf(error);
-    if (this.#sampled) {
-      const message = safeLine(messageOf(error));
-      this.#span.setAttribute("error.type", type);
-      this.#span.recordException({ name: type, message, stack: errorText(error) });
-      this.#span.setStatus({ code: SpanStatusCode.ERROR, message });
-    }
+    if (this.#sampled) guarded(() => this.#describe(type, error));
     this.#end(type);
-  };
+  }
+
+  /** Ends when a promise settles. */
+  endWith(promise: PromiseLike<unknown>): void {
+    Promise.resolve(promise).then(() => this.end(), (error) => this.fail(error));
+  }
+
+  #describe(type: string, error: unknown): void {
+    const message = safeLine(messageOf(error));
+    this.#span.setAttribute("error.type", type);
+    this.#span.recordException({ name: type, message, stack: errorText(error) });
+    this.#span.setStatus({ code: SpanStatusCode.ERROR, message });
+  }
 
   #end(error: string | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#span.end();
-    this.#onEnd(error);
+    try {
+      this.#span.end();
+      this.#onEnd?.(error);
+    } catch (thrown) {
+      untraced(thrown);
+    }
   }
 }
 
