@@ -53,6 +53,7 @@ export function Layout({ page, frame }: { page: Page; frame: Frame }): JSX.Eleme
                 <h1>{page.heading ?? page.title}</h1>
                 {page.lead !== undefined && <p class="lead">{page.lead}</p>}
               </div>
+              {page.isLive && <p id="fault" class="notice bad" role="alert" hidden></p>}
               {page.content}
             </main>
           </div>

@@ -5,7 +5,10 @@
 export const script = `"use strict";
 {
   const state = document.getElementById("live");
-  let stream;
+  const fault = document.getElementById("fault");
+  /** How long it takes at most to follow the page again after a stream has ended as it should, in milliseconds. */
+  const patienceMs = 4_000;
+  let stream, late, wasTrouble = false;
 
   /** Whether somebody is about to use something in a region: then it must not move under the pointer or the keyboard. */
   function isHeld(region) {
@@ -69,8 +72,19 @@ export const script = `"use strict";
   }
   const held = new Map();
 
+  /** Says above the page why it is not followed. */
+  function tell(words) {
+    if (fault.textContent !== words) fault.textContent = words;
+    fault.hidden = words === "";
+  }
+
   function say(text, title) {
-    if (state.textContent !== text) state.textContent = text;
+    if (state.textContent === text) return;
+    // What is told aloud is that the page is no longer up to date, and that it is again.
+    const isTrouble = text === "Reconnecting" || text === "Stopped";
+    state.setAttribute("aria-live", isTrouble || wasTrouble ? "polite" : "off");
+    wasTrouble = isTrouble;
+    state.textContent = text;
     state.title = title;
     state.dataset.state = text.toLowerCase();
   }
@@ -78,13 +92,23 @@ export const script = `"use strict";
   function open() {
     if (stream !== undefined || document.hidden) return;
     stream = new EventSource(location.href);
-    stream.onmessage = ({ data }) => show({ ...Object.fromEntries(held), ...JSON.parse(data) });
+    stream.onmessage = ({ data }) => {
+      clearTimeout(late);
+      tell("");
+      show({ ...Object.fromEntries(held), ...JSON.parse(data) });
+    };
+    stream.addEventListener("fault", ({ data }) => {
+      tell(JSON.parse(data));
+      say("Reconnecting", "This page is not up to date");
+    });
     stream.onerror = () => {
+      clearTimeout(late);
       if (stream.readyState === EventSource.CLOSED) say("Stopped", "The console has refused this page: load it again");
-      else say("Reconnecting", "The console does not answer");
+      else late = setTimeout(say, patienceMs, "Reconnecting", "The console does not answer");
     };
   }
   function close() {
+    clearTimeout(late);
     if (stream !== undefined) stream.close();
     stream = undefined;
   }

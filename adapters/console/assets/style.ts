@@ -4,7 +4,7 @@ export const style = `
   color-scheme: light dark;
   --back: #faf9f7; --panel: #fff; --raised: #f4f2ee; --line: #e6e2db; --text: #23211e; --quiet: #6b665e;
   --accent: #8a5a00; --accent-back: #fdf3dc; --good: #17703f; --good-back: #e3f4ea; --warn: #8a5a00; --warn-back: #fdf3dc;
-  --bad: #b3261e; --bad-back: #fdeceA; --one: #2f66c4; --two: #17703f; --three: #b3261e; --focus: #2f66c4;
+  --bad: #b3261e; --bad-back: #fdecea; --one: #2f66c4; --two: #17703f; --three: #b3261e; --focus: #2f66c4;
   --sans: ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, monospace;
 }
@@ -33,7 +33,7 @@ time { white-space: nowrap; }
 .skip:focus { transform: none; }
 .none, .empty, .lead, caption { color: var(--quiet); }
 
-header.top { display: flex; align-items: center; gap: 1rem; padding: .6rem 1.25rem; border-bottom: 1px solid var(--line); background: var(--panel); }
+header.top { display: flex; align-items: center; gap: 1rem; padding: .6rem max(1.25rem, (100% - 92rem) / 2 + 1.25rem); border-bottom: 1px solid var(--line); background: var(--panel); }
 .brand { display: flex; align-items: center; gap: .5rem; font-weight: 650; text-decoration: none; letter-spacing: -.01em; }
 .brand svg { width: 1.5rem; height: 1.5rem; stroke: var(--accent); fill: none; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
 header.top form { flex: 1; max-width: 26rem; margin-left: auto; }
@@ -75,12 +75,14 @@ section.region:empty { display: none; }
 .chip:hover { background: var(--raised); color: var(--text); }
 .chip.current { color: var(--text); font-weight: 600; border-color: var(--quiet); }
 .acts.all { margin-bottom: 1rem; }
-td .why { margin-top: .3rem; max-width: 34rem; overflow-wrap: anywhere; }
+td .why { margin-top: .3rem; min-width: 15rem; max-width: 34rem; overflow-wrap: anywhere; }
 .charts + .lead { margin-top: .6rem; font-size: .87rem; }
-.badge + .none { margin-left: .5rem; }
+.tiles ~ .lead { margin-top: .6rem; }
+.badge + .none, code + .badge { margin-left: .5rem; }
 h2 + p.empty { margin-bottom: 0; }
 .region h2:not(:first-child) { margin-top: 1.5rem; }
 .badge { display: inline-block; padding: .05rem .5rem; border-radius: 1rem; font-size: .82rem; font-weight: 550; overflow-wrap: anywhere; }
+.badge.word { white-space: nowrap; }
 .badge.good { color: var(--good); background: var(--good-back); }
 .badge.warn { color: var(--warn); background: var(--warn-back); }
 .badge.bad { color: var(--bad); background: var(--bad-back); }
@@ -93,7 +95,7 @@ h2 + p.empty { margin-bottom: 0; }
 .attention .why { color: var(--quiet); overflow-wrap: anywhere; min-width: 0; }
 .calm { padding: .7rem 1rem; border: 1px solid var(--line); border-radius: 10px; background: var(--panel); color: var(--quiet); }
 
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); gap: 1rem; }
+.charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
 .chart { margin: 0; padding: .9rem 1rem .6rem; background: var(--panel); border: 1px solid var(--line); border-radius: 10px; min-width: 0; }
 .chart figcaption { display: flex; flex-wrap: wrap; gap: .1rem .9rem; font-size: .87rem; color: var(--quiet); }
 .chart .title { flex-basis: 100%; color: var(--text); font-size: .95rem; font-weight: 600; }
@@ -114,7 +116,7 @@ table { width: 100%; border-collapse: collapse; background: var(--panel); }
 [role="table"] thead tr > :last-child { border-top-right-radius: 10px; }
 [role="table"] tbody th { min-width: 9rem; }
 caption { padding: 0 0 .45rem; text-align: left; font-size: .87rem; }
-th, td { padding: .5rem .9rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); font-weight: 400; }
+th, td { padding: .45rem .8rem; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--line); font-weight: 400; }
 thead th { color: var(--quiet); font-size: .84rem; font-weight: 550; background: var(--raised); white-space: nowrap; }
 tbody tr:last-child > * { border-bottom: 0; }
 .number { text-align: right; white-space: nowrap; }
@@ -130,6 +132,7 @@ summary { cursor: pointer; }
 .bar { display: block; width: 100%; min-width: 8rem; height: 1.1rem; }
 .bar .waited { fill: var(--line); } .bar .took { fill: var(--two); } .bar .failed { fill: var(--three); }
 .step { margin: 0; padding: 0; list-style: none; font-size: .87rem; }
+.step code, .step .name { font-size: 1em; }
 
 form.filter { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin-bottom: 1rem; }
 form.filter label { flex: 1 1 11rem; max-width: 20rem; font-size: .84rem; color: var(--quiet); }
@@ -142,6 +145,7 @@ button.strong { color: #fff; background: #2b4f8f; border-color: transparent; }
 button.strong:hover { background: #223f73; }
 button.danger { color: var(--bad); border-color: var(--bad); }
 button[aria-disabled] { opacity: .6; }
+td button, td .confirm > summary { min-height: 1.9rem; padding: .12rem .7rem; }
 td .acts, .acts { display: flex; flex-wrap: wrap; gap: .5rem; align-items: start; }
 .confirm > summary { display: inline-block; min-height: 2.2rem; padding: .3rem .85rem; border: 1px solid color-mix(in srgb, var(--quiet) 60%, var(--line));
   border-radius: 6px; font-weight: 550; list-style: none; }
@@ -150,6 +154,7 @@ td .acts, .acts { display: flex; flex-wrap: wrap; gap: .5rem; align-items: start
 .confirm > div { margin-top: .5rem; padding: .75rem .9rem; max-width: 34rem; border: 1px solid var(--line); border-radius: 8px; background: var(--panel); }
 .confirm > div p { margin-bottom: .6rem; }
 .notice { padding: .8rem 1rem; border: 1px solid var(--line); border-left: 4px solid var(--good); border-radius: 8px; background: var(--panel); overflow-wrap: anywhere; }
+#fault { margin-bottom: 1.75rem; }
 .notice.bad { border-left-color: var(--bad); }
 .notice.warn { border-left-color: var(--warn); }
 .pager { display: flex; gap: 1rem; margin-top: .8rem; }
@@ -158,6 +163,8 @@ td .acts, .acts { display: flex; flex-wrap: wrap; gap: .5rem; align-items: start
   header.top { flex-wrap: wrap; padding: .6rem 1rem; }
   header.top form { order: 3; flex-basis: 100%; max-width: none; }
   #live { margin-left: auto; min-width: 0; }
+  .charts { grid-template-columns: minmax(0, 1fr); }
+  td .why { min-width: 0; }
   .frame { grid-template-columns: minmax(0, 1fr); }
   .side { padding: .5rem 1rem; border-bottom: 1px solid var(--line); overflow-x: auto; }
   .side ul { flex-direction: row; position: static; width: max-content; }

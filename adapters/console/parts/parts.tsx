@@ -7,9 +7,13 @@ import { duration, isoTime, relative } from "./format.ts";
 /** How something is. */
 export type Tone = "good" | "quiet" | "warn" | "bad";
 
-/** A state in one or two words. The word says it, the colour only repeats it. */
-export function Badge({ tone, children }: { tone: Tone; children?: Child }): JSX.Element {
-  return <span class={`badge ${tone}`}>{children}</span>;
+/** A state in one or two words. The word says it, the colour only repeats it. `isWord`: it is short, and stays on its line. */
+export function Badge({ tone, isWord, children }: {
+  tone: Tone;
+  isWord?: boolean;
+  children?: Child;
+}): JSX.Element {
+  return <span class={`badge ${tone}${isWord ? " word" : ""}`}>{children}</span>;
 }
 
 /** A time, told from now; the exact one is its title. */

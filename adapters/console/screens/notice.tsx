@@ -24,7 +24,7 @@ export function Notice({ request }: { request: ScreenRequest }): JSX.Element | n
   if (did === "resend" && id !== undefined) return <Resent id={id} request={request} />;
   const done = Number(parameter(request, "done") ?? 0);
   const failed = Number(parameter(request, "failed") ?? 0);
-  if (!Number.isSafeInteger(done) || !Number.isSafeInteger(failed)) return null;
+  if (![done, failed].every((value) => Number.isSafeInteger(value) && value >= 0)) return null;
   const more = parameter(request, "more") !== undefined ? " There may be more: do it once more." : "";
   const rest = failed === 0
     ? more
