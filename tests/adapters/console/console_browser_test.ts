@@ -83,6 +83,10 @@ browserTest("every screen shows a live system, and anybody can use it", async (b
   for (const screen of screens) {
     await page.goto(served.url(screen));
     faults.push(...await accessibilityFaults(page));
+    for (const width of [1280, 1160, 1000, 900, 360]) {
+      await page.setViewportSize({ width, height: 800 });
+      await requireCalm(page);
+    }
   }
   const dark = await browser.open(served.origin, { colorScheme: "dark" });
   const back = (page: Page) => page.evaluate("getComputedStyle(document.documentElement).backgroundColor");
