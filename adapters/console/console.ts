@@ -9,6 +9,7 @@ import { admit } from "./admission.ts";
 import { Answers } from "./answers.tsx";
 import { assets, assetsVersion } from "./assets/assets.ts";
 import type { ConsoleContext, ConsoleVariables } from "./context.ts";
+import { fieldValue } from "./links.ts";
 import { faultFrame, LivePages } from "./live.ts";
 import { Watch } from "./measures/watch.ts";
 import { type ConsoleOptions, requireConsoleOptions } from "./options.ts";
@@ -163,7 +164,7 @@ function addActions(app: ConsoleApp, { system, watch, answers }: Parts): void {
       watch.look(); // to see what becomes of it
       const form = new URLSearchParams(await context.req.text());
       try {
-        return context.redirect(await act(system.control, (field) => form.get(field) || undefined), 303);
+        return context.redirect(await act(system.control, (field) => fieldValue(form.get(field))), 303);
       } catch (error) {
         return answers.failed(context, error, error instanceof MissingFieldError ? 400 : 409);
       }

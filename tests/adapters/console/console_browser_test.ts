@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { actor, protocol, System, systemClock, tell } from "@posthorn/posthorn";
+import { actor, protocol, System, systemClock, tell, TerminalError } from "@posthorn/posthorn";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
@@ -194,6 +194,36 @@ browserTest(
     await page.getByRole("button", { name: "Erase order/ada" }).click();
     await status.getByText("The actor was erased.").waitFor();
     await page.getByText('"cents": 2449').waitFor({ state: "detached" });
+  },
+);
+
+browserTest(
+  "an action is done to exactly what the page says, with line breaks and percent signs",
+  async (browser) => {
+    const Job = protocol("job", { run: tell(z.string()) });
+    const job = actor(Job, {
+      state: () => 0,
+      on: {
+        run(_ctx, code) {
+          throw new TerminalError("no", { code });
+        },
+      },
+    });
+    await using system = new System({ actors: [job], log: () => {} });
+    await using served = new ServedConsole(system);
+    for (const code of ["a\nb", "a\nb", "a\r\nb", "a%0Ab"]) {
+      await system.ref(Job, "100%/&c=d ").tell(
+        Job.run,
+        code,
+      );
+    }
+    const page = await browser.open(served.origin);
+    await page.goto(served.url(`dead-letters?reason=${encodeURIComponent("a\nb")}`));
+    await page.getByText("Discard all…").click();
+    await page.getByRole("button", { name: "Discard all of them" }).click();
+    await page.getByRole("status").getByText("2 messages discarded").waitFor();
+    const { groups } = await system.observe.deadLetterGroups();
+    assert.deepEqual(groups.map(({ reason }) => reason).sort(), ["a\r\nb", "a%0Ab"]);
   },
 );
 
