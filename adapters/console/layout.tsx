@@ -72,7 +72,8 @@ function Header({ isLive }: { isLive: boolean }): JSX.Element {
         </svg>
         Posthorn
       </a>
-      {isLive && <p id="live" role="status">Connecting</p>}
+      {/* Without a script there is nothing to say: the page stays as it was. */}
+      {isLive && <p id="live" role="status" hidden></p>}
       <form role="search" action="./search">
         <label class="hidden" for="find">Find an actor or a message</label>
         <input

@@ -114,6 +114,8 @@ export const script = `"use strict";
   }
 
   if (state !== null) {
+    state.hidden = false;
+    say("Connecting", "This page is about to be followed");
     open();
     document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
     addEventListener("pagehide", close);
