@@ -6,9 +6,9 @@ export const script = `"use strict";
 {
   const state = document.getElementById("live");
   const fault = document.getElementById("fault");
-  /** How long it takes at most to follow the page again after a stream has ended as it should, in milliseconds. */
-  const patienceMs = 4_000;
-  let stream, late, wasTrouble = false;
+  let stream, wasTrouble = false;
+  /** How often in a row a stream has ended: once is as it should be, since each ends after some minutes. */
+  let ends = 0;
 
   /** Whether somebody is about to use something in a region: then it must not move under the pointer or the keyboard. */
   function isHeld(region) {
@@ -93,7 +93,7 @@ export const script = `"use strict";
     if (stream !== undefined || document.hidden) return;
     stream = new EventSource(location.href);
     stream.onmessage = ({ data }) => {
-      clearTimeout(late);
+      ends = 0;
       tell("");
       show({ ...Object.fromEntries(held), ...JSON.parse(data) });
     };
@@ -102,13 +102,13 @@ export const script = `"use strict";
       say("Reconnecting", "This page is not up to date");
     });
     stream.onerror = () => {
-      clearTimeout(late);
+      ends++;
       if (stream.readyState === EventSource.CLOSED) say("Stopped", "The console has refused this page: load it again");
-      else late = setTimeout(say, patienceMs, "Reconnecting", "The console does not answer");
+      else if (ends > 1) say("Reconnecting", "The console does not answer");
     };
   }
   function close() {
-    clearTimeout(late);
+    ends = 0;
     if (stream !== undefined) stream.close();
     stream = undefined;
   }
