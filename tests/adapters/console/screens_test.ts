@@ -179,10 +179,10 @@ Deno.test("a page says what went wrong if the system cannot answer", async () =>
 });
 
 Deno.test("a page that cannot be shown says how the system and its store are", async () => {
-  const shop = new Shop({ store: sqlite(":memory:"), log: () => {} });
-  await shop.system.ready();
-  await shop.system.stop();
-  const app = posthornConsole(shop.system, { authorize, actions: true });
+  const closed = () => Promise.reject(new Error("the store is closed"));
+  const observe = fakeObservation({ instances: closed, deadLetters: closed });
+  const stopped = fakeSystem({ observe, health: { status: "stopped" } });
+  const app = posthornConsole(stopped, { authorize });
   for (const page of ["overview", "dead-letters", "service"]) {
     const answer = await app.request(`/${page}`);
     assert.equal(answer.status, 500);
