@@ -25,8 +25,8 @@ export const actions: Readonly<Record<string, Action>> = {
     return link("dead-letters", { ...filterOf(fields), ...bulk("resend-all", done, failed, more) });
   },
   async discard(control, fields) {
-    await control.discard(required(fields, "id"));
-    return link("dead-letters", { ...filterOf(fields), did: "discard" });
+    const was = await control.discard(required(fields, "id"));
+    return link("dead-letters", { ...filterOf(fields), did: was ? "discard" : "no-letter" });
   },
   async "discard-all"(control, fields) {
     const { done, failed, more } = await control.discardAll(filterOf(fields));

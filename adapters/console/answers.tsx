@@ -4,6 +4,7 @@ import { codeOf } from "../../runtime/base/thrown.ts";
 import type { ConsoleContext } from "./context.ts";
 import { type Frame, Layout, type Page } from "./layout.tsx";
 import { deadCount, Regions, type RenderedView } from "./regions.tsx";
+import { HealthFacts } from "./screens/service.tsx";
 import { screens } from "./screens/screens.ts";
 import type { ConsoleSystem } from "./port.ts";
 
@@ -41,14 +42,30 @@ export class Answers {
     return this.#told(context, "Refused", <p class="notice bad">{words}</p>, 403);
   }
 
-  /** Says what could not be done, and why. */
+  /** Says what could not be done or shown, and why. If that is no fault of the request, it says how the system is. */
   failed(context: ConsoleContext, error: unknown, status: Status): Promise<Response> {
+    const isAction = context.req.method === "POST";
     const content = (
-      <p class="notice bad">
-        {messageOf(error).slice(0, wordsMax)} <code class="none">{codeOf(error, "failed")}</code>
-      </p>
+      <>
+        <section class="region">
+          <p class="notice bad">
+            {messageOf(error).slice(0, wordsMax)} <code class="none">{codeOf(error, "failed")}</code>
+          </p>
+        </section>
+        {status >= 500 && <HealthFacts health={this.#system.health} />}
+        {!isAction && status >= 500 && (
+          <p class="pager">
+            <a href="">Try again</a>
+          </p>
+        )}
+      </>
     );
-    return this.#told(context, "It could not be done", content, status);
+    return this.#told(
+      context,
+      isAction ? "It could not be done" : "This page cannot be shown",
+      content,
+      status,
+    );
   }
 
   #told(context: ConsoleContext, title: string, content: JSX.Element, status: Status): Promise<Response> {

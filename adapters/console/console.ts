@@ -9,7 +9,8 @@ import { admit } from "./admission.ts";
 import { Answers } from "./answers.tsx";
 import { assets, assetsVersion } from "./assets/assets.ts";
 import type { ConsoleContext, ConsoleVariables } from "./context.ts";
-import { LivePages } from "./live.ts";
+import { fieldValue } from "./links.ts";
+import { faultFrame, LivePages } from "./live.ts";
 import { Watch } from "./measures/watch.ts";
 import { type ConsoleOptions, requireConsoleOptions } from "./options.ts";
 import type { ConsoleSystem } from "./port.ts";
@@ -130,7 +131,9 @@ function addScreen(app: ConsoleApp, screen: Screen, { system, watch, pages, answ
       "cache-control": "no-store",
       "x-accel-buffering": "no",
     };
-    if (pages.isFull) return context.body("retry: 10000\n\n", 200, events); // its browser asks again later
+    const { refusal } = pages;
+    // its browser asks again later
+    if (refusal !== undefined) return context.body(`retry: 10000\n\n${faultFrame(refusal)}`, 200, events);
     const stream = pages.open(async () => {
       watch.look();
       const view = await renderView(screen, requestOf(context));
@@ -161,7 +164,7 @@ function addActions(app: ConsoleApp, { system, watch, answers }: Parts): void {
       watch.look(); // to see what becomes of it
       const form = new URLSearchParams(await context.req.text());
       try {
-        return context.redirect(await act(system.control, (field) => form.get(field) || undefined), 303);
+        return context.redirect(await act(system.control, (field) => fieldValue(form.get(field))), 303);
       } catch (error) {
         return answers.failed(context, error, error instanceof MissingFieldError ? 400 : 409);
       }
@@ -180,7 +183,8 @@ function toFirstPage(context: ConsoleContext): Response | undefined {
   const mount = routePath(context).replace(/\/\*$/, "");
   const rest = path.split("/").slice(mount.split("/").length);
   if (method !== "GET" || rest.some((segment) => segment !== "")) return undefined;
-  const last = path.slice(path.lastIndexOf("/") + 1);
+  const { pathname } = new URL(context.req.url); // in it nothing is decoded, as a header needs it
+  const last = pathname.slice(pathname.lastIndexOf("/") + 1);
   return notStored(context.redirect(last === "" ? "./overview" : `./${last}/overview`));
 }
 

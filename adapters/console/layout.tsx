@@ -53,6 +53,7 @@ export function Layout({ page, frame }: { page: Page; frame: Frame }): JSX.Eleme
                 <h1>{page.heading ?? page.title}</h1>
                 {page.lead !== undefined && <p class="lead">{page.lead}</p>}
               </div>
+              {page.isLive && <p id="fault" class="notice bad" role="alert" hidden></p>}
               {page.content}
             </main>
           </div>
@@ -71,7 +72,8 @@ function Header({ isLive }: { isLive: boolean }): JSX.Element {
         </svg>
         Posthorn
       </a>
-      {isLive && <p id="live" role="status">Connecting</p>}
+      {/* Without a script there is nothing to say: the page stays as it was. */}
+      {isLive && <p id="live" role="status" hidden></p>}
       <form role="search" action="./search">
         <label class="hidden" for="find">Find an actor or a message</label>
         <input

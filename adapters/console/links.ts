@@ -16,6 +16,20 @@ export function link(page: string, parameters: Parameters = {}): string {
   return text === "" ? `./${page}` : `./${page}?${text}`;
 }
 
+/** A value as the text of a field of a form. A browser changes the ends of lines in a field, and so would name another actor. */
+export function fieldText(value: string): string {
+  return encodeURIComponent(value.toWellFormed());
+}
+
+/** The value in the text of a field; `undefined` if it is empty, or was not written by a page of the console. */
+export function fieldValue(text: string | null): string | undefined {
+  try {
+    return decodeURIComponent(text ?? "") || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The URL of the page of one actor. */
 export function actorLink({ protocol, key }: ActorId): string {
   return link("actor", { protocol, key });

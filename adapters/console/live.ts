@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from "../../runtime/base/clock.ts";
+import { messageOf } from "../../runtime/base/errors.ts";
 import type { RenderedRegion } from "./regions.tsx";
 
 /** The open pages of a console, at most. */
@@ -11,6 +12,8 @@ const paceMsMax = 20_000;
 const lifeMs = 300_000;
 /** How many times as long as the last rendering took all open pages wait before the next, in sum: so they take 2 % of a core. */
 const restFactor = 50;
+/** The longest text of an error, in UTF-16 units. */
+const faultMax = 4_000;
 
 /** The open pages, which share a part of the time. */
 export class LivePages {
@@ -27,9 +30,11 @@ export class LivePages {
     closed.then(end, end);
   }
 
-  /** Whether one more would be too many. */
-  get isFull(): boolean {
-    return this.#isClosed || this.#closers.size >= streamsMax;
+  /** Why no page can be followed now; `undefined` if one can. */
+  get refusal(): string | undefined {
+    if (this.#isClosed) return "The system has stopped in this process.";
+    if (this.#closers.size < streamsMax) return undefined;
+    return `This page is not followed: ${streamsMax} of ${streamsMax} pages are open. Close another one.`;
   }
 
   /** How many are open. */
@@ -39,23 +44,31 @@ export class LivePages {
 
   /**
    * A page that is rendered again and again, as server-sent events: each is a JSON object with the markup of the regions that
-   * have changed, by their ids. It ends after some minutes, or if there is nothing to show any more.
+   * have changed, by their ids. It ends after some minutes, also if nobody reads it, or if there is nothing to show any more.
+   * If it cannot be rendered it says why, and ends.
    */
   open(render: () => Promise<readonly RenderedRegion[] | undefined>): ReadableStream<Uint8Array> {
     const clock = this.#clock;
     const encoder = new TextEncoder();
     const sent = new Map<string, string>();
-    const endMs = clock.monotonicMs() + lifeMs;
     let tookMs = 0;
     let cancel: Cancel | undefined;
     let isOpen = true;
+    let isRendering = false;
     let wake: (() => void) | undefined;
-    const close = () => {
+    let controller: ReadableStreamDefaultController<Uint8Array>;
+    const leave = () => {
       isOpen = false;
       this.#closers.delete(close);
+      cancelLife();
       cancel?.();
       wake?.();
     };
+    const close = () => {
+      leave();
+      if (!isRendering) controller.close(); // nobody reads it
+    };
+    const cancelLife = clock.setTimer(lifeMs, close);
     this.#closers.add(close);
     const rest = () => {
       const delayMs = Math.min(paceMsMax, Math.max(paceMs, restFactor * tookMs * this.#closers.size));
@@ -64,28 +77,41 @@ export class LivePages {
         cancel = clock.setTimer(delayMs, resolve);
       });
     };
-    const failed = (error: unknown) => {
-      close(); // or it would count as open for ever
-      throw error;
+    const next = async (): Promise<string | undefined> => {
+      if (sent.size > 0) await rest();
+      if (!isOpen) return undefined;
+      const fromMs = clock.monotonicMs();
+      try {
+        const regions = await render();
+        tookMs = clock.monotonicMs() - fromMs;
+        if (regions !== undefined) return frameOf(regions, sent);
+        leave();
+        return undefined;
+      } catch (error) {
+        leave(); // or it would count as open for ever
+        return faultFrame(messageOf(error));
+      }
     };
     return new ReadableStream<Uint8Array>({
-      start: (controller) => controller.enqueue(encoder.encode("retry: 2000\n\n")),
-      async pull(controller) {
-        if (sent.size > 0) await rest();
-        const fromMs = clock.monotonicMs();
-        if (fromMs >= endMs) close();
-        const regions = isOpen ? await render().catch(failed) : undefined;
-        if (!isOpen) return controller.close();
-        if (regions === undefined) {
-          close();
-          return controller.close();
-        }
-        tookMs = clock.monotonicMs() - fromMs;
-        controller.enqueue(encoder.encode(frameOf(regions, sent)));
+      start(given) {
+        controller = given;
+        controller.enqueue(encoder.encode("retry: 2000\n\n"));
       },
-      cancel: close,
+      async pull() {
+        isRendering = true;
+        const frame = await next();
+        isRendering = false;
+        if (frame !== undefined) controller.enqueue(encoder.encode(frame));
+        if (!isOpen) controller.close();
+      },
+      cancel: leave,
     });
   }
+}
+
+/** Says why a page is not followed. */
+export function faultFrame(words: string): string {
+  return `event: fault\ndata: ${JSON.stringify(words.slice(0, faultMax))}\n\n`;
 }
 
 /** The regions that have changed as an event, or a comment that keeps the connection. */

@@ -5,7 +5,10 @@
 export const script = `"use strict";
 {
   const state = document.getElementById("live");
-  let stream;
+  const fault = document.getElementById("fault");
+  let stream, wasTrouble = false;
+  /** How often in a row a stream has ended: once is as it should be, since each ends after some minutes. */
+  let ends = 0;
 
   /** Whether somebody is about to use something in a region: then it must not move under the pointer or the keyboard. */
   function isHeld(region) {
@@ -69,8 +72,19 @@ export const script = `"use strict";
   }
   const held = new Map();
 
+  /** Says above the page why it is not followed. */
+  function tell(words) {
+    if (fault.textContent !== words) fault.textContent = words;
+    fault.hidden = words === "";
+  }
+
   function say(text, title) {
-    if (state.textContent !== text) state.textContent = text;
+    if (state.textContent === text) return;
+    // What is told aloud is that the page is no longer up to date, and that it is again.
+    const isTrouble = text === "Reconnecting" || text === "Stopped";
+    state.setAttribute("aria-live", isTrouble || wasTrouble ? "polite" : "off");
+    wasTrouble = isTrouble;
+    state.textContent = text;
     state.title = title;
     state.dataset.state = text.toLowerCase();
   }
@@ -78,18 +92,30 @@ export const script = `"use strict";
   function open() {
     if (stream !== undefined || document.hidden) return;
     stream = new EventSource(location.href);
-    stream.onmessage = ({ data }) => show({ ...Object.fromEntries(held), ...JSON.parse(data) });
+    stream.onmessage = ({ data }) => {
+      ends = 0;
+      tell("");
+      show({ ...Object.fromEntries(held), ...JSON.parse(data) });
+    };
+    stream.addEventListener("fault", ({ data }) => {
+      tell(JSON.parse(data));
+      say("Reconnecting", "This page is not up to date");
+    });
     stream.onerror = () => {
+      ends++;
       if (stream.readyState === EventSource.CLOSED) say("Stopped", "The console has refused this page: load it again");
-      else say("Reconnecting", "The console does not answer");
+      else if (ends > 1) say("Reconnecting", "The console does not answer");
     };
   }
   function close() {
+    ends = 0;
     if (stream !== undefined) stream.close();
     stream = undefined;
   }
 
   if (state !== null) {
+    state.hidden = false;
+    say("Connecting", "This page is about to be followed");
     open();
     document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
     addEventListener("pagehide", close);

@@ -4,7 +4,7 @@ export const style = `
   color-scheme: light dark;
   --back: #faf9f7; --panel: #fff; --raised: #f4f2ee; --line: #e6e2db; --text: #23211e; --quiet: #6b665e;
   --accent: #8a5a00; --accent-back: #fdf3dc; --good: #17703f; --good-back: #e3f4ea; --warn: #8a5a00; --warn-back: #fdf3dc;
-  --bad: #b3261e; --bad-back: #fdeceA; --one: #2f66c4; --two: #17703f; --three: #b3261e; --focus: #2f66c4;
+  --bad: #b3261e; --bad-back: #fdecea; --one: #2f66c4; --two: #17703f; --three: #b3261e; --focus: #2f66c4;
   --sans: ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, monospace;
 }
@@ -26,14 +26,14 @@ h2 { margin: 0 0 .6rem; font-size: 1rem; font-weight: 650; }
 h1 .protocol { color: var(--quiet); font-weight: 450; }
 p { margin: 0; }
 code, pre, .id, .name { font-family: var(--mono); font-size: .86em; overflow-wrap: anywhere; }
-time { white-space: nowrap; }
+time, .line { white-space: nowrap; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .skip { position: fixed; top: .5rem; left: .5rem; z-index: 2; padding: .5rem 1rem; background: var(--panel); border: 1px solid var(--line);
   border-radius: 6px; transform: translateY(-200%); }
 .skip:focus { transform: none; }
 .none, .empty, .lead, caption { color: var(--quiet); }
 
-header.top { display: flex; align-items: center; gap: 1rem; padding: .6rem 1.25rem; border-bottom: 1px solid var(--line); background: var(--panel); }
+header.top { display: flex; align-items: center; gap: 1rem; padding: .6rem max(1.25rem, (100% - 92rem) / 2 + 1.25rem); border-bottom: 1px solid var(--line); background: var(--panel); }
 .brand { display: flex; align-items: center; gap: .5rem; font-weight: 650; text-decoration: none; letter-spacing: -.01em; }
 .brand svg { width: 1.5rem; height: 1.5rem; stroke: var(--accent); fill: none; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
 header.top form { flex: 1; max-width: 26rem; margin-left: auto; }
@@ -60,9 +60,9 @@ main:focus { outline: none; }
 section.region { margin-bottom: 1.75rem; }
 section.region:empty { display: none; }
 
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 1px; margin: 0; background: var(--line);
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 1px; margin: 0; background: var(--panel);
   border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
-.tiles > div { display: flex; flex-direction: column-reverse; justify-content: flex-end; padding: .8rem 1rem; background: var(--panel); }
+.tiles > div { display: flex; flex-direction: column-reverse; justify-content: flex-end; padding: .8rem 1rem; box-shadow: 0 0 0 1px var(--line); }
 .tiles dt { color: var(--quiet); font-size: .87rem; }
 .tiles dd { margin: 0; font-size: 1.5rem; line-height: 1.3; font-weight: 620; letter-spacing: -.02em; overflow-wrap: anywhere; }
 .tiles dd small { font-size: .9rem; font-weight: 450; color: var(--quiet); letter-spacing: 0; }
@@ -77,10 +77,12 @@ section.region:empty { display: none; }
 .acts.all { margin-bottom: 1rem; }
 td .why { margin-top: .3rem; max-width: 34rem; overflow-wrap: anywhere; }
 .charts + .lead { margin-top: .6rem; font-size: .87rem; }
-.badge + .none { margin-left: .5rem; }
+.tiles ~ .lead { margin-top: .6rem; }
+.badge + .none, code + .badge { margin-left: .5rem; }
 h2 + p.empty { margin-bottom: 0; }
 .region h2:not(:first-child) { margin-top: 1.5rem; }
 .badge { display: inline-block; padding: .05rem .5rem; border-radius: 1rem; font-size: .82rem; font-weight: 550; overflow-wrap: anywhere; }
+.badge.word { white-space: nowrap; }
 .badge.good { color: var(--good); background: var(--good-back); }
 .badge.warn { color: var(--warn); background: var(--warn-back); }
 .badge.bad { color: var(--bad); background: var(--bad-back); }
@@ -93,7 +95,7 @@ h2 + p.empty { margin-bottom: 0; }
 .attention .why { color: var(--quiet); overflow-wrap: anywhere; min-width: 0; }
 .calm { padding: .7rem 1rem; border: 1px solid var(--line); border-radius: 10px; background: var(--panel); color: var(--quiet); }
 
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); gap: 1rem; }
+.charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
 .chart { margin: 0; padding: .9rem 1rem .6rem; background: var(--panel); border: 1px solid var(--line); border-radius: 10px; min-width: 0; }
 .chart figcaption { display: flex; flex-wrap: wrap; gap: .1rem .9rem; font-size: .87rem; color: var(--quiet); }
 .chart .title { flex-basis: 100%; color: var(--text); font-size: .95rem; font-weight: 600; }
@@ -112,24 +114,28 @@ table { width: 100%; border-collapse: collapse; background: var(--panel); }
 [role="table"] { border: 1px solid var(--line); border-radius: 10px; border-collapse: separate; border-spacing: 0; }
 [role="table"] thead tr > :first-child { border-top-left-radius: 10px; }
 [role="table"] thead tr > :last-child { border-top-right-radius: 10px; }
-[role="table"] tbody th { min-width: 9rem; }
+[role="table"] tbody th { min-width: 7rem; }
 caption { padding: 0 0 .45rem; text-align: left; font-size: .87rem; }
-th, td { padding: .5rem .9rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); font-weight: 400; }
+th, td { padding: .45rem .8rem; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--line); font-weight: 400; }
 thead th { color: var(--quiet); font-size: .84rem; font-weight: 550; background: var(--raised); white-space: nowrap; }
 tbody tr:last-child > * { border-bottom: 0; }
 .number { text-align: right; white-space: nowrap; }
 .chart table th, .chart table td { padding: .2rem .5rem; }
 .id { color: var(--quiet); }
+td .id { display: inline-flex; white-space: nowrap; }
+td .id .start { max-width: 7ch; overflow: hidden; text-overflow: ellipsis; }
 .name .protocol { color: var(--quiet); }
 .name { overflow-wrap: anywhere; }
 .error { color: var(--bad); overflow-wrap: anywhere; }
 summary { cursor: pointer; }
+summary .line { display: inline-block; max-width: calc(100% - 1.3rem); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; vertical-align: bottom; }
 .code { margin: .5rem 0 0; padding: .75rem .9rem; max-height: 28rem; overflow: auto; background: var(--raised); border-radius: 8px; white-space: pre-wrap;
   font-size: .86rem; line-height: 1.5; }
 .code code { font-size: 1em; }
 .bar { display: block; width: 100%; min-width: 8rem; height: 1.1rem; }
 .bar .waited { fill: var(--line); } .bar .took { fill: var(--two); } .bar .failed { fill: var(--three); }
 .step { margin: 0; padding: 0; list-style: none; font-size: .87rem; }
+.step code, .step .name { font-size: 1em; }
 
 form.filter { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin-bottom: 1rem; }
 form.filter label { flex: 1 1 11rem; max-width: 20rem; font-size: .84rem; color: var(--quiet); }
@@ -142,6 +148,7 @@ button.strong { color: #fff; background: #2b4f8f; border-color: transparent; }
 button.strong:hover { background: #223f73; }
 button.danger { color: var(--bad); border-color: var(--bad); }
 button[aria-disabled] { opacity: .6; }
+td button, td .confirm > summary { min-height: 1.9rem; padding: .12rem .7rem; }
 td .acts, .acts { display: flex; flex-wrap: wrap; gap: .5rem; align-items: start; }
 .confirm > summary { display: inline-block; min-height: 2.2rem; padding: .3rem .85rem; border: 1px solid color-mix(in srgb, var(--quiet) 60%, var(--line));
   border-radius: 6px; font-weight: 550; list-style: none; }
@@ -150,20 +157,31 @@ td .acts, .acts { display: flex; flex-wrap: wrap; gap: .5rem; align-items: start
 .confirm > div { margin-top: .5rem; padding: .75rem .9rem; max-width: 34rem; border: 1px solid var(--line); border-radius: 8px; background: var(--panel); }
 .confirm > div p { margin-bottom: .6rem; }
 .notice { padding: .8rem 1rem; border: 1px solid var(--line); border-left: 4px solid var(--good); border-radius: 8px; background: var(--panel); overflow-wrap: anywhere; }
+#fault { margin-bottom: 1.75rem; }
 .notice.bad { border-left-color: var(--bad); }
 .notice.warn { border-left-color: var(--warn); }
 .pager { display: flex; gap: 1rem; margin-top: .8rem; }
 
-@media (max-width: 56rem) {
-  header.top { flex-wrap: wrap; padding: .6rem 1rem; }
-  header.top form { order: 3; flex-basis: 100%; max-width: none; }
-  #live { margin-left: auto; min-width: 0; }
+td details:has(> summary > .line) { width: 9rem; }
+td details[open]:has(> summary > .line) { width: 12rem; }
+@media (min-width: 75rem) {
+  td .why { min-width: 13rem; }
+  td button, td .confirm > summary { white-space: nowrap; }
+  td details:has(> summary > .line) { width: 11rem; }
+  td details[open]:has(> summary > .line) { width: 15rem; }
+}
+@media (min-width: 85rem) { td details[open]:has(> summary > .line) { width: 20rem; } }
+@media (min-width: 100rem) { td details[open]:has(> summary > .line) { width: 26rem; } }
+@media (max-width: 72rem) {
+  header.top { padding: .6rem 1rem; }
   .frame { grid-template-columns: minmax(0, 1fr); }
   .side { padding: .5rem 1rem; border-bottom: 1px solid var(--line); overflow-x: auto; }
   .side ul { flex-direction: row; position: static; width: max-content; }
   main { padding: 1.1rem 1rem 3rem; }
 }
-@media (max-width: 44rem) {
+@media (max-width: 56rem) {
+  .charts { grid-template-columns: minmax(0, 1fr); }
+  td details:has(> summary > .line), td details[open]:has(> summary > .line) { width: auto; }
   [role="table"], [role="table"] thead, [role="table"] tbody, [role="table"] tr, [role="table"] th, [role="table"] td, [role="table"] caption { display: block; }
   [role="table"] { border: 0; background: none; }
   [role="table"] thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
@@ -171,9 +189,15 @@ td .acts, .acts { display: flex; flex-wrap: wrap; gap: .5rem; align-items: start
   [role="table"] tbody th, [role="table"] tbody td { padding: .18rem 0; border: 0; text-align: left; white-space: normal; overflow-wrap: anywhere; }
   [role="table"] td[data-label] { display: grid; grid-template-columns: 7.2rem minmax(0, 1fr); gap: .5rem; }
   [role="table"] td[data-label]::before { content: attr(data-label); color: var(--quiet); font-size: .87rem; }
-  [role="table"] td:has(> div:empty) { display: none; }
+  [role="table"] td:has(> div:empty), [role="table"] td:has(> div > .dash:only-child) { display: none; }
+
   .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
   .facts dd { margin-bottom: .5rem; }
+}
+@media (max-width: 44rem) {
+  header.top { flex-wrap: wrap; }
+  header.top form { order: 3; flex-basis: 100%; max-width: none; }
+  #live { margin-left: auto; min-width: 0; }
 }
 @media (prefers-contrast: more) { :root { --line: currentColor; --quiet: var(--text); } }
 `;

@@ -1,5 +1,6 @@
 import type { Child } from "hono/jsx";
 import type { JSX } from "hono/jsx/jsx-runtime";
+import { fieldText } from "../links.ts";
 
 /** What an action is done to, as the fields of its form. */
 export type Values = Readonly<Record<string, string | undefined>>;
@@ -14,7 +15,7 @@ export function Act({ action, values, look, children }: {
   return (
     <form class="act" method="post" action={`./${action}`}>
       {Object.entries(values).map(([name, value]) => (
-        value === undefined ? "" : <input type="hidden" name={name} value={value} />
+        value === undefined ? "" : <input type="hidden" name={name} value={fieldText(value)} />
       ))}
       <button type="submit" class={look}>{children}</button>
     </form>

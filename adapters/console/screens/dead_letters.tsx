@@ -6,7 +6,7 @@ import type {
 } from "../../../runtime/ports/observation.ts";
 import { link } from "../links.ts";
 import { Act, Confirm } from "../parts/act.tsx";
-import { count } from "../parts/format.ts";
+import { count, counted } from "../parts/format.ts";
 import { ActorName, Badge, Empty, MessageId, Opened, Pager, Time } from "../parts/parts.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { valueText } from "../parts/value_text.ts";
@@ -176,8 +176,16 @@ function columnsFor(
         </>
       ),
     },
-    { head: "When", cell: ({ atMs }) => <Time atMs={atMs} nowMs={nowMs} /> },
-    { head: "Attempts", isNumber: true, cell: ({ attempts }) => attempts },
+    {
+      head: "When",
+      cell: ({ atMs, attempts }) => (
+        <>
+          <Time atMs={atMs} nowMs={nowMs} />
+          <br />
+          <span class="none line">{counted(attempts, "attempt")}</span>
+        </>
+      ),
+    },
     {
       head: "Payload",
       cell: ({ id, key, payload }) =>

@@ -15,7 +15,7 @@ const tones: Readonly<Record<Happening["type"], Tone>> = {
 
 /** What happened, as a word. */
 export function HappeningBadge({ type }: { type: Happening["type"] }): JSX.Element {
-  return <Badge tone={tones[type]}>{type}</Badge>;
+  return <Badge tone={tones[type]} isWord>{type}</Badge>;
 }
 
 /** What happened to messages, latest first. */

@@ -24,7 +24,7 @@ export function Notice({ request }: { request: ScreenRequest }): JSX.Element | n
   if (did === "resend" && id !== undefined) return <Resent id={id} request={request} />;
   const done = Number(parameter(request, "done") ?? 0);
   const failed = Number(parameter(request, "failed") ?? 0);
-  if (!Number.isSafeInteger(done) || !Number.isSafeInteger(failed)) return null;
+  if (![done, failed].every((value) => Number.isSafeInteger(value) && value >= 0)) return null;
   const more = parameter(request, "more") !== undefined ? " There may be more: do it once more." : "";
   const rest = failed === 0
     ? more
@@ -32,6 +32,7 @@ export function Notice({ request }: { request: ScreenRequest }): JSX.Element | n
   const words: Readonly<Record<string, string>> = {
     "resend-all": `${counted(done, "message")} sent again.${rest}`,
     "discard": "The message was discarded.",
+    "no-letter": "There was no such dead letter any more: it was sent again or discarded before.",
     "discard-all": `${counted(done, "message")} discarded.${rest}`,
     "cancel-schedule": "The schedule was cancelled.",
     "no-schedule": "There was no such schedule any more.",
@@ -54,7 +55,9 @@ function outcomeOf(outcome: string | undefined): string {
 /** A message that was sent again, and what became of it so far. */
 function Resent({ id, request: { watch } }: { id: string; request: ScreenRequest }): JSX.Element {
   const [last] = watch.happenings.latest(1, (one) => one.id === id && one.type !== "accepted");
-  const became = last === undefined ? "It waits for its turn." : becameOf(last);
+  const became = last === undefined
+    ? "It waits for its turn, or another instance handles it."
+    : becameOf(last);
   const tone = last?.type === "failed" || last?.type === "retrying" || last?.type === "dead" ? "bad" : "good";
   return (
     <Said tone={tone}>

@@ -62,7 +62,8 @@ export const service: Screen = {
   },
 };
 
-function HealthFacts(
+/** How the system is, its store and its broker. */
+export function HealthFacts(
   { health: { status, reason, store, transport, broken = [] } }: { health: Health },
 ): JSX.Element {
   return (

@@ -31,6 +31,17 @@ async function send(
   return { calls, status: answer.status, location, text: await answer.text(), app };
 }
 
+Deno.test("what was no dead letter any more, or no schedule, is not told to be done", async () => {
+  const no = () => Promise.resolve(false);
+  for (
+    const [action, fields] of [["discard", { id: "m" }], ["cancel-schedule", { ...ada, name: "n" }]] as const
+  ) {
+    const { app, location } = await send(action, fields, { control: { discard: no, cancelSchedule: no } });
+    const shown = await app.request(new URL(location!, "http://shop.example/").href);
+    assert.match(await shown.text(), /There was no such (dead letter|schedule) any more/);
+  }
+});
+
 const letter = { protocol: "order", reason: "card-refused", operation: "settle" };
 const ada = { protocol: "order", key: "a/d&a=1 ü" };
 
@@ -86,7 +97,7 @@ Deno.test("each action tells the system what to do, and leads to the page that s
     assert.deepEqual(sent.calls, [call]);
     assert.equal(sent.location, location);
     const shown = await sent.app.request(new URL(location, "http://shop.example/").href);
-    assert.match(await shown.text(), /class="notice/);
+    assert.match(await shown.text(), /class="notice[^>]*role="status"/);
   }
 });
 
@@ -175,6 +186,9 @@ Deno.test("a form that lacks a field, or is too large, changes nothing", async (
     assert.match(text, /The field \w+ is missing/);
     assert.deepEqual(calls, []);
   }
+  const garbled = await send("pause", { protocol: "%E0%A4%A" });
+  assert.equal(garbled.status, 400);
+  assert.deepEqual(garbled.calls, []);
   const large = await send("pause", { protocol: "x".repeat(20_000) });
   assert.equal(large.status, 413);
   assert.deepEqual(large.calls, []);
@@ -189,8 +203,12 @@ Deno.test("the words of a notice are the console's own, whatever its URL says", 
       "did=resend-all&done=call+555",
       "did=constructor",
       "did=discard-all&failed=<i>",
+      "did=discard-all&done=1&failed=-4",
     ]
   ) {
-    assert.doesNotMatch(await (await app.request(`/dead-letters?${query}`)).text(), /555|class="notice/);
+    assert.doesNotMatch(
+      await (await app.request(`/dead-letters?${query}`)).text(),
+      /555|class="notice[^>]*role="status"/,
+    );
   }
 });

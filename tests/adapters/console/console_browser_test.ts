@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { actor, protocol, System, systemClock, tell } from "@posthorn/posthorn";
+import { actor, protocol, System, systemClock, tell, TerminalError } from "@posthorn/posthorn";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
 import * as z from "zod";
 import { browserTest } from "../../browser/given.ts";
-import { fakeSystem } from "./fake_system.ts";
+import { fakeObservation, fakeSystem } from "./fake_system.ts";
 import { hostileEvents, hostileObservation, hostilePages, hostileTexts } from "./hostile.ts";
 import { ServedConsole } from "./served_console.ts";
 import { Order, Shop } from "./shop_system.ts";
@@ -83,6 +83,10 @@ browserTest("every screen shows a live system, and anybody can use it", async (b
   for (const screen of screens) {
     await page.goto(served.url(screen));
     faults.push(...await accessibilityFaults(page));
+    for (const width of [1160, 900, 360]) {
+      await page.setViewportSize({ width, height: 800 });
+      await requireCalm(page);
+    }
   }
   const dark = await browser.open(served.origin, { colorScheme: "dark" });
   const back = (page: Page) => page.evaluate("getComputedStyle(document.documentElement).backgroundColor");
@@ -190,6 +194,79 @@ browserTest(
     await page.getByRole("button", { name: "Erase order/ada" }).click();
     await status.getByText("The actor was erased.").waitFor();
     await page.getByText('"cents": 2449').waitFor({ state: "detached" });
+  },
+);
+
+browserTest(
+  "without a script, a page can be read, searched and used, and does not claim to be followed",
+  async (browser) => {
+    const shop = new Shop({ store: sqlite(":memory:"), log: () => {} });
+    await using system = shop.system;
+    await using served = new ServedConsole(system);
+    await shop.fill();
+    shop.bankIsOpen = true;
+    const page = await browser.open(served.origin, { javaScriptEnabled: false });
+    await page.goto(served.url("dead-letters"));
+    await page.getByRole("button", { name: "Send again to order/bob" }).click();
+    await page.getByText("The message was sent again.").waitFor();
+    assert.equal(await page.getByRole("status").count(), 1, "only what was done is told");
+    await page.getByLabel("Find an actor or a message").fill("order/ad");
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: "order/ada" }).click();
+    await page.getByText('"cents": 2449').waitFor();
+  },
+);
+
+browserTest(
+  "a page that is open says why it is not followed, and goes on when it can be",
+  async (browser) => {
+    const given = { isAway: false };
+    const away = new Error("Cannot use <the store>: it is away");
+    const observe = fakeObservation({
+      topics: () => given.isAway ? Promise.reject(away) : Promise.resolve({ items: [] }),
+    });
+    const { promise: closed, resolve: stop } = Promise.withResolvers<unknown>();
+    await using served = new ServedConsole(fakeSystem({ clock: systemClock(), observe, closed }));
+    const page = await browser.open(served.origin);
+    await page.goto(served.url("topics"));
+    await page.getByText("Live", { exact: true }).waitFor();
+    given.isAway = true;
+    await page.getByRole("alert").getByText(away.message).waitFor();
+    await page.getByText("Reconnecting", { exact: true }).waitFor();
+    given.isAway = false;
+    await page.getByText("Live", { exact: true }).waitFor();
+    assert.equal(await page.getByRole("alert").count(), 0);
+    stop(undefined);
+  },
+);
+
+browserTest(
+  "an action is done to exactly what the page says, with line breaks and percent signs",
+  async (browser) => {
+    const Job = protocol("job", { run: tell(z.string()) });
+    const job = actor(Job, {
+      state: () => 0,
+      on: {
+        run(_ctx, code) {
+          throw new TerminalError("no", { code });
+        },
+      },
+    });
+    await using system = new System({ actors: [job], log: () => {} });
+    await using served = new ServedConsole(system);
+    for (const code of ["a\nb", "a\nb", "a\r\nb", "a%0Ab"]) {
+      await system.ref(Job, "100%/&c=d ").tell(
+        Job.run,
+        code,
+      );
+    }
+    const page = await browser.open(served.origin);
+    await page.goto(served.url(`dead-letters?reason=${encodeURIComponent("a\nb")}`));
+    await page.getByText("Discard all…").click();
+    await page.getByRole("button", { name: "Discard all of them" }).click();
+    await page.getByRole("status").getByText("2 messages discarded").waitFor();
+    const { groups } = await system.observe.deadLetterGroups();
+    assert.deepEqual(groups.map(({ reason }) => reason).sort(), ["a\r\nb", "a%0Ab"]);
   },
 );
 

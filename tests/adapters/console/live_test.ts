@@ -100,7 +100,7 @@ Deno.test("a page that nobody reads is not rendered", async () => {
   await frames.close();
 });
 
-Deno.test("an open page that cannot be rendered ends, so that its browser asks again", async () => {
+Deno.test("an open page that cannot be rendered says why and ends, so that its browser asks again", async () => {
   const { given, app } = stage();
   given.fails = true;
   for (let time = 0; time < 40; time++) { // more often than pages may be open
@@ -108,7 +108,8 @@ Deno.test("an open page that cannot be rendered ends, so that its browser asks a
     assert.equal(answer.status, 200);
     const frames = new Frames(answer);
     await frames.next();
-    await assert.rejects(frames.next(), /the store is away/);
+    assert.equal(await frames.next(), 'event: fault\ndata: "the store is away"\n\n');
+    assert.equal(await frames.next(), undefined);
   }
 });
 
@@ -138,13 +139,28 @@ Deno.test("one page more than may be open is refused, and a page that is closed 
   const open = [];
   for (let page = 0; page < 32; page++) open.push(await app.request("/topics", { headers }));
   const refused = await app.request("/topics", { headers });
-  assert.equal(await refused.text(), "retry: 10000\n\n", "it ends, and its browser asks again later");
+  const words = "This page is not followed: 32 of 32 pages are open. Close another one.";
+  assert.equal(await refused.text(), `retry: 10000\n\nevent: fault\ndata: ${JSON.stringify(words)}\n\n`);
   await open[0].body!.cancel();
   const admitted = await app.request("/topics", { headers });
   const frames = new Frames(admitted);
   assert.equal(await frames.next(), "retry: 2000\n\n");
   await frames.close();
   for (const answer of open.slice(1)) await answer.body!.cancel();
+});
+
+Deno.test("a page that nobody reads takes the place of another for five minutes only, and ends when the system stops", async () => {
+  const { app, clock, stop } = stage();
+  const open = [];
+  for (let page = 0; page < 32; page++) open.push(await app.request("/topics", { headers }));
+  await clock.advance(300_000);
+  const admitted = await app.request("/topics", { headers });
+  stop();
+  await clock.settle();
+  assert.equal(clock.waiting, 0, "no timer is left");
+  for (const answer of [...open, admitted]) {
+    assert.match(await answer.text(), /^retry: 2000\n\n/, "it has ended");
+  }
 });
 
 Deno.test("open pages end when the system stops", async () => {
@@ -156,7 +172,11 @@ Deno.test("open pages end when the system stops", async () => {
   stop();
   await clock.settle();
   assert.equal(await last, undefined);
-  assert.equal(await (await app.request("/topics", { headers })).text(), "retry: 10000\n\n");
+  const refused = await (await app.request("/topics", { headers })).text();
+  assert.match(
+    refused,
+    /^retry: 10000\n\nevent: fault\ndata: "The system has stopped in this process."\n\n$/,
+  );
   assert.equal(clock.waiting, 0, "no timer is left");
 });
 

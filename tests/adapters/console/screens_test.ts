@@ -126,6 +126,19 @@ Deno.test("a console works under any path, and its own path leads to its first p
   }
 });
 
+Deno.test("a console works under a path that no header can hold as it is", async () => {
+  const app = new Hono()
+    .route("/コンソール", posthornConsole(fakeSystem(), { authorize }))
+    .route("/of/:tenant", posthornConsole(fakeSystem(), { authorize }));
+  for (const path of ["/コンソール", "/of/%0d%0ax-evil:%201"]) {
+    const { status, headers } = await app.request(`http://localhost${path}`);
+    assert.equal(status, 302, path);
+    assert.equal(headers.get("x-evil"), null);
+    const location = new URL(headers.get("location")!, `http://localhost${path}`);
+    assert.equal((await app.request(location)).status, 200, location.href);
+  }
+});
+
 Deno.test("a path that looks like another host leads nowhere else", async () => {
   const app = new Hono().route("/console", posthornConsole(fakeSystem(), { authorize }));
   for (
@@ -163,6 +176,29 @@ Deno.test("a page says what went wrong if the system cannot answer", async () =>
   const answer = await app.request("/topics");
   assert.equal(answer.status, 500);
   assert.match(await answer.text(), /the store is &lt;away&gt;/);
+});
+
+Deno.test("a page that cannot be shown says how the system and its store are", async () => {
+  const closed = () => Promise.reject(new Error("the store is closed"));
+  const observe = fakeObservation({ instances: closed, deadLetters: closed });
+  const stopped = fakeSystem({ observe, health: { status: "stopped" } });
+  const app = posthornConsole(stopped, { authorize });
+  for (const page of ["overview", "dead-letters", "service"]) {
+    const answer = await app.request(`/${page}`);
+    assert.equal(answer.status, 500);
+    const html = await answer.text();
+    assert.match(html, /<h1>This page cannot be shown<\/h1>/);
+    assert.match(html, /this process<\/dt><dd><span class="badge bad">stopped</);
+  }
+  const ill = fakeSystem({
+    observe: fakeObservation({ topics: () => Promise.reject(new Error("no answer")) }),
+    health: {
+      status: "running",
+      store: { name: "postgres", status: "unavailable", reason: "no connection" },
+    },
+  });
+  const html = await (await posthornConsole(ill, { authorize }).request("/topics")).text();
+  assert.match(html, /store postgres<\/dt><dd><span class="badge bad">unavailable<.*no connection/);
 });
 
 Deno.test("a question that cannot be asked is the fault of who asks, on every screen of a live system", async () => {
