@@ -97,7 +97,7 @@ async function answerTo(given: Arguments): Promise<Answer> {
   }
   requireTaken(command, names, given);
   const asked: Asked = { ...given, names, page: pageOf(given), nowMs: systemClock().now() };
-  return await run(command, await existingStore(name), asked);
+  return await run(command, await existingStore(name, command.ask !== undefined), asked);
 }
 
 async function run({ ask, act }: Command, store: Store, asked: Asked): Promise<Answer> {

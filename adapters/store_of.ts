@@ -30,6 +30,12 @@ export function pathOf(name: string): string {
   return name.replace(/^sqlite:/, "");
 }
 
+/** The file of SQLite of a name, to be read only. */
+export async function readOnlyFileOf(name: string) {
+  const { ReadOnlyFile } = await import("./stores/sqlite/read_only.ts");
+  return await ReadOnlyFile.of(pathOf(name));
+}
+
 async function postgresOf(name: string, migrate: boolean): Promise<Store> {
   const { postgres } = await import("./stores/postgres/mod.ts");
   const [, before, schema, after] = /^([^?]*\?(?:[^#]*&)?)schema=([^&#]*)&?(.*)$/.exec(name) ?? [];

@@ -1,6 +1,7 @@
 // The schema and all statements of the SQLite store.
 
-import type { Entry } from "../../../runtime/ports/store.ts";
+import { endOf } from "../../../runtime/base/key_order.ts";
+import type { Entry, KeyRange } from "../../../runtime/ports/store.ts";
 
 /**
  * How long a call blocks for the lock, in milliseconds. It is short, because it blocks the whole process,
@@ -27,7 +28,7 @@ export const expiredAtOnce = 500;
 export const versionsAtOnce = 1_000;
 
 /** A bound greater than every key: in SQLite every text is less than every blob. */
-export const endOfKeys = new Uint8Array(1);
+const endOfKeys = new Uint8Array(1);
 
 /** A value that is bound to a statement. Node 22 binds some empty arrays as NULL, such as that of an empty text. */
 const boundValue = "coalesce(?, zeroblob(0))";
@@ -119,8 +120,30 @@ export function prepare(database: Database) {
   return Object.fromEntries(prepared) as Record<keyof typeof statements, Statement>;
 }
 
+/** The entries of these keys, in their order. */
+export function readEntries({ get }: Statements, keys: readonly string[]): (Entry | undefined)[] {
+  return keys.map((key) => {
+    const row = get.get(key);
+    return row === undefined ? undefined : toEntry(row);
+  });
+}
+
+/** The entries of a range. */
+export function listEntries(
+  { forward, forwardBehind, backward }: Statements,
+  { prefix, after, limit, reverse = false }: KeyRange,
+): Entry[] {
+  const end = endOf(prefix) ?? endOfKeys;
+  const rows = reverse
+    ? backward.all(prefix, end, after ?? endOfKeys, limit)
+    : after?.startsWith(prefix)
+    ? forwardBehind.all(after, end, limit)
+    : forward.all(prefix, after ?? prefix, end, limit);
+  return rows.map(toEntry);
+}
+
 /** Converts a row to an entry. */
-export function toEntry(row: Record<string, unknown>): Entry {
+function toEntry(row: Record<string, unknown>): Entry {
   const { key, value, version } = row as unknown as Row;
   return { key, value, version: String(version) };
 }

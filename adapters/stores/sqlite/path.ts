@@ -24,3 +24,9 @@ function whyNot(path: string): string | undefined {
   if (/[/\\]$/.test(path)) return "it must name a file and not a folder";
   return undefined;
 }
+
+/** The folder that a file is in. */
+export function folderOf(path: string): string {
+  const end = path.lastIndexOf("/");
+  return end < 0 ? "." : path.slice(0, end + 1);
+}

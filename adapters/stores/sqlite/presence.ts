@@ -1,5 +1,6 @@
 import type { StorePresence } from "../../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
+import { folderOf } from "./path.ts";
 
 /** The part of `node:fs` that is used. Declared here, because not every consumer has the types of Node. */
 interface LockFiles {
@@ -150,11 +151,6 @@ export class SqlitePresence implements StorePresence {
   #fileOf(instance: string): string {
     return this.#path + middle + instance;
   }
-}
-
-function folderOf(path: string): string {
-  const end = path.lastIndexOf("/");
-  return end < 0 ? "." : path.slice(0, end + 1);
 }
 
 function isPermitted(folder: string): boolean {

@@ -7,7 +7,6 @@
 import type { Clock } from "../../../runtime/base/clock.ts";
 import { requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
-import { endOf } from "../../../runtime/base/key_order.ts";
 import { storeEngine } from "../../../runtime/durable/engine.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
 import type {
@@ -25,16 +24,16 @@ import { isFolder, StoreFile } from "../../../runtime/ports/store_file.ts";
 import { SqliteNotifier } from "./notifier.ts";
 import {
   type Database,
-  endOfKeys,
+  listEntries,
   prepare,
+  readEntries,
   setUp,
   type Statements,
-  toEntry,
   versionsAtOnce,
 } from "./database.ts";
 import { SqliteExpiry } from "./expiry.ts";
 import { isLocked, whileLocked } from "./lock.ts";
-import { fileOf } from "./path.ts";
+import { fileOf, folderOf } from "./path.ts";
 import { optionNames, type SqliteOptions } from "./options.ts";
 import { SqlitePresence } from "./presence.ts";
 
@@ -147,12 +146,18 @@ async function open(
     if (!inMemory) connection.file = await StoreFile.of(path, clock);
     return connection;
   } catch (cause) {
-    let hint = "";
-    if (/unable to open|NotFound/.test(messageOf(cause))) {
-      hint = await isFolder(path) ? ": it is a folder" : ": its folder must exist";
-    }
-    throw new StoreError("store-unavailable", `Cannot open ${path}: ${messageOf(cause)}${hint}`, { cause });
+    const why = messageOf(cause) + await hintOf(path, messageOf(cause));
+    throw new StoreError("store-unavailable", `Cannot open ${path}: ${why}`, { cause });
   }
+}
+
+/** What to do if a file cannot be opened. */
+async function hintOf(path: string, message: string): Promise<string> {
+  const mayNotWrite = ": the process must be allowed to write to it and to its folder";
+  if (/readonly/.test(message)) return mayNotWrite;
+  if (!/unable to open|NotFound/.test(message)) return "";
+  if (await isFolder(path)) return ": it is a folder";
+  return await isFolder(folderOf(path)) ? mayNotWrite : ": its folder must exist";
 }
 
 class SqliteConnection implements StoreConnection {
@@ -189,24 +194,11 @@ class SqliteConnection implements StoreConnection {
   }
 
   read(keys: readonly string[]): Promise<(Entry | undefined)[]> {
-    return this.#run("read", () =>
-      keys.map((key) => {
-        const row = this.#statements.get.get(key);
-        return row === undefined ? undefined : toEntry(row);
-      }));
+    return this.#run("read", () => readEntries(this.#statements, keys));
   }
 
-  list({ prefix, after, limit, reverse = false }: KeyRange): Promise<Entry[]> {
-    const { forward, forwardBehind, backward } = this.#statements;
-    const end = endOf(prefix) ?? endOfKeys;
-    return this.#run("list", () => {
-      const rows = reverse
-        ? backward.all(prefix, end, after ?? endOfKeys, limit)
-        : after?.startsWith(prefix)
-        ? forwardBehind.all(after, end, limit)
-        : forward.all(prefix, after ?? prefix, end, limit);
-      return rows.map(toEntry);
-    });
+  list(range: KeyRange): Promise<Entry[]> {
+    return this.#run("list", () => listEntries(this.#statements, range));
   }
 
   commit(parts: readonly AtomicPart[]): Promise<(string | undefined)[]> {
