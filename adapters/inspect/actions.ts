@@ -59,12 +59,12 @@ export const actions: readonly Command[] = [
     name: "pause",
     takes: ["PROTOCOL"],
     options: [],
-    says: "lets the actors of a protocol begin no further turn, in all instances",
+    says: "lets the durable actors of a protocol begin no further turn, in all instances",
     act: async (control, { names: [protocol] }) => {
       await control.pause(protocol);
       return {
         json: { paused: protocol },
-        text: line(`${protocol} is paused, in all instances within a heartbeat.`),
+        text: ofDurable(`${protocol} is paused, in all instances within a heartbeat.`),
       };
     },
   },
@@ -77,11 +77,18 @@ export const actions: readonly Command[] = [
       await control.resume(protocol);
       return {
         json: { resumed: protocol },
-        text: line(`${protocol} goes on, in all instances within a heartbeat.`),
+        text: ofDurable(`${protocol} goes on, in all instances within a heartbeat.`),
       };
     },
   },
 ];
+
+/** What was done to the durable actors of a protocol. Whether it has any, nobody can tell who sees the store alone. */
+function ofDurable(text: string): string {
+  return `${
+    line(text)
+  }Only its durable actors: for transient ones it takes system.control of their process.\n`;
+}
 
 /** Which dead letters are meant by `--all`; nothing if it is one. Throws a `RangeError` if it is neither, or both. */
 function filterOf({ names, values, flags }: Asked, verb: string): DeadLetterFilter | undefined {

@@ -55,7 +55,8 @@ export interface StoreControl {
    * It is written into the store, so it outlives every process, and an instance that starts later obeys as well: this
    * process at once, the others when they are notified, at the latest at their next heartbeat. A protocol that nobody hosts
    * can be paused too. Of a transient protocol, and without a store, only the actors of this process are paused, until it
-   * ends. Built-in actors go on: topics, surveys, and requests that are answered later.
+   * ends: `controlStore` hosts none, so it pauses no transient actor. Built-in actors go on: topics, surveys, and requests
+   * that are answered later.
    *
    * Rejects with a `RangeError` if it is no name of a protocol; with a {@linkcode NotFoundError} (`unknown-protocol`) if
    * another service hosts it, or if there is no store and no actor of it; and with a {@linkcode LimitExceededError}

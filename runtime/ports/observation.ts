@@ -52,7 +52,7 @@ export interface ObservedProtocol {
   readonly protocol: string;
   /** Whether an instance that is known hosts its actors. Mail of a protocol that nobody hosts waits. */
   readonly hosted: boolean;
-  /** Whether its actors are paused. */
+  /** Whether its actors are paused. Of transient actors only their process can tell: over a bare store this is of its durable ones. */
   readonly paused: boolean;
   /** How many actors have a state, or something else that is kept. */
   readonly actors: Count;

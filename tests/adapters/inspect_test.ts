@@ -180,6 +180,28 @@ Deno.test("inspect mends what is stuck beside a system that runs", async () => {
   });
 });
 
+Deno.test("a pause from a terminal is of durable actors alone, and says so", async () => {
+  await onFile(async (path) => {
+    const Bell = protocol("bell", { ring: tell(unchecked<string>()) });
+    const rung: string[] = [];
+    const bell = actor(Bell, {
+      transient: true,
+      state: () => null,
+      on: { ring: (_ctx, text) => void rung.push(text) },
+    });
+    await fill(sqlite(path));
+    const of = /\nOnly its durable actors: for transient ones it takes system\.control of their process\.\n$/;
+    assert.match((await run(path, "pause", "bell")).out, of);
+    await using system = new System({ actors: [bell], store: sqlite(path), log: false });
+    await system.ready(); // it has read what is paused
+    const done = turns(system, "done", 1);
+    await system.ref(Bell, "ada").tell(Bell.ring, "one");
+    await done;
+    assert.deepEqual(rung, ["one"]);
+    assert.match((await run(path, "resume", "bell")).out, of);
+  });
+});
+
 Deno.test("inspect gives a list in pages", async () => {
   await onFile(async (path) => {
     {
