@@ -85,9 +85,8 @@ export const actions: readonly Command[] = [
 
 /** What was done to the durable actors of a protocol. Whether it has any, nobody can tell who sees the store alone. */
 function ofDurable(text: string): string {
-  return `${
-    line(text)
-  }Only its durable actors: for transient ones it takes system.control of their process.\n`;
+  const others = "Only its durable actors: transient ones take system.control in the process that has them.";
+  return `${line(text)}${others}\n`;
 }
 
 /** Which dead letters are meant by `--all`; nothing if it is one. Throws a `RangeError` if it is neither, or both. */

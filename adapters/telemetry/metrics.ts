@@ -10,8 +10,13 @@ import { systemFamilies } from "./system_families.ts";
 
 export { contentTypes };
 
+/** Where a system keeps its metrics. */
+const kept: unique symbol = Symbol("metrics");
+
 /** The methods of a system that its metrics use. A `System` implements it. */
 export interface MeasuredSystem {
+  /** Its metrics, if somebody has asked for them. */
+  [kept]?: Metrics;
   /** Calls a function with events of the system; with `sampled`, with those of some messages. */
   inspect(inspector: Inspector, options?: InspectOptions): Disposable;
   /** The counters of the system. */
@@ -24,13 +29,18 @@ export interface MeasuredSystem {
   readonly clock: Clock;
 }
 
-/** The metrics of a system, from the moment at which this is made: it listens until the system is gone. */
+/** The metrics of a system, from the moment at which somebody asked for them first: it listens until the system is gone. */
 export class Metrics {
   readonly #system: MeasuredSystem;
   readonly #messages = new MessageMetrics();
   readonly #oldest: OldestWaiting;
 
-  constructor(system: MeasuredSystem) {
+  /** The metrics of a system, which all that ask share: apps may be made over it without end, and one listener suffices. */
+  static of(system: MeasuredSystem): Metrics {
+    return system[kept] ??= new Metrics(system);
+  }
+
+  private constructor(system: MeasuredSystem) {
     this.#system = system;
     this.#oldest = new OldestWaiting(system.observe, system.clock);
     system.inspect((event) => this.#messages.observe(event), { sampled: true });

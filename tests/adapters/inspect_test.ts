@@ -190,7 +190,8 @@ Deno.test("a pause from a terminal is of durable actors alone, and says so", asy
       on: { ring: (_ctx, text) => void rung.push(text) },
     });
     await fill(sqlite(path));
-    const of = /\nOnly its durable actors: for transient ones it takes system\.control of their process\.\n$/;
+    const of =
+      /\nOnly its durable actors: transient ones take system\.control in the process that has them\.\n$/;
     assert.match((await run(path, "pause", "bell")).out, of);
     await using system = new System({ actors: [bell], store: sqlite(path), log: false });
     await system.ready(); // it has read what is paused

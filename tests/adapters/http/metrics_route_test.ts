@@ -81,3 +81,25 @@ Deno.test("an ingress listens to a system only if it was asked for metrics, once
   assert.equal(system.listeners, 1);
   assert.equal(errors.length, 3);
 });
+
+Deno.test("apps that are made over one system without end share one listener, and each system has its own", async () => {
+  const systems = [new Listened(), new Listened()];
+  for (const system of systems) {
+    for (let times = 0; times < 10; times++) {
+      const app = ingress(system as unknown as IngressSystem, { expose: [], metrics: true, onError() {} });
+      await app.request("/metrics");
+    }
+  }
+  assert.deepEqual(systems.map(({ listeners }) => listeners), [1, 1]);
+});
+
+Deno.test("an app that is made later has what was measured since the first one", async () => {
+  await using desk = new Desk({ metrics: true });
+  await desk.get("/metrics"); // it measures
+  assert.equal((await desk.post("/actors/order/ada/add", { sku: "tea", cents: 1 })).status, 202);
+  await desk.clock.settle();
+  const later = ingress(desk.system, { expose: [], metrics: true });
+  const text = await (await later.request("/metrics")).text();
+  assert.match(text, /^posthorn_turn_seconds_count\{protocol="order",operation="add"\} 1$/m);
+  assert.equal(text, await (await desk.get("/metrics")).text());
+});

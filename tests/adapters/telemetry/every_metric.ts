@@ -7,7 +7,7 @@ import { VirtualClock } from "@posthorn/posthorn/testing";
 export async function everyMetric(format: Format): Promise<string> {
   const inspectors: Inspector[] = [];
   const clock = new VirtualClock();
-  const metrics = new Metrics({
+  const metrics = Metrics.of({
     inspect(inspector) {
       inspectors.push(inspector);
       return { [Symbol.dispose]() {} };

@@ -64,7 +64,7 @@ const worked = [
 Deno.test("Metrics of a system in memory measure its waiting, its turns and its failures", async () => {
   const clock = new VirtualClock();
   await using system = new System({ actors: [ovenOf(clock)], clock, random: seededRandom(1), log: false });
-  const metrics = new Metrics(system);
+  const metrics = Metrics.of(system);
   await clock.advance(5);
   await work(system, (ms) => clock.advance(ms));
   const text = await metrics.text("prometheus");
@@ -80,7 +80,7 @@ Deno.test("Metrics of a system in memory measure its waiting, its turns and its 
 
 onEach(kinds, "Metrics measure a system on a store, and its commits", async (stage: Stage) => {
   const system = await stage.start([ovenOf(stage.clock)]);
-  const metrics = new Metrics(system);
+  const metrics = Metrics.of(system);
   await work(system, (ms) => stage.pass(ms, 10));
   const text = await metrics.text("prometheus");
   assertLines(text, worked);
@@ -97,7 +97,7 @@ onEach(kinds, "Metrics say how long the oldest message has waited, whoever accep
   await first.ref(Oven, "main").tell(Oven.bake, 600_000);
   await first.ref(Oven, "main").tell(Oven.bake, 20);
   await stage.pass(30_000);
-  const metrics = new Metrics(first);
+  const metrics = Metrics.of(first);
   const oldestOf = async () =>
     Number(
       /^posthorn_oldest_waiting_seconds\{protocol="oven"\} ([\d.]+)$/m.exec(await metrics.text("prometheus"))
@@ -112,7 +112,7 @@ Deno.test("Metrics count a burst of messages in total, although they measure few
   const Pan = protocol("pan", { fry: tell() });
   const pan = actor(Pan, { state: () => null, on: { fry() {} }, mailbox: { capacity: 10_000 } });
   await using system = new System({ actors: [pan], clock });
-  const metrics = new Metrics(system);
+  const metrics = Metrics.of(system);
   const main = system.ref(Pan, "main");
   for (let burst = 0; burst < 3; burst++) {
     for (let index = 0; index < 5_000; index++) void main.tell(Pan.fry);
