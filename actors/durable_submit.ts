@@ -28,7 +28,7 @@ export async function submitDurably(
 export class DurableTicket extends ReplyTicket {
   async collect(timeoutMs: number, signal?: AbortSignal): Promise<unknown> {
     const { runtime } = this;
-    if (runtime.delivery.status !== "stopped") await runtime.scheduler.turn();
+    await runtime.scheduler.turn();
     const replies = await runtime.persistence!.replies();
     try {
       const reply = await this.#waiting(

@@ -192,8 +192,8 @@ class InMemoryTicket extends ReplyTicket {
 
   /** Looks again after a turn: the turn that submits may not have committed yet. */
   async #findLater(): Promise<KeptReply> {
-    const { delivery, scheduler, replies } = this.runtime;
-    if (delivery.status !== "stopped") await scheduler.turn();
+    const { scheduler, replies } = this.runtime;
+    await scheduler.turn();
     const kept = replies.find(this.key);
     if (kept !== undefined) return kept;
     throw this.#isGone() ? expiredReply(this.id) : unknownReply(this.id);

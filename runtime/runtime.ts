@@ -282,6 +282,7 @@ export class Runtime implements RuntimeServices {
     const drained = await promise;
     this.rested = undefined;
     this.delivery.status = "stopped";
+    this.scheduler.end();
     let left = this.delivery.delayed.end();
     for (const host of this.delivery.hosts.values()) {
       for (const activation of host.activations()) {
@@ -296,7 +297,9 @@ export class Runtime implements RuntimeServices {
     if (remote !== undefined) await remote.close();
     this.timers.clear();
     this.deadlines.stop();
-    if (this.scheduler.pending) await new Promise<void>((resolve) => this.clock.yield(resolve));
+    const turned = () => new Promise<void>((resolve) => this.clock.yield(resolve));
+    while (this.scheduler.busy) await turned(); // questions that came before that
+    if (this.scheduler.pending) await turned();
     this.close(this.failure);
     const kept = this.persistence?.waiting;
     return { drained: drained && left === 0, left, ...(kept !== undefined && { kept }) };

@@ -107,6 +107,7 @@ export class Scheduler {
   };
   /** Whether the event loop has its turn before the next run. */
   private yielding = false;
+  private ended = false;
   private pausing: Promise<void> | undefined;
   private pauseOver: (() => void) | undefined;
   /**
@@ -180,10 +181,16 @@ export class Scheduler {
 
   /**
    * Resolves after everything that is ready now. An answer that needs no message awaits this: otherwise a loop that
-   * awaits such answers would starve the mailboxes and the event loop.
+   * awaits such answers would starve the mailboxes and the event loop. When the system has stopped it resolves at once.
    */
   turn(): Promise<void> {
+    if (this.ended) return Promise.resolve();
     return new Promise((resolve) => this.add(new Pass(resolve)));
+  }
+
+  /** The system has stopped: whoever still asks it takes no turn, for which the clock would call it later. */
+  end(): void {
+    this.ended = true;
   }
 
   /** Makes sure that the clock is read soon: at the latest when the event loop has turned. */

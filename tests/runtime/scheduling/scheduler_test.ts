@@ -202,6 +202,18 @@ Deno.test("Scheduler looks at the clock soon when somebody wants it to, though n
   assert.deepEqual(looks, [5, 10]);
 });
 
+Deno.test("Scheduler lets nobody wait for a turn once the system has stopped, and asks nothing of the clock for it", async () => {
+  const { clock, scheduler, want } = watched();
+  want();
+  const before = scheduler.turn();
+  scheduler.end();
+  await before; // who waits already has the turn
+  while (clock.turn());
+  want();
+  for (let times = 0; times < 40; times++) await scheduler.turn();
+  assert.deepEqual([scheduler.busy, scheduler.pending, clock.turn()], [false, false, false]);
+});
+
 Deno.test("Scheduler reads the clock when the event loop turns if a slice has requested it", async () => {
   for (let slices = 1; slices <= 3; slices++) {
     const { clock, looks, scheduler, want } = watched();
