@@ -6,8 +6,8 @@ import type { IngressSystem } from "./port.ts";
 const openMetricsType = "application/openmetrics-text";
 
 /**
- * Begins to measure a system, unless another app does, and returns what answers with its metrics: in the format that the client accepts, which is
- * the text of Prometheus if it does not say.
+ * Begins to measure a system, unless another app does, and returns what answers with its metrics: in the format that the
+ * client accepts, which is the text of Prometheus if it does not say.
  */
 export function metricsOf(system: IngressSystem): (context: Context) => Promise<Response> {
   // Only an ingress that was asked for metrics loads them, and messages are counted from now on.
