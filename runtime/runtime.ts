@@ -72,6 +72,8 @@ export class Runtime implements RuntimeServices {
   readonly askers: Map<string, Asker> = new Map();
   readonly modes: ModeSet;
   readonly interception: Interception | undefined;
+  /** What interceptors began that listen to events. */
+  private readonly observing: Disposable[] = [];
   private readonly close: (failure: unknown) => void;
   private failure: unknown;
   private stopping: Promise<StopReport> | undefined;
@@ -137,7 +139,10 @@ export class Runtime implements RuntimeServices {
     remote?.begin();
     const { inspectors } = this.delivery;
     const inspectable = { inspect: inspectors.add.bind(inspectors) };
-    for (const interceptor of options.intercept ?? []) interceptor.observe?.(inspectable);
+    for (const interceptor of options.intercept ?? []) {
+      const observing = interceptor.observe?.(inspectable);
+      if (observing) this.observing.push(observing);
+    }
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.closed = promise;
     this.close = resolve;
@@ -269,6 +274,14 @@ export class Runtime implements RuntimeServices {
     if (!this.persistence?.busy && !this.remote?.busy) this.rested();
   }
 
+  private endObserving(observing: Disposable): void {
+    try {
+      observing[Symbol.dispose]();
+    } catch (error) {
+      this.delivery.callbackFailed("intercept", error);
+    }
+  }
+
   private async end(drainMs: number): Promise<StopReport> {
     this.delivery.status = "stopping";
     const handedOver = this.remote?.drain();
@@ -300,6 +313,7 @@ export class Runtime implements RuntimeServices {
     const turned = () => new Promise<void>((resolve) => this.clock.yield(resolve));
     while (this.scheduler.busy) await turned(); // questions that came before that
     if (this.scheduler.pending) await turned();
+    for (const observing of this.observing) this.endObserving(observing);
     this.close(this.failure);
     const kept = this.persistence?.waiting;
     return { drained: drained && left === 0, left, ...(kept !== undefined && { kept }) };

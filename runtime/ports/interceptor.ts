@@ -59,8 +59,11 @@ export interface Interceptor {
    * reports the error.
    */
   send?(message: InspectedMessage, goOn: GoOn): unknown;
-  /** Called once, when the system is made, for an interceptor that listens to events as well. */
-  observe?(system: Inspectable): void;
+  /**
+   * Called once, when the system is made, for an interceptor that listens to events as well. What it returns, if anything, is
+   * disposed of when the system has stopped; if that throws, `callback-failed` reports it.
+   */
+  observe?(system: Inspectable): Disposable | void;
 }
 
 /** A system as an interceptor listens to it. */

@@ -9,13 +9,26 @@ import { MessageView } from "../ports/message_view.ts";
 import { Passage } from "./passage.ts";
 import type { Turn } from "./turn.ts";
 import { turnOver } from "./turn_errors.ts";
+import type { InterceptedTurn } from "./turn_extras.ts";
 
 /** A message that is sent, as its interceptors see it. */
-interface Sending {
+class Sending {
   readonly operation: Operation;
   readonly key: string;
   readonly id: MessageId;
-  send(route: Route): unknown;
+  readonly send: (route: Route) => unknown;
+
+  constructor(operation: Operation, key: string, id: MessageId, send: (route: Route) => unknown) {
+    this.operation = operation;
+    this.key = key;
+    this.id = id;
+    this.send = send;
+  }
+
+  /** For error messages. */
+  toString(): string {
+    return nameOf(this.operation, this.key);
+  }
 }
 
 /** The interceptors of a system. */
@@ -24,6 +37,8 @@ export class Interception {
   readonly #sends: readonly Interceptor[];
   readonly #ids: Ids;
   readonly #onFailure: (error: unknown) => void;
+  /** What is added to a turn before its interceptors have added anything. */
+  readonly #sending: InterceptedTurn = { sends: this };
 
   /** Calls `onFailure` when an interceptor fails after it has sent its message. */
   constructor(interceptors: readonly Interceptor[], ids: Ids, onFailure: (error: unknown) => void) {
@@ -64,21 +79,19 @@ export class Interception {
     const operation = published ?? route.operation;
     const key = published === undefined ? to.key : "";
     const id = route.extras?.id ?? this.#ids.next();
-    return this.#sendAt(0, { operation, key, id, send }, route.with({ id })) as Result;
+    return this.#sendAt(0, new Sending(operation, key, id, send), route) as Result;
   }
 
   #sendAt(index: number, sending: Sending, route: Route): unknown {
     const interceptor = this.#sends[index];
     if (interceptor === undefined) return sending.send(route);
     const { operation, key, id } = sending;
-    const passage = new Passage(`send ${nameOf(operation, key)}`);
+    const passage = new Passage("send", sending);
     const goOn: GoOn = (added) =>
-      passage.go(
-        route.extras!.headers,
-        added,
-        (headers) =>
-          this.#sendAt(index + 1, sending, headers === undefined ? route : route.with({ headers })),
-      );
+      passage.go(route.extras?.headers, added, (headers) => {
+        if (headers !== undefined) return this.#sendAt(index + 1, sending, route.with({ id, headers }));
+        return this.#sendAt(index + 1, sending, route.extras?.id === id ? route : route.with({ id }));
+      });
     const view = new MessageView(this.#ids, operation, key, id, route, 0, undefined);
     return passage.send(() => interceptor.send!(view, goOn), this.#onFailure);
   }
@@ -87,7 +100,7 @@ export class Interception {
     const { route, messageId, attempt } = turn;
     const operation = heard === undefined ? route.operation : heard.operation;
     const key = heard === undefined ? turn.key : "";
-    if (this.sends) turn.intercepted = { sends: this };
+    if (this.sends) turn.intercepted = this.#sending;
     const view = new MessageView(
       this.#ids,
       operation,
@@ -103,7 +116,7 @@ export class Interception {
   #turnAt(index: number, turn: Turn, view: MessageView, handle: () => unknown): unknown {
     const interceptor = this.#turns[index];
     if (interceptor === undefined) return handle();
-    const passage = new Passage(`run the turn of ${turn}`);
+    const passage = new Passage("run the turn of", turn);
     const goOn: GoOn = (added) => {
       if (turn.closed) throw turnOver("run a handler", turn.actor);
       return passage.go(turn.causedHeaders, added, (headers) => {

@@ -7,8 +7,9 @@ type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
 /** One way through one interceptor. It goes on once, and what comes of that passes through. */
 export class Passage {
-  /** What is to be done, for errors: `send order/ada add`. */
-  readonly #what: string;
+  /** What is to be done, and to what, for errors: `send`, `order/ada add`. */
+  readonly #verb: string;
+  readonly #subject: { toString(): string };
   #begun = false;
   /** Whether it may no longer go on. */
   #closed = false;
@@ -16,8 +17,9 @@ export class Passage {
   #awaited = false;
   #outcome: Outcome | undefined = undefined;
 
-  constructor(what: string) {
-    this.#what = what;
+  constructor(verb: string, subject: { toString(): string }) {
+    this.#verb = verb;
+    this.#subject = subject;
   }
 
   /**
@@ -102,6 +104,10 @@ export class Passage {
       }
       onFailure(error);
     });
+  }
+
+  get #what(): string {
+    return `${this.#verb} ${this.#subject}`;
   }
 
   /** What came of it: returns or throws that. Throws a `TypeError` if it did not go on. */

@@ -1,23 +1,19 @@
 import {
   type Context,
-  createTraceState,
-  INVALID_SPANID,
   INVALID_TRACEID,
   propagation,
   ROOT_CONTEXT,
   type Span,
-  type SpanContext,
   trace,
   TraceFlags,
 } from "@opentelemetry/api";
 import type { AddedHeaders } from "../../../runtime/ports/interceptor.ts";
 import { guarded } from "./guarded.ts";
+import { within } from "./light_context.ts";
+import { ReceivedTrace } from "./received_trace.ts";
 
 /** The headers of W3C Trace Context and Baggage. */
 const w3cFields = ["traceparent", "tracestate", "baggage"];
-/** A `traceparent`: one of a version after 00 may have more behind it. */
-const traceparentForm = /^(?!ff)[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(?:$|(?<!^00.+)-)/;
-
 /**
  * Carries the context of spans in the headers of messages, by the propagator of the program, or by that of W3C if it has none.
  * That is by far the most usual one, so its two headers are written and read here: the propagator takes microseconds.
@@ -27,44 +23,39 @@ export class Carrier {
   #isW3c: boolean | undefined = undefined;
 
   /**
-   * The headers by which others continue the trace of a span in a context, for a message with headers of its own; none if
-   * there is nothing to continue, or if its own say already that the trace is not sampled: then nobody sees which span is
-   * whose child.
+   * The headers by which others continue the trace of a span whose parent is in a context, or that of the parent if there is
+   * no span, for a message with headers of its own. None if there is nothing to continue, or if its own say already that the
+   * trace is not sampled: then nobody sees which span is whose child.
    */
   headersOf(
-    context: Context,
-    span: Span,
-    spanContext: SpanContext,
+    parent: Context,
+    span: Span | undefined,
     given: AddedHeaders | undefined,
   ): AddedHeaders | undefined {
-    const { traceId, spanId, traceFlags, traceState } = spanContext;
-    if (traceId === INVALID_TRACEID) return undefined;
-    if (this.#takes(propagation.getBaggage(context))) {
-      const isSame = traceFlags === TraceFlags.NONE && given?.traceparent?.startsWith(traceId, 3);
-      if (isSame && given!.traceparent.endsWith("-00")) return undefined;
-      const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
-      const tracestate = traceState?.serialize();
-      return tracestate ? { traceparent, tracestate } : { traceparent };
+    if (!this.#takes(propagation.getBaggage(parent))) {
+      const headers: Record<string, string> = {};
+      guarded(() => propagation.inject(span === undefined ? parent : within(parent, span), headers));
+      return headers;
     }
-    const headers: Record<string, string> = {};
-    guarded(() => propagation.inject(trace.setSpan(context, span), headers));
-    return headers;
+    const isOwn = given !== undefined && parent instanceof ReceivedTrace &&
+      given.traceparent === parent.traceparent;
+    if (isOwn && span === undefined) return undefined;
+    const { traceId, spanId, traceFlags, traceState } = (span ?? trace.getSpan(parent)!).spanContext();
+    if (traceId === INVALID_TRACEID) return undefined;
+    if (traceFlags === TraceFlags.NONE && given?.traceparent !== undefined) {
+      const isSame = given.traceparent.startsWith(traceId, 3) && given.traceparent.endsWith("-00");
+      if (isSame) return undefined;
+    }
+    const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
+    const tracestate = traceState?.serialize();
+    return tracestate ? { traceparent, tracestate } : { traceparent };
   }
 
   /** The context that the headers of a message continue; the root context if they continue none. */
   contextOf(headers: AddedHeaders | undefined): Context {
     if (headers === undefined) return ROOT_CONTEXT;
-    if (!this.#takes(headers.baggage)) {
-      return guarded(() => propagation.extract(ROOT_CONTEXT, headers)) ?? ROOT_CONTEXT;
-    }
-    const { traceparent: text, tracestate } = headers;
-    if (text === undefined || !traceparentForm.test(text)) return ROOT_CONTEXT;
-    const traceId = text.slice(3, 35);
-    const spanId = text.slice(36, 52);
-    if (traceId === INVALID_TRACEID || spanId === INVALID_SPANID) return ROOT_CONTEXT;
-    const traceFlags = text.startsWith("00", 53) ? TraceFlags.NONE : parseInt(text.slice(53, 55), 16);
-    const traceState = tracestate ? createTraceState(tracestate) : undefined;
-    return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true, traceState });
+    if (this.#takes(headers.baggage)) return ReceivedTrace.in(headers) ?? ROOT_CONTEXT;
+    return guarded(() => propagation.extract(ROOT_CONTEXT, headers)) ?? ROOT_CONTEXT;
   }
 
   /** Whether the two headers of W3C are all that is carried. */

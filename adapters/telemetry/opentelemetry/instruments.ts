@@ -1,11 +1,8 @@
-import {
-  type Attributes,
-  type Counter,
-  type Histogram,
-  type MeterProvider,
-  metrics,
-} from "@opentelemetry/api";
+import { type Attributes, type MeterProvider, metrics } from "@opentelemetry/api";
+import type { Cancel, Clock } from "../../../runtime/base/clock.ts";
+import { guarded } from "./guarded.ts";
 import type { OperationLabels } from "./labels.ts";
+import { Tally, type TallyReport } from "./tally.ts";
 
 /** The bounds of the buckets, in seconds, that the conventions ask for. */
 const secondsBounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -15,73 +12,119 @@ const errorsMax = 100;
 /** What the conventions call the others. */
 const otherError = "_OTHER";
 
+/** After how many milliseconds successes are reported. */
+const reportMs = 1_000;
+
 /** The metrics of a system by the conventions for messaging. */
 export class Instruments {
-  readonly #operations: Histogram;
-  readonly #sent: Counter;
-  readonly #turns: Histogram;
-  readonly #consumed: Counter;
-  readonly #waited: Histogram;
-  readonly #dead: Counter;
+  readonly #clock: Clock;
+  readonly #sends: (labels: OperationLabels) => Tally;
+  readonly #turns: (labels: OperationLabels) => Tally;
+  readonly #recordWait: (waitedMs: number, attributes: Attributes) => void;
+  readonly #countDead: (times: number, attributes: Attributes) => void;
   readonly #errors = new Set<string>();
+  /** The tallies that have something to report. */
+  #due: Tally[] = [];
+  #timer: Cancel | undefined = undefined;
+  #ended = false;
 
-  constructor(provider: MeterProvider | undefined) {
+  constructor(provider: MeterProvider | undefined, clock: Clock) {
+    this.#clock = clock;
     const meter = (provider ?? metrics).getMeter("posthorn");
-    const duration = { unit: "s", advice: { explicitBucketBoundaries: secondsBounds } };
-    const messages = { unit: "{message}" };
-    this.#operations = meter.createHistogram("messaging.client.operation.duration", {
-      ...duration,
-      description: "How long sends took until they were accepted",
+    const histogram = (name: string, description: string) => {
+      const advice = { explicitBucketBoundaries: secondsBounds };
+      const created = meter.createHistogram(name, { unit: "s", advice, description });
+      return (ms: number, attributes: Attributes) => created.record(ms / 1_000, attributes);
+    };
+    const counter = (name: string, description: string) => {
+      const created = meter.createCounter(name, { unit: "{message}", description });
+      return (times: number, attributes: Attributes) => created.add(times, attributes);
+    };
+    this.#sends = this.#tallies("sending", {
+      record: histogram(
+        "messaging.client.operation.duration",
+        "How long sends took until they were accepted",
+      ),
+      count: counter(
+        "messaging.client.sent.messages",
+        "Messages that were sent, with those that were refused",
+      ),
     });
-    this.#sent = meter.createCounter("messaging.client.sent.messages", {
-      ...messages,
-      description: "Messages that were sent, with those that were refused",
+    this.#turns = this.#tallies("processing", {
+      record: histogram("messaging.process.duration", "How long handlers took"),
+      count: counter(
+        "messaging.client.consumed.messages",
+        "Messages that were given to handlers, with each attempt",
+      ),
     });
-    this.#turns = meter.createHistogram("messaging.process.duration", {
-      ...duration,
-      description: "How long handlers took",
-    });
-    this.#consumed = meter.createCounter("messaging.client.consumed.messages", {
-      ...messages,
-      description: "Messages that were given to handlers, with each attempt",
-    });
-    this.#waited = meter.createHistogram("messaging.posthorn.wait.duration", {
-      ...duration,
-      description: "How long messages waited for their first turn, of a sample",
-    });
-    this.#dead = meter.createCounter("messaging.posthorn.dead_letters", {
-      ...messages,
-      description: "Messages that became dead letters",
-    });
+    this.#recordWait = histogram(
+      "messaging.posthorn.wait.duration",
+      "How long messages waited for their first turn, of a sample",
+    );
+    this.#countDead = counter("messaging.posthorn.dead_letters", "Messages that became dead letters");
   }
 
-  /** A send has ended, with an error of that type if it was refused. */
-  sent(labels: OperationLabels, tookMs: number, error: string | undefined): void {
-    const attributes = this.#withError(labels.sending, error);
-    this.#operations.record(tookMs / 1_000, attributes);
-    this.#sent.add(1, attributes);
+  /** The tally of the sends of an operation. */
+  sends(labels: OperationLabels): Tally {
+    return this.#sends(labels);
   }
 
-  /** A handler has ended, with an error of that type if it failed. */
-  handled(labels: OperationLabels, tookMs: number, error: string | undefined): void {
-    const attributes = this.#withError(labels.processing, error);
-    this.#turns.record(tookMs / 1_000, attributes);
-    this.#consumed.add(1, attributes);
+  /** The tally of the turns of an operation. */
+  turns(labels: OperationLabels): Tally {
+    return this.#turns(labels);
   }
 
   /** A message of the sample has begun its first turn. */
   waited(labels: OperationLabels, waitedMs: number): void {
-    this.#waited.record(waitedMs / 1_000, labels.processing);
+    this.#recordWait(waitedMs, labels.processing);
   }
 
   /** A message has become a dead letter. */
   dead(labels: OperationLabels, reason: string): void {
-    this.#dead.add(1, this.#withError(labels.processing, reason));
+    this.#countDead(1, this.#withError(labels.processing, reason));
+  }
+
+  /** The system has ended: what is not reported yet is, and so is at once what comes later. */
+  end(): void {
+    this.#ended = true;
+    this.#timer?.();
+    this.#report();
+  }
+
+  #tallies(
+    what: "sending" | "processing",
+    to: Pick<TallyReport, "record" | "count">,
+  ): (labels: OperationLabels) => Tally {
+    const tallies = new Map<OperationLabels, Tally>();
+    const report: TallyReport = {
+      ...to,
+      withError: (attributes, error) => this.#withError(attributes, error),
+      due: (tally) => this.#add(tally),
+    };
+    return (labels) => {
+      const known = tallies.get(labels);
+      if (known !== undefined) return known;
+      const tally = new Tally(labels[what], report);
+      tallies.set(labels, tally);
+      return tally;
+    };
+  }
+
+  #add(tally: Tally): void {
+    this.#due.push(tally);
+    if (this.#ended) return this.#report();
+    this.#timer ??= this.#clock.setTimer(reportMs, () => this.#report());
+  }
+
+  #report(): void {
+    this.#timer = undefined;
+    const due = this.#due;
+    this.#due = [];
+    for (const tally of due) guarded(() => tally.report());
   }
 
   /** The attributes with the type of an error, or with that of all others, because each makes numbers of its own. */
-  #withError(attributes: Attributes, error: string | undefined): Attributes {
-    if (error === undefined) return attributes;
+  #withError(attributes: Attributes, error: string): Attributes {
     const isKnown = this.#errors.has(error) || this.#errors.size < errorsMax;
     if (isKnown) this.#errors.add(error);
     return { ...attributes, "error.type": isKnown ? error : otherError };

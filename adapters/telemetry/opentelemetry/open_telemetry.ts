@@ -3,11 +3,11 @@ import {
   type Context,
   context,
   INVALID_SPAN_CONTEXT,
+  INVALID_TRACEID,
   type MeterProvider,
   propagation,
   ROOT_CONTEXT,
   type Span,
-  type SpanContext,
   SpanKind,
   type SpanOptions,
   trace,
@@ -26,8 +26,11 @@ import type { AddedHeaders, GoOn, Inspectable, Interceptor } from "../../../runt
 import { Carrier } from "./carrier.ts";
 import { guarded, untraced } from "./guarded.ts";
 import { Instruments } from "./instruments.ts";
-import { attributesOf, Labels, type OperationLabels } from "./labels.ts";
-import { type OnEnd, TracedOperation } from "./operation.ts";
+import { attributesOf, Labels } from "./labels.ts";
+import { LightContext, within } from "./light_context.ts";
+import { TracedOperation } from "./operation.ts";
+import { ReceivedTrace } from "./received_trace.ts";
+import type { Tally } from "./tally.ts";
 
 /** Options of {@linkcode openTelemetry}. */
 export interface OpenTelemetryOptions {
@@ -49,11 +52,20 @@ export interface OpenTelemetryOptions {
    * @default {metrics.getMeterProvider()}
    */
   readonly meterProvider?: MeterProvider;
+  /**
+   * Whether nothing is recorded of a message whose sender's span is not sampled, as the samplers that OpenTelemetry and Deno
+   * have by default decide (`parentbased_…`). Then the sampler is not even asked, and no span is begun. `false` asks it for
+   * each span: for a sampler that decides by other things than the parent.
+   *
+   * @default {true}
+   */
+  readonly parentDecides?: boolean;
 }
 
 const optionNames: OptionNames<OpenTelemetryOptions> = {
   meterProvider: true,
   metrics: true,
+  parentDecides: true,
   tracerProvider: true,
 };
 
@@ -101,6 +113,7 @@ const consumer: SpanOptions = { kind: SpanKind.CONSUMER };
 class OpenTelemetry implements Interceptor {
   readonly #tracer: Tracer;
   readonly #options: OpenTelemetryOptions;
+  readonly #parentDecides: boolean;
   readonly #carrier = new Carrier();
   readonly #labels = new Labels();
   readonly #clock = systemClock();
@@ -110,6 +123,7 @@ class OpenTelemetry implements Interceptor {
 
   constructor(options: OpenTelemetryOptions) {
     this.#options = options;
+    this.#parentDecides = options.parentDecides !== false;
     this.#tracer = (options.tracerProvider ?? trace).getTracer("posthorn");
   }
 
@@ -118,18 +132,17 @@ class OpenTelemetry implements Interceptor {
     const parent = this.#parentOf(headers);
     const labels = this.#labels.of(message);
     const span = this.#start(labels.sendName, producer, parent);
-    const own = span.spanContext();
-    const sampled = isSampled(span, own);
-    if (sampled) describe(span, message, labels.sending);
-    const operation = new TracedOperation(span, sampled, this.#onEnd("sent", labels));
+    const seen = seenOf(span);
+    if (seen !== undefined) describe(seen, message, labels.sending);
+    const operation = this.#operation(seen, this.#metrics?.sends(labels));
     try {
-      const added = this.#carrier.headersOf(parent, span, own, headers);
+      const added = this.#carrier.headersOf(parent, span, headers);
       const accepted = goOnWith(goOn, added);
-      if (isThenable(accepted)) operation.endWith(accepted);
-      else operation.end();
+      if (isThenable(accepted)) operation?.endWith(accepted);
+      else operation?.end();
       return accepted;
     } catch (error) {
-      operation.fail(error);
+      operation?.fail(error);
       throw error;
     }
   }
@@ -140,25 +153,31 @@ class OpenTelemetry implements Interceptor {
     const parent = this.#carrier.contextOf(headers);
     const labels = this.#labels.of(message);
     const span = this.#start(labels.processName, consumer, parent);
-    const own = span.spanContext();
-    const sampled = isSampled(span, own);
-    if (sampled) describe(span, message, labels.processing);
-    const operation = new TracedOperation(span, sampled, this.#onEnd("handled", labels));
+    const seen = seenOf(span);
+    if (seen !== undefined) describe(seen, message, labels.processing);
+    const operation = this.#operation(seen, this.#metrics?.turns(labels));
     try {
-      const added = this.#carrier.headersOf(parent, span, own, headers);
-      const within = added === undefined && parent !== ROOT_CONTEXT ? parent : trace.setSpan(parent, span);
-      const result = context.with(within, goOnWith, undefined, goOn, added);
+      const added = this.#carrier.headersOf(parent, span, headers);
+      const own = span === undefined ? parent : within(parent, span);
+      const result = context.with(own, goOnWith, undefined, goOn, added);
+      if (operation === undefined) return result;
       if (isThenable(result)) this.#await(message, operation, result);
       else operation.end();
       return result;
     } catch (error) {
-      operation.fail(error);
+      operation?.fail(error);
       throw error;
     }
   }
 
-  observe(system: Inspectable): void {
-    system.inspect((event) => guarded(() => this.#hear(event)), { sampled: true });
+  observe(system: Inspectable): Disposable {
+    const listening = system.inspect((event) => guarded(() => this.#hear(event)), { sampled: true });
+    return {
+      [Symbol.dispose]: () => {
+        listening[Symbol.dispose]();
+        this.#instruments?.end();
+      },
+    };
   }
 
   #hear(event: Inspection): void {
@@ -192,7 +211,7 @@ class OpenTelemetry implements Interceptor {
   /** The metrics, made when they are first needed: an SDK may be registered after the system is made. */
   get #metrics(): Instruments | undefined {
     if (this.#options.metrics === false) return undefined;
-    return this.#instruments ??= guarded(() => new Instruments(this.#options.meterProvider));
+    return this.#instruments ??= guarded(() => new Instruments(this.#options.meterProvider, this.#clock));
   }
 
   /**
@@ -201,28 +220,32 @@ class OpenTelemetry implements Interceptor {
    */
   #parentOf(headers: AddedHeaders | undefined): Context {
     const active = context.active();
-    if (headers === undefined || trace.getSpan(active) !== undefined) return active;
+    if (headers === undefined || active instanceof LightContext || trace.getSpan(active) !== undefined) {
+      return active;
+    }
     const given = this.#carrier.contextOf(headers);
     if (given === ROOT_CONTEXT) return active;
     const baggage = propagation.getBaggage(active);
     return baggage === undefined ? given : propagation.setBaggage(given, baggage);
   }
 
-  #start(name: string, options: SpanOptions, parent: Context): Span {
+  /** Begins a span; none if its parent is not sampled, and the parent decides. */
+  #start(name: string, options: SpanOptions, parent: Context): Span | undefined {
     try {
-      return this.#tracer.startSpan(name, options, parent);
+      if (this.#parentDecides && isDropped(parent)) return undefined;
+      const span = this.#tracer.startSpan(name, options, parent);
+      span.spanContext(); // it is asked for later, where nothing may be thrown
+      return span;
     } catch (error) {
       untraced(error);
       return trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
     }
   }
 
-  /** Reports how long an operation took, when it has ended. */
-  #onEnd(what: "sent" | "handled", labels: OperationLabels): OnEnd | undefined {
-    const metrics = this.#metrics;
-    if (metrics === undefined) return undefined;
-    const beganMs = this.#clock.monotonicMs();
-    return (error) => metrics[what](labels, this.#clock.monotonicMs() - beganMs, error);
+  /** What is told how a send or a turn ends; nothing if nobody wants to know. */
+  #operation(span: Span | undefined, tally: Tally | undefined): TracedOperation | undefined {
+    if (span === undefined && tally === undefined) return undefined;
+    return new TracedOperation(span, tally, this.#clock);
   }
 
   /** Ends a turn when its handler has settled, or before, if its time is over or its message is taken back. */
@@ -247,9 +270,24 @@ function describe(span: Span, message: InspectedMessage, shared: Attributes): vo
   guarded(() => span.setAttributes(attributesOf(message, shared)));
 }
 
-/** Whether anybody will see a span. Deno says of every span that it records. */
-function isSampled(span: Span, { traceFlags }: SpanContext): boolean {
-  return (traceFlags & TraceFlags.SAMPLED) !== 0 && span.isRecording();
+/** Whether what is in a context is a trace that is not sampled. */
+function isDropped(context: Context): boolean {
+  if (context instanceof ReceivedTrace) return !context.isSampled;
+  const spanContext = trace.getSpanContext(context);
+  if (spanContext === undefined || spanContext.traceId === INVALID_TRACEID) return false;
+  return (spanContext.traceFlags & TraceFlags.SAMPLED) === 0;
+}
+
+/** The span if anybody will see it; one that is not sampled ends at once. Deno says of every span that it records. */
+function seenOf(span: Span | undefined): Span | undefined {
+  if (span === undefined) return undefined;
+  try {
+    if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0 && span.isRecording()) return span;
+    span.end();
+  } catch (error) {
+    untraced(error);
+  }
+  return undefined;
 }
 
 /**

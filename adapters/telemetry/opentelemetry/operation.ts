@@ -1,27 +1,31 @@
 import { type Span, SpanStatusCode } from "@opentelemetry/api";
+import type { Clock } from "../../../runtime/base/clock.ts";
 import { errorText, safeLine } from "../../../runtime/base/error_text.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { codeOf } from "../../../runtime/base/thrown.ts";
 import { guarded, untraced } from "./guarded.ts";
+import type { Tally } from "./tally.ts";
 
 /** The most UTF-16 units of the type of an error. */
 const typeUnitsMax = 64;
 
-/** Called when an operation has ended, with the type of its error if it failed. */
-export type OnEnd = (error: string | undefined) => void;
-
-/** One send or one turn, and its span. */
+/** One send or one turn that somebody sees: its span, its numbers, or both. */
 export class TracedOperation {
-  readonly #span: Span;
-  readonly #sampled: boolean;
-  readonly #onEnd: OnEnd | undefined;
+  readonly #span: Span | undefined;
+  readonly #tally: Tally | undefined;
+  readonly #clock: Clock;
+  /** When it began, if its duration is measured. */
+  readonly #beganMs: number | undefined = undefined;
   #ended = false;
 
-  /** Calls `onEnd` once with the type of the error, if it failed. */
-  constructor(span: Span, sampled: boolean, onEnd: OnEnd | undefined) {
+  /** The span is absent if it is not sampled, the tally if there are no metrics. */
+  constructor(span: Span | undefined, tally: Tally | undefined, clock: Clock) {
     this.#span = span;
-    this.#sampled = sampled;
-    this.#onEnd = onEnd;
+    this.#tally = tally;
+    this.#clock = clock;
+    if (tally === undefined) return;
+    const nowMs = clock.monotonicMs();
+    if (tally.measures(nowMs)) this.#beganMs = nowMs;
   }
 
   end(): void {
@@ -30,9 +34,9 @@ export class TracedOperation {
 
   fail(error: unknown): void {
     if (this.#ended) return;
-    if (!this.#sampled && this.#onEnd === undefined) return this.#end(undefined); // nobody will see the error
     const type = typeOf(error);
-    if (this.#sampled) guarded(() => this.#describe(type, error));
+    const span = this.#span;
+    if (span !== undefined) guarded(() => describe(span, type, error));
     this.#end(type);
   }
 
@@ -41,23 +45,25 @@ export class TracedOperation {
     Promise.resolve(promise).then(() => this.end(), (error) => this.fail(error));
   }
 
-  #describe(type: string, error: unknown): void {
-    const message = safeLine(messageOf(error));
-    this.#span.setAttribute("error.type", type);
-    this.#span.recordException({ name: type, message, stack: errorText(error) });
-    this.#span.setStatus({ code: SpanStatusCode.ERROR, message });
-  }
-
   #end(error: string | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
     try {
-      this.#span.end();
-      this.#onEnd?.(error);
+      this.#span?.end();
+      const beganMs = this.#beganMs;
+      this.#tally?.end(error, beganMs === undefined ? undefined : this.#clock.monotonicMs() - beganMs);
     } catch (thrown) {
       untraced(thrown);
     }
   }
+}
+
+/** Tells about the error of a span. */
+function describe(span: Span, type: string, error: unknown): void {
+  const message = safeLine(messageOf(error));
+  span.setAttribute("error.type", type);
+  span.recordException({ name: type, message, stack: errorText(error) });
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
 }
 
 /** The type of an error: its code if it is one of this runtime, else its name. */

@@ -356,3 +356,23 @@ Deno.test("a lone turn has interceptors too", async () => {
   assert.deepEqual(sent.map(({ headers }) => headers), [{ span: "s" }]);
   assert.deepEqual(lines, ["a turn worker/test run", "a send worker/bob note", "a end worker/test run"]);
 });
+
+Deno.test("what interceptors began that listen to events ends when the system has stopped", async () => {
+  const ended: string[] = [];
+  const listener = (name: string): Interceptor => ({
+    turn: (_message, goOn) => goOn(),
+    observe: () => ({
+      [Symbol.dispose]() {
+        ended.push(`${name} ${it.system.health.status}`);
+        if (name === "a") throw new Error("cannot end");
+      },
+    }),
+  });
+  const it = intercepted(listener("a"), { turn: (_message, goOn) => goOn(), observe() {} }, listener("b"));
+  it.watch("callback-failed");
+  await it.clock.settle();
+  assert.deepEqual(ended, []);
+  await it[Symbol.asyncDispose]();
+  assert.deepEqual(ended, ["a stopped", "b stopped"]);
+  assert.deepEqual(it.events, ["callback-failed intercept"]);
+});

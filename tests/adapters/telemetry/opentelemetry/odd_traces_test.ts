@@ -1,7 +1,14 @@
 // Messages whose traces are odd, hostile or not sampled, and programs whose OpenTelemetry fails.
 
 import assert from "node:assert/strict";
-import { context, type Span, type TextMapPropagator, trace, type TracerProvider } from "@opentelemetry/api";
+import {
+  context,
+  ROOT_CONTEXT,
+  type Span,
+  type TextMapPropagator,
+  trace,
+  type TracerProvider,
+} from "@opentelemetry/api";
 import {
   actor,
   event,
@@ -143,13 +150,51 @@ Deno.test("only a traceparent as W3C writes it goes on", async () => {
   }
 });
 
-Deno.test("a trace that is not sampled goes on with the headers that it came with", async () => {
+Deno.test("of a trace that is not sampled no span is begun, and it goes on with the headers that it came with", async () => {
   await using it = new TracedShop();
-  it.recorder.sampled = false;
   const traceparent = `00-${traceId}-${spanId}-00`;
   await it.ring("next", { traceparent });
   assert.deepEqual(it.rung, [{ header: traceparent, spanId }, { header: traceparent, spanId }]);
-  assert.deepEqual(it.recorder.tree.length, 4);
+  assert.deepEqual(it.recorder.tree, []);
+});
+
+Deno.test("a sampler that does not go by the parent is asked for each span", async () => {
+  await using it = new TracedShop({}, { parentDecides: false });
+  await it.ring("next", { traceparent: `00-${traceId}-${spanId}-00` });
+  assert.deepEqual(it.recorder.tree, [
+    "send shop.ring < elsewhere",
+    "process shop.ring < send shop.ring",
+    "send shop.ring < process shop.ring",
+    "process shop.ring < send shop.ring",
+  ]);
+  it.recorder.spans.length = 0;
+  it.recorder.sampled = false;
+  await it.ring("next", { traceparent: `00-${traceId}-${spanId}-00` });
+  assert.equal(it.recorder.tree.length, 4);
+});
+
+Deno.test("a span of the handler that is sampled traces what it sends, whatever its message says", async () => {
+  await using it = new TracedShop();
+  const traceparent = `00-${traceId}-${spanId}-00`;
+  const span = it.recorder.getTracer().startSpan("own", {}, ROOT_CONTEXT);
+  await context.with(trace.setSpan(context.active(), span), () => it.ring("", { traceparent }));
+  assert.deepEqual(it.recorder.tree, [
+    "own open",
+    "send shop.ring < own",
+    "process shop.ring < send shop.ring",
+  ]);
+});
+
+Deno.test("a message that is sent within a span that is not sampled begins none, and its turn neither", async () => {
+  await using it = new TracedShop();
+  it.recorder.sampled = false;
+  const span = it.recorder.getTracer().startSpan("GET");
+  it.recorder.sampled = true;
+  await context.with(trace.setSpan(context.active(), span), () => it.ring("next"));
+  const { traceId, spanId } = span.spanContext();
+  assert.deepEqual(it.recorder.tree, ["GET open"]);
+  const header = `00-${traceId}-${spanId}-00`;
+  assert.deepEqual(it.rung, [{ header, spanId }, { header, spanId }]);
 });
 
 Deno.test("what a sampler drops of a trace that is sampled says so to all that follows", async () => {
@@ -194,7 +239,16 @@ for (const [what, propagator] of failing) {
   });
 }
 
-for (const method of ["startSpan", "end", "setAttributes", "recordException"] as const) {
+for (
+  const method of [
+    "startSpan",
+    "spanContext",
+    "isRecording",
+    "end",
+    "setAttributes",
+    "recordException",
+  ] as const
+) {
   Deno.test(`a provider whose ${method} throws is no reason to refuse a message`, async () => {
     const recorder = new Recorder();
     const tracer = recorder.getTracer();
