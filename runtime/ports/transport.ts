@@ -85,6 +85,11 @@ export interface Parcel {
   readonly contentType?: string | undefined;
   /** The headers: lower-case names of `[a-z0-9-]`, and values of visible ASCII characters and spaces. */
   readonly headers: Readonly<Record<string, string>>;
+  /**
+   * Of the reply to an ask, the headers of a user alone: all that its asker needs of them, if it is a process of a service that
+   * knows by the address what the reply is one to. The other ones are made when `headers` is read.
+   */
+  readonly userHeaders?: Readonly<Record<string, string>> | undefined;
   /** Where its reply should go. */
   readonly replyTo?: ReturnChannel | undefined;
   /** What the reply must carry, or, for a reply, what the request carried. */

@@ -36,6 +36,9 @@ export class NatsTransportConnection implements TransportConnection {
   #drained: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
+  /** Whether the replies to the asks of a process share a subject. */
+  #mayShare = true;
+
   private constructor(services: TransportServices, settings: Settings) {
     const { random, clock, service, store } = services;
     this.#services = services;
@@ -109,7 +112,14 @@ export class NatsTransportConnection implements TransportConnection {
     const route = routeOf(parcel, this.#sendingIn(session), true);
     if ("code" in route || route.by !== "core") return false;
     const { outgoing } = route;
-    return session.postNow(outgoing, (answer) => failed(answer && refusalOf(answer, outgoing)));
+    return session.postNow(outgoing, (answer) => {
+      const isShared = parcel.to.kind === "reply" && outgoing.reply !== undefined;
+      if (isShared && answer === "denied") {
+        this.#mayShare = false; // a server may allow a reply only where it was asked for
+        if (this.sendNow(parcel, failed)) return;
+      }
+      failed(answer && refusalOf(answer, outgoing));
+    });
   }
 
   receive(channel: Channel, receiver: Receiver): Disposable & { readonly ready: Promise<void> } {
@@ -152,7 +162,7 @@ export class NatsTransportConnection implements TransportConnection {
   #sendingIn({ inbox, payloadBytes }: Session): Sending {
     const { service } = this.#services;
     const { messageBytes, names } = this.#settings;
-    return { service, names, messageBytes, inbox, payloadBytes };
+    return { service, names, messageBytes, inbox, payloadBytes, mayShare: this.#mayShare };
   }
 
   #requireSession(): Session {

@@ -2,6 +2,10 @@ const encoder = new TextEncoder();
 const firstBytes = 4_096;
 /** A larger memory is given back when it is empty. */
 const largeBytes = 262_144;
+/** Up to so many characters a loop is faster than a call of the platform. */
+const shortMax = 24;
+/** The most bytes that one UTF-16 unit takes. */
+const bytesOfUnit = 3;
 
 /** Bytes that are gathered until they are written. */
 export class Gathered {
@@ -13,6 +17,12 @@ export class Gathered {
   addText(text: string): number {
     const { length } = text;
     const from = this.length;
+    if (length > shortMax) {
+      this.#grow(bytesOfUnit * length);
+      const { written } = encoder.encodeInto(text, this.#bytes.subarray(from));
+      this.length = from + written;
+      return written;
+    }
     this.#grow(length);
     const bytes = this.#bytes;
     for (let index = 0; index < length; index++) {

@@ -2,7 +2,7 @@ import { utf8Length } from "../../../runtime/base/ascii.ts";
 import { guarded } from "../../../runtime/base/guarded.ts";
 import type { Channel, Delivery } from "../../../runtime/ports/transport.ts";
 import { type Header, headerBlock, type Message } from "./message.ts";
-import { type AskTokens, askTokensOf, replyName, textOf } from "./names.ts";
+import { type AskTokens, askTokensOf, dotIn, replyName, textOf } from "./names.ts";
 
 /** Headers that the delivery has in its own words, or that say something to the server alone. */
 const known = new Set([
@@ -28,7 +28,7 @@ export function deliveryOf(
 ): Delivery {
   if (channel.kind === "process" && !message.hasHeaders) return bareReply(message);
   const told = channel.kind === "inbox" && position === undefined ? askTokensOf(message.reply) : undefined;
-  const place = () => placeOf(message.subject, depth, channel);
+  const place = () => placeOf(message, depth, channel);
   if (told !== undefined && !message.hasHeaders) return bareAsk(message, place(), told);
   const all: Record<string, string> = {};
   const headers: Record<string, string> = {};
@@ -49,7 +49,8 @@ export function deliveryOf(
     body: message.data,
     contentType: all["content-type"] || all["ce-datacontenttype"] || undefined,
     headers,
-    replyTo: (position === undefined ? message.reply : undefined) || all["reply-to"] || undefined,
+    replyTo: (position === undefined && channel.kind !== "process" ? message.reply : undefined) ||
+      all["reply-to"] || undefined,
     correlationId: correlation || all["correlation-id"] || undefined,
     expiresAtMs: timeOf(all["posthorn-expires"] ?? headers["posthorn-deadline"]),
     position,
@@ -58,8 +59,8 @@ export function deliveryOf(
 }
 
 /** A reply to an ask of this process that says nothing besides. */
-function bareReply({ subject, data }: Message): Delivery {
-  return { key: "", body: data, headers: none, correlationId: replyName(subject), again: false };
+function bareReply(message: Message): Delivery {
+  return { key: "", body: message.data, headers: none, correlationId: replyName(message), again: false };
 }
 
 /** An ask that says what it has to say in the subject to which its reply goes. */
@@ -118,18 +119,25 @@ interface Place {
 }
 
 /** What the tokens of a subject say: they are decoded one by one. */
-function placeOf(subject: string, depth: number, channel: Channel): Place {
-  if (channel.kind === "process") return { key: "", correlation: replyName(subject) };
-  const tokens = subject.split(".").slice(depth);
-  if (channel.kind === "inbox") {
-    const [, key, operation, correlation] = tokens;
-    if (correlation === undefined) return { key: textOf(key), operation };
-    return { key: textOf(key), correlation: textOf(correlation) };
-  }
+function placeOf(message: Message, depth: number, channel: Channel): Place {
+  if (channel.kind === "process") return { key: "", correlation: replyName(message) };
+  if (channel.kind === "inbox") return placeInInbox(message.subject, dotIn(message.subject, depth + 1));
+  const tokens = message.subject.split(".").slice(depth);
   if (channel.kind === "event") {
     return { key: tokens.slice(4).map(textOf).join("."), operation: channel.event };
   }
   return { key: "", correlation: textOf(tokens.at(-1)!) };
+}
+
+/** The place in a subject of an inbox whose key begins there: an operation is behind it, or a word and the name of a reply. */
+function placeInInbox(subject: string, at: number): Place {
+  const operation = subject.indexOf(".", at) + 1;
+  if (operation === 0) return { key: textOf(subject.slice(at)) };
+  const key = textOf(subject.slice(at, operation - 1));
+  const correlation = subject.indexOf(".", operation) + 1;
+  if (correlation === 0) return { key, operation: subject.slice(operation) };
+  const end = subject.indexOf(".", correlation);
+  return { key, correlation: textOf(subject.slice(correlation, end < 0 ? undefined : end)) };
 }
 
 function decoded(value: string | undefined): string | undefined {

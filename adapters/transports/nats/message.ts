@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { asciiOf } from "../../../runtime/base/ascii.ts";
 
 const decoder = new TextDecoder();
@@ -54,9 +55,13 @@ export class Message {
   }
 }
 
-/** The text of UTF-8, or of a part of it. */
+/** The text of UTF-8, or of a part of it. What a socket gives is a buffer, which reads it fastest. */
 export function textOfBytes(bytes: Uint8Array, from = 0, to = bytes.length): string {
-  return asciiOf(bytes, from, to) ?? decoder.decode(bytes.subarray(from, to));
+  const short = asciiOf(bytes, from, to);
+  if (short !== undefined) return short;
+  return bytes instanceof Buffer
+    ? bytes.toString("utf8", from, to)
+    : decoder.decode(bytes.subarray(from, to));
 }
 
 /** Headers as they are on the wire. Each is one line. */

@@ -169,15 +169,34 @@ export function askTokensOf(reply: string): AskTokens | undefined {
   };
 }
 
-/** The name of what is waited for, in the subject of a reply to a process: what is behind the inbox and a word. */
-export function replyName(subject: string): string {
+/** Where the reply to an ask of this package goes, whose process hears all its replies under one subject. */
+export interface SharedReply {
+  /** The subject: the server knows who hears it, and looks that up but once. */
+  readonly subject: string;
+  /** The name of what is waited for, as a token. The reply has it in place of a subject of its own reply. */
+  readonly name: string;
+}
+
+/** Where the reply to an ask goes whose address says something of it; `undefined` for another address. */
+export function sharedReplyOf(address: string): SharedReply | undefined {
+  const part = dotIn(address, 2);
+  if (!address.startsWith("_INBOX.") || !address.startsWith(`${askPart}.`, part)) return undefined;
+  const name = part + askPart.length + 1;
+  const end = address.indexOf(".", name);
+  if (end < 0) return undefined;
+  return { subject: address.slice(0, name - 1), name: address.slice(name, end) };
+}
+
+/** The name of what is waited for, in a reply to a process: behind the inbox and a word in its subject, or beside that. */
+export function replyName({ subject, reply }: { readonly subject: string; readonly reply: string }): string {
   const from = dotIn(subject, askDepth - 1);
+  if (from === 0) return textOf(reply);
   const to = subject.indexOf(".", from);
   return textOf(to < 0 ? subject.slice(from) : subject.slice(from, to));
 }
 
 /** Where the token begins that is behind so many dots. */
-function dotIn(subject: string, count: number): number {
+export function dotIn(subject: string, count: number): number {
   let at = 0;
   for (let dots = 0; dots < count; dots++) at = subject.indexOf(".", at) + 1;
   return at;

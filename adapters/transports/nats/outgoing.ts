@@ -1,6 +1,14 @@
 import { utf8Length } from "../../../runtime/base/ascii.ts";
 import type { Destination, Parcel, Refusal } from "../../../runtime/ports/transport.ts";
-import { askReply, type AskTokens, isAddress, isStreamAddress, type Names, tokenOf } from "./names.ts";
+import {
+  askReply,
+  type AskTokens,
+  isAddress,
+  isStreamAddress,
+  type Names,
+  sharedReplyOf,
+  tokenOf,
+} from "./names.ts";
 import type { Outgoing } from "./session.ts";
 
 /** Who sends, and how much. */
@@ -13,6 +21,8 @@ export interface Sending {
   readonly messageBytes: number;
   /** The maximum size of a message with its headers. */
   readonly payloadBytes: number;
+  /** Whether the replies to the asks of a process may share a subject: the server may allow only the one that was given. */
+  readonly mayShare: boolean;
 }
 
 /** How a parcel goes: into a stream, straight to whoever listens, or as the server tells of its subject. */
@@ -26,12 +36,12 @@ const subjectBytesMax = 3_000;
 
 /** Returns how a parcel goes, or why it cannot. One that is sent `once` needs no headers by which it is recognised. */
 export function routeOf(parcel: Parcel, sending: Sending, once = false): Route | Refusal {
-  const { to, id, body } = parcel;
+  const { to, body } = parcel;
   const { messageBytes, payloadBytes } = sending;
   const [by, subject] = pathOf(to, parcel.correlationId, sending.names);
   const refuse = (code: Refusal["code"], why: string): Refusal => ({
     code,
-    message: `Cannot send ${id}: ${why}`,
+    message: `Cannot send ${parcel.id}: ${why}`,
   });
   if (to.kind === "reply" && !isAddress(subject)) return refuse("refused", "its reply address is no subject");
   if (to.kind !== "reply" && to.protocol === "posthorn") {
@@ -53,6 +63,10 @@ export function routeOf(parcel: Parcel, sending: Sending, once = false): Route |
   const size = body.length + sizeOf(headers);
   if (size > payloadBytes) {
     return refuse("too-large", `it has ${size} of ${payloadBytes} bytes with its headers`);
+  }
+  const shared = once && to.kind === "reply" && sending.mayShare ? sharedReplyOf(subject) : undefined;
+  if (shared !== undefined) {
+    return { by, outgoing: { subject: shared.subject, body, headers, reply: shared.name } };
   }
   return { by, outgoing: { subject, body, headers, reply: by === "core" ? address : undefined } };
 }
@@ -93,14 +107,16 @@ function toldBy({ id, headers }: Parcel): AskTokens {
  * one, and nobody listens there to anything else; no repeat has to be recognised. A body without a type is JSON.
  */
 function fewHeadersOf(
-  { to, id, contentType, correlationId, headers: given }: Parcel,
+  parcel: Parcel,
   isTold: boolean,
 ): Record<string, string> {
+  const { to, contentType, correlationId } = parcel;
   const isReply = to.kind === "reply";
+  const given = (isReply ? parcel.userHeaders : undefined) ?? parcel.headers;
   const needless = isReply ? ofTurns : isTold ? ofAsks : undefined;
   const headers: Record<string, string> = {};
   for (const name in given) if (needless?.has(name) !== true) headers[name] = given[name];
-  if (!isReply && !isTold) headers["message-id"] = id;
+  if (!isReply && !isTold) headers["message-id"] = parcel.id;
   if (contentType !== undefined && contentType !== "application/json") headers["content-type"] = contentType;
   if (isReply && correlationId !== undefined) headers["correlation-id"] = correlationId;
   return headers;

@@ -59,9 +59,8 @@ const answerMs = 10_000;
 /** How long a reply is given to come before the server is asked whether it has a message, and how long it may take else. */
 const replyMs = 1;
 const postMs = 10;
-/** When the server is asked whether it has what was published without waiting: after so long, or so many messages. */
+/** When the server is asked at the latest whether it has what was published without waiting. */
 const provenMs = 50;
-const provenCount = 200;
 const encoder = new TextEncoder();
 const none = new Uint8Array();
 
@@ -174,8 +173,8 @@ export class Session {
     if (!this.#isOpen || !this.#unproven.hasRoom(message)) return false;
     this.#publish(message, message.reply);
     this.#unproven.add(message, failed);
-    if (this.#asking === undefined) this.#askIn(provenMs);
-    else if (this.#unproven.size % provenCount === 0) this.#ask();
+    if (this.#unproven.isMany) this.#ask();
+    else if (this.#asking === undefined) this.#askIn(provenMs);
     return true;
   }
 
@@ -199,7 +198,7 @@ export class Session {
   /** Resolves when the server has done all that it was sent before, and what it refused of that has been heard. */
   async flush(): Promise<void> {
     this.#requireOpen();
-    const { total } = this.#unproven;
+    const total = this.#unproven.ask();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const end = () => reject(reasonOf(this.ended));
     const cancel = this.clock.setTimer(answerMs, () => reject(silent("a ping")));
@@ -286,9 +285,8 @@ export class Session {
     }
     if (!subject.startsWith("r.", at) && !subject.startsWith(askPart, at)) return;
     if (this.#posts.size > 0) this.#replied(subject, isUnheard);
-    if (isUnheard) return this.#unproven.unheard(subject);
-    this.#unproven.replied(subject);
-    this.onReply?.(message);
+    if (isUnheard) this.#unproven.unheard(subject);
+    else this.onReply?.(message);
   }
 
   /**

@@ -12,8 +12,9 @@ interface Unproven {
 /** How many there may be, and how many bytes their bodies may have. */
 const countMax = 10_000;
 const bytesMax = 16_777_216;
-/** Among how many of the first the one is looked for to which a reply came: they come in order, mostly. */
-const repliesLooked = 8;
+/** After so many, or so many bytes, the server is asked about them. */
+const askCount = 200;
+const askBytes = 1_048_576;
 
 /**
  * The messages that were published without waiting, in order, until the server has shown that it has them. Only those that
@@ -24,6 +25,9 @@ export class UnprovenMessages {
   #bytes = 0;
   /** How many of all that there were the server has. */
   #proven = 0;
+  /** How many there were, and how many bytes have come since, when the server was asked last. */
+  #askedAt = 0;
+  #bytesSince = 0;
   /** Where the next one to which nobody listens is looked for. */
   #lookedAt = 0;
 
@@ -32,9 +36,14 @@ export class UnprovenMessages {
     return this.#waiting.length;
   }
 
-  /** How many there were in all: what the server has when it has answered a question that was asked now. */
+  /** How many there were in all. */
   get total(): number {
     return this.#proven + this.#waiting.length;
+  }
+
+  /** Whether the server is to be asked about them now. */
+  get isMany(): boolean {
+    return this.total - this.#askedAt >= askCount || this.#bytesSince >= askBytes;
   }
 
   hasRoom({ body }: Outgoing): boolean {
@@ -44,6 +53,14 @@ export class UnprovenMessages {
   add(message: Outgoing, failed: (answer: Failed) => void): void {
     this.#waiting.push({ message, failed });
     this.#bytes += message.body.length;
+    this.#bytesSince += message.body.length;
+  }
+
+  /** The server is asked about them. Returns how many there were in all: what it has when it has answered. */
+  ask(): number {
+    this.#askedAt = this.total;
+    this.#bytesSince = 0;
+    return this.total;
   }
 
   /** The server has as many of all that there were. */
@@ -53,14 +70,6 @@ export class UnprovenMessages {
     for (const { message } of proven) this.#bytes -= message.body.length;
     this.#lookedAt = Math.max(this.#lookedAt - proven.length, 0);
     this.#proven = total;
-  }
-
-  /** A reply came to one of the first: so the server has that, and all before it, and has told what is wrong with those. */
-  replied(reply: string): void {
-    const looked = Math.min(this.#waiting.length, repliesLooked);
-    for (let index = 0; index < looked; index++) {
-      if (this.#waiting[index].message.reply === reply) return this.prove(this.#proven + index + 1);
-    }
   }
 
   /**

@@ -87,3 +87,29 @@ for (const stored of [true, false]) {
     },
   );
 }
+
+brokerTest(
+  "nats",
+  "a service that may not publish to the subject that replies share answers where it was asked",
+  async ({ own, prefix }) => {
+    const permissions = `{ publish: { deny: ["_INBOX.*.posthorn"] } }`;
+    const users =
+      `authorization { users: [ { user: "all", password: "a" }, { user: "some", password: "s", permissions: ${permissions} } ] }`;
+    const { url } = await own({ configuration: [users] });
+    const { host } = new URL(url);
+    const namespace = prefix;
+    await using _shop = await start(
+      { name: "shop", actors: [order()], remote: [Ledger.note] },
+      { url: `nats://some:s@${host}`, namespace, expose: [Order.add, Order.lines] },
+    );
+    await using books = await start(
+      { name: "books", actors: [ledger()], remote: [Order] },
+      { url: `nats://all:a@${host}`, namespace, expose: [Ledger.note] },
+    );
+    const ask = () => books.ref(Order, "ada").ask(Order.lines, { timeoutMs: 2_000 });
+    const answered = () => ask().then(() => true, ({ code }) => code === "deadline");
+    await eventually(answered, "the inbox is there");
+    const replies = await Promise.all(Array.from({ length: 50 }, ask));
+    assert.deepEqual(replies, Array(50).fill([]));
+  },
+);

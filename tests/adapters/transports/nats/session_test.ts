@@ -131,19 +131,25 @@ Deno.test("of messages that do not wait a session tells those that failed, and a
   await clock.advance(1_000);
 });
 
-Deno.test("a reply shows that the server has the message that does not wait, and those before it", async () => {
-  const { clock, session, pings, reply } = stage();
+Deno.test("about messages that do not wait the server is asked after 200 of them, or after a megabyte", async () => {
+  const { clock, session, pings } = stage();
   const told: string[] = [];
-  const send = (name: string) =>
-    session.postNow(message(name, name), (answer) => told.push(`${name} ${answer}`));
-  for (let index = 0; index < 20; index++) send(`${index}`);
-  reply(`${inbox}.r.2`);
-  reply(`${inbox}.r.1`);
-  reply(`${inbox}.r.19`); // too far behind the first of whom nobody knows
-  await session.close();
-  assert.deepEqual(told, Array.from({ length: 17 }, (_, index) => `${index + 3} undefined`));
-  await clock.advance(100);
+  const send = (name: string, bytes = 0) => {
+    const large = { ...message(name, name), body: new Uint8Array(bytes) };
+    session.postNow(large, (answer) => told.push(`${name} ${answer}`));
+  };
+  for (let index = 0; index < 199; index++) send(`${index}`);
   assert.equal(pings(), 0);
+  send("199");
+  assert.equal(pings(), 1);
+  send("large", 1_048_575);
+  assert.equal(pings(), 1);
+  send("last", 1);
+  assert.equal(pings(), 2);
+  await clock.settle(); // the server has all
+  send("left");
+  await session.close();
+  assert.deepEqual(told, ["left undefined"]);
 });
 
 Deno.test("a session takes no more messages that do not wait than the server has shown to have", async () => {

@@ -11,6 +11,7 @@ const sending = {
   inbox: "_INBOX.me",
   messageBytes: 1_000,
   payloadBytes: 2_000,
+  mayShare: true,
 };
 const body = new TextEncoder().encode("1");
 const tell: Parcel = {
@@ -112,6 +113,58 @@ Deno.test("an ask that is sent once has no headers, and says who asks and until 
   assert.deepEqual([got.headers, got.expiresAtMs], [ask.headers, 1_700_000_000_000]);
   const answer = deliveryOf(new Message(reply!, "", body), { kind: "process" }, undefined, 0);
   assert.deepEqual([answer.correlationId, answer.key], ["c.1", ""]);
+});
+
+Deno.test("replies to the asks of a process share a subject, and say beside it to what they are one", () => {
+  const address = once(ask).reply!;
+  const headers = { "posthorn-reply": "true", traceparent: "00-2" };
+  const answer = { ...tell, to: { kind: "reply", address }, headers } as const;
+  const shared = once(answer);
+  assert.deepEqual([shared.subject, shared.reply], ["_INBOX.me.posthorn", "c%2E1"]);
+  const bare = deliveryOf(
+    new Message(shared.subject, shared.reply!, body),
+    { kind: "process" },
+    undefined,
+    0,
+  );
+  const process = { kind: "process" } as const;
+  const full = deliveryOf(message(shared.subject, shared.headers, shared.reply), process, undefined, 0);
+  for (const { correlationId, key, replyTo } of [bare, full]) {
+    assert.deepEqual([correlationId, key, replyTo], ["c.1", "", undefined]);
+  }
+  assert.equal(full.headers.traceparent, "00-2");
+  const own = routeOf(answer, { ...sending, mayShare: false }, true) as Route;
+  assert.deepEqual([own.outgoing.subject, own.outgoing.reply], [address, undefined]);
+  assert.equal(routed(answer).outgoing.subject, address, "one that waits goes where it was asked for");
+  for (
+    const address of [
+      "_INBOX.x",
+      "_INBOX.me.r.c",
+      "_INBOX.me.posthorn",
+      "_INBOX.me.posthorn.c",
+      "a.b.posthorn.c.d.e.f",
+    ]
+  ) {
+    const { subject, reply } = once({ ...answer, to: { kind: "reply", address } });
+    assert.deepEqual([subject, reply], [address, undefined]);
+  }
+});
+
+Deno.test("a key, an operation and the name of a reply are read from the subject of an inbox", () => {
+  const read = (subject: string, depth: number) => {
+    const { key, operation, correlationId } = deliveryOf(
+      new Message(subject, "", body),
+      inbox,
+      undefined,
+      depth,
+    );
+    return [key, operation, correlationId];
+  };
+  assert.deepEqual(read("order.a%2Fb.add", 0), ["a/b", "add", undefined]);
+  assert.deepEqual(read("shop.order.ada.add", 1), ["ada", "add", undefined]);
+  assert.deepEqual(read("order.ada.posthorn.n%2E1", 0), ["ada", undefined, "n.1"]);
+  assert.deepEqual(read("order.%.posthorn.n.more", 0), ["", undefined, "n"]);
+  assert.deepEqual(read("order.ada", 0), ["ada", undefined, undefined]);
 });
 
 Deno.test("an ask with headers of a user has only those, and a reply with headers says the same", () => {
