@@ -8,8 +8,11 @@ export interface Sizes {
   readonly asks: number;
 }
 
-/** The other libraries over NATS, by the folder that has them. */
+/** The other libraries that speak to services over NATS. What they publish by themselves nobody confirms. */
 export const frameworks = ["moleculer", "nest"] as const;
+
+/** Their packages whose publish a stream of NATS confirms; one of them in two forms. */
+export const confirming = ["channels", "channelsByDefault", "jetstream"] as const;
 
 const fileOf = (name: string): URL => new URL(name, import.meta.url);
 
@@ -37,7 +40,8 @@ export function casesOf(kind: BrokerKind, url: string, sizes: Sizes, folder: str
   if (folder === undefined) return cases;
   for (const [id, count] of [["asks", asks], ["calls", tells], ["publish", tells]] as const) {
     if (id !== "asks") cases.push(own(id, count));
-    for (const library of frameworks) cases.push(framework(folder, library, url, id, count));
+    const libraries = id === "publish" ? [...confirming, ...frameworks] : frameworks;
+    for (const library of libraries) cases.push(framework(folder, library, url, id, count));
   }
   return cases;
 }

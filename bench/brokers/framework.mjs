@@ -1,9 +1,11 @@
-// One measurement of Moleculer or NestJS over NATS: `framework.mjs FOLDER LIBRARY URL CASE COUNT`. FOLDER has their
-// `node_modules`. Who sends and who receives are in this process, each with a connection of its own.
+// One measurement of Moleculer or NestJS over NATS, or of a package with which they publish to its streams:
+// `framework.mjs FOLDER LIBRARY URL CASE COUNT`. FOLDER has their `node_modules`. Who sends and who receives are in this
+// process, each with a connection of its own.
 
 import { randomUUID } from "node:crypto";
 import { createRequire } from "node:module";
 import process from "node:process";
+import { confirming } from "./confirming.mjs";
 import { Arrivals, timeAsks, timeCalls, timeTells } from "./load.ts";
 
 const [folder, library, url, what, countText] = process.argv.slice(2);
@@ -73,11 +75,13 @@ async function nest() {
   };
 }
 
-const { ask, publish } = await { moleculer, nest }[library]();
+const { channels, channelsByDefault, jetstream } = confirming({ require, url, arrivals });
+const libraries = { moleculer, nest, channels, channelsByDefault, jetstream };
+const { ask, publish, acknowledged } = await libraries[library]();
 const cases = {
   asks: () => timeAsks(count, ask),
   calls: () => timeCalls(count, ask),
-  publish: () => timeTells(count, arrivals, publish),
+  publish: () => timeTells(count, arrivals, publish, acknowledged),
 };
 console.log(JSON.stringify(await cases[what]()));
 process.exit(0);

@@ -3,6 +3,8 @@
 import { cacheFolder, isFile, run, threeTimes } from "../../tests/brokers/cache.ts";
 
 const dependencies = {
+  "@moleculer/channels": "0.1.8",
+  "@nestjs-plugins/nestjs-nats-jetstream-transport": "2.2.6",
   "@nestjs/common": "11.1.9",
   "@nestjs/core": "11.1.9",
   "@nestjs/microservices": "11.1.9",
@@ -12,18 +14,27 @@ const dependencies = {
   "rxjs": "7.8.2",
 };
 
-/** The versions that a report names. */
-export const { moleculer: moleculerVersion, "@nestjs/microservices": nestVersion } = dependencies;
+/** The names and versions that a report gives. */
+export const peerNames = {
+  moleculer: `Moleculer ${dependencies.moleculer}`,
+  nest: `NestJS ${dependencies["@nestjs/microservices"]}`,
+  channels: nameOf("@moleculer/channels"),
+  jetstream: nameOf("@nestjs-plugins/nestjs-nats-jetstream-transport"),
+};
 
-/** Installs Moleculer and NestJS, once. Resolves with the folder that has their `node_modules`. */
+/** Installs them, once for each set of versions. Resolves with the folder that has their `node_modules`. */
 export async function installFrameworks(): Promise<string> {
-  const folder = cacheFolder(`frameworks-${moleculerVersion}-${nestVersion}`);
+  const folder = cacheFolder(`frameworks-${Object.values(dependencies).join("-")}`);
   if (isFile(`${folder}/installed`)) return folder;
   await Deno.mkdir(folder, { recursive: true });
   await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, dependencies }));
-  await threeTimes(() =>
-    run("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts"], { cwd: folder })
-  );
+  // @moleculer/channels asks for Moleculer 0.14, and works with 0.15.
+  const flags = ["--no-audit", "--no-fund", "--ignore-scripts", "--legacy-peer-deps"];
+  await threeTimes(() => run("npm", ["install", ...flags], { cwd: folder }));
   await Deno.writeTextFile(`${folder}/installed`, "");
   return folder;
+}
+
+function nameOf(name: keyof typeof dependencies): string {
+  return `${name} ${dependencies[name]}`;
 }

@@ -52,14 +52,16 @@ export async function timeAsks(count: number, ask: (x: number) => Promise<number
   return { elapsedMs: performance.now() - startMs, check: x, also: percentilesOf(durations) };
 }
 
-/** Times from the first send until everything has arrived. */
+/** Times from the first send until everything has arrived, and the receiver has `acknowledged` it. */
 export async function timeTells(
   count: number,
   arrivals: Arrivals,
   send: (index: number) => Promise<unknown>,
+  acknowledged: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Outcome> {
   const startMs = performance.now();
   await Promise.all([sendAll(count, send), arrivals.all]);
+  await acknowledged();
   return { elapsedMs: performance.now() - startMs, check: arrivals.count };
 }
 

@@ -79,7 +79,7 @@ async function asks(store: boolean, time: typeof timeAsks): Promise<Outcome> {
   return outcome;
 }
 
-/** One service publishes, and a function of the other one hears it. */
+/** One service publishes, and a function of the other one hears it. Who stops has noted how far it has heard. */
 async function publish(): Promise<Outcome> {
   const publisher = new System({
     name: `publisher-${run}`,
@@ -98,8 +98,9 @@ async function publish(): Promise<Outcome> {
     count,
     arrivals,
     () => whenRoom(() => Promise.resolve(publisher.publish(Target.added, 1))),
+    () => hearer.stop(),
   );
-  await Promise.all([publisher.stop(), hearer.stop()]);
+  await publisher.stop();
   return outcome;
 }
 

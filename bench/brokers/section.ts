@@ -1,8 +1,8 @@
 import { formatFigure, formatRate, formatRatio, tableOf } from "../format.ts";
 import { failureLines, type Measured, spread } from "../goals/process.ts";
 import type { Goal } from "../section.ts";
-import { frameworks, type Sizes } from "./cases.ts";
-import { moleculerVersion, nestVersion } from "./install.ts";
+import { confirming, frameworks, type Sizes } from "./cases.ts";
+import { peerNames } from "./install.ts";
 import type { BrokerKind } from "./transport.ts";
 
 /** The goals: shares of throughput, and what an ask may take longer. */
@@ -91,14 +91,20 @@ export function brokerPart(kind: BrokerKind, measured: Measured, sizes: Sizes): 
 }
 
 const titles: Readonly<Record<BrokerKind, string>> = { rabbitmq: "RabbitMQ", kafka: "Kafka", nats: "NATS" };
-const names = { moleculer: `Moleculer ${moleculerVersion}`, nest: `NestJS ${nestVersion}` };
+const names = {
+  ...peerNames,
+  channels: `${peerNames.channels}, 1,000 at once`,
+  channelsByDefault: `${peerNames.channels}, one at a time`,
+};
 
 /** The same NATS, beside libraries that speak to services over it. */
 function besideFrameworks(figures: Figures, { tells }: Sizes): BrokerPart {
   const rate = (id: string) => figures.rate(id, tells);
-  const confirmed = rate("publish");
+  const share = (id: string, library: string) => divided(rate(id), rate(`${library} ${id}`));
+  const confirmed = (id: string) => `${shown(rate(id))}, confirmed`;
   const rows = [
-    ["Posthorn", shownMs(figures.p50("asks")), shown(rate("calls")), `${shown(confirmed)}, confirmed`],
+    ["Posthorn", shownMs(figures.p50("asks")), shown(rate("calls")), confirmed("publish")],
+    ...confirming.map((library) => [names[library], "", "", confirmed(`${library} publish`)]),
     ...frameworks.map((library) => [
       names[library],
       shownMs(figures.p50(`${library} asks`)),
@@ -106,31 +112,25 @@ function besideFrameworks(figures: Figures, { tells }: Sizes): BrokerPart {
       `${shown(rate(`${library} publish`))}, unconfirmed`,
     ]),
   ];
-  const goals = frameworks.flatMap((library) => [
-    goal(
-      `nats: an ask, ahead of ${names[library]}`,
-      divided(figures.p50(`${library} asks`), figures.p50("asks")),
-      "×",
-      (value) => value > 1,
-    ),
-    goal(
-      `nats: 100 asks in flight, ahead of ${names[library]}`,
-      divided(rate("calls"), rate(`${library} calls`)),
-      "×",
-      (value) => value > 1,
-    ),
-    goal(
-      `nats: publish that is confirmed, ahead of a confirmed call of ${names[library]}`,
-      divided(confirmed, rate(`${library} calls`)),
-      "×",
-      (value) => value > 1,
-    ),
-  ]);
+  const ahead = (what: string, library: keyof typeof names, value: number | undefined) =>
+    goal(`nats: ${what}, ahead of ${names[library]}`, value, "×", (value) => value > 1);
+  const goals = [
+    ...frameworks.flatMap((library) => [
+      ahead("an ask", library, divided(figures.p50(`${library} asks`), figures.p50("asks"))),
+      ahead("100 asks in flight", library, share("calls", library)),
+    ]),
+    ahead("publish that is confirmed", "channels", share("publish", "channels")),
+    ahead("publish that is confirmed", "jetstream", share("publish", "jetstream")),
+  ];
   const head = ["", "one ask after another, p50", "100 asks in flight", "publish, 1,000 in flight"];
   const text =
-    `Beside libraries over the same NATS. A publish of Posthorn resolves when the stream has the event, and who hears it
-gets it at least once; \`emit\` of Moleculer and of NestJS resolves when it is written to the socket, and nobody knows
-whether it arrives. What they can confirm is a call, so that is what a confirmed publish is measured against.`;
+    `Beside libraries over the same NATS. A publish of Posthorn, \`sendToChannel\` of @moleculer/channels and \`emit\` of
+@nestjs-plugins/nestjs-nats-jetstream-transport resolve when a stream confirms that it has the event, and who hears it
+gets it at least once. These streams are files with one copy. Posthorn hears in order, and notes once a second and when
+it stops how far it is; the others acknowledge each message. The time ends when the server has that of the last one.
+@moleculer/channels handles one message at a time unless it is told otherwise, so it is measured both ways; it asks for
+Moleculer 0.14, and runs with the one named here. \`emit\` of Moleculer and of NestJS by themselves resolves when it is
+written to the socket: nothing keeps it, and nobody knows whether it arrives.`;
   return { markdown: `${text}\n\n${tableOf(head, rows)}`, goals };
 }
 
