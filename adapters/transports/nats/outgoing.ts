@@ -36,12 +36,12 @@ const subjectBytesMax = 3_000;
 
 /** Returns how a parcel goes, or why it cannot. One that is sent `once` needs no headers by which it is recognised. */
 export function routeOf(parcel: Parcel, sending: Sending, once = false): Route | Refusal {
-  const { to, body } = parcel;
+  const { to, id, body } = parcel;
   const { messageBytes, payloadBytes } = sending;
   const [by, subject] = pathOf(to, parcel.correlationId, sending.names);
   const refuse = (code: Refusal["code"], why: string): Refusal => ({
     code,
-    message: `Cannot send ${parcel.id}: ${why}`,
+    message: `Cannot send ${id}: ${why}`,
   });
   if (to.kind === "reply" && !isAddress(subject)) return refuse("refused", "its reply address is no subject");
   if (to.kind !== "reply" && to.protocol === "posthorn") {
@@ -107,16 +107,14 @@ function toldBy({ id, headers }: Parcel): AskTokens {
  * one, and nobody listens there to anything else; no repeat has to be recognised. A body without a type is JSON.
  */
 function fewHeadersOf(
-  parcel: Parcel,
+  { to, id, contentType, correlationId, headers: given }: Parcel,
   isTold: boolean,
 ): Record<string, string> {
-  const { to, contentType, correlationId } = parcel;
   const isReply = to.kind === "reply";
-  const given = (isReply ? parcel.userHeaders : undefined) ?? parcel.headers;
   const needless = isReply ? ofTurns : isTold ? ofAsks : undefined;
   const headers: Record<string, string> = {};
   for (const name in given) if (needless?.has(name) !== true) headers[name] = given[name];
-  if (!isReply && !isTold) headers["message-id"] = parcel.id;
+  if (!isReply && !isTold) headers["message-id"] = id;
   if (contentType !== undefined && contentType !== "application/json") headers["content-type"] = contentType;
   if (isReply && correlationId !== undefined) headers["correlation-id"] = correlationId;
   return headers;
