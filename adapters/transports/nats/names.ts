@@ -155,17 +155,14 @@ export function askReply(
 
 /** What the subject to which its reply goes says of an ask; `undefined` if it says nothing. */
 export function askTokensOf(reply: string): AskTokens | undefined {
-  if (!reply.startsWith("_INBOX.")) return undefined;
-  const part = dotIn(reply, 2);
-  if (!reply.startsWith(`${askPart}.`, part)) return undefined;
-  const id = dotIn(reply, askDepth);
-  const deadline = reply.indexOf(".", id);
-  const sender = reply.indexOf(".", deadline + 1);
-  if (id === 0 || deadline < 0 || sender < 0 || reply.includes(".", sender + 1)) return undefined;
+  const told = toldIn(reply);
+  if (told === 0) return undefined;
+  const deadline = reply.indexOf(".", told) + 1;
+  const sender = reply.indexOf(".", deadline) + 1;
   return {
-    id: textOf(reply.slice(id, deadline)),
-    deadline: textOf(reply.slice(deadline + 1, sender)),
-    sender: textOf(reply.slice(sender + 1)),
+    id: textOf(reply.slice(told, deadline - 1)),
+    deadline: textOf(reply.slice(deadline, sender - 1)),
+    sender: textOf(reply.slice(sender)),
   };
 }
 
@@ -179,12 +176,24 @@ export interface SharedReply {
 
 /** Where the reply to an ask goes whose address says something of it; `undefined` for another address. */
 export function sharedReplyOf(address: string): SharedReply | undefined {
-  const part = dotIn(address, 2);
-  if (!address.startsWith("_INBOX.") || !address.startsWith(`${askPart}.`, part)) return undefined;
-  const name = part + askPart.length + 1;
-  const end = address.indexOf(".", name);
-  if (end < 0) return undefined;
-  return { subject: address.slice(0, name - 1), name: address.slice(name, end) };
+  const told = toldIn(address);
+  if (told === 0) return undefined;
+  const name = dotIn(address, askDepth - 1);
+  return { subject: address.slice(0, name - 1), name: address.slice(name, told - 1) };
+}
+
+/**
+ * Where an address begins to say something of an ask; 0 if it does not. It has exactly the tokens of {@linkcode askReply}: who
+ * asks by itself hears another one that begins alike, and nothing beside it.
+ */
+function toldIn(address: string): number {
+  if (!address.startsWith("_INBOX.")) return 0;
+  if (!address.startsWith(`${askPart}.`, dotIn(address, 2))) return 0;
+  const told = dotIn(address, askDepth);
+  if (told === 0) return 0;
+  const deadline = address.indexOf(".", told) + 1;
+  const sender = deadline === 0 ? 0 : address.indexOf(".", deadline) + 1;
+  return sender === 0 || address.includes(".", sender) ? 0 : told;
 }
 
 /** The name of what is waited for, in a reply to a process: behind the inbox and a word in its subject, or beside that. */

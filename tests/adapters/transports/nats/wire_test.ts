@@ -142,6 +142,9 @@ Deno.test("replies to the asks of a process share a subject, and say beside it t
       "_INBOX.me.r.c",
       "_INBOX.me.posthorn",
       "_INBOX.me.posthorn.c",
+      "_INBOX.me.posthorn.c.d", // a stranger may have an inbox of that name
+      "_INBOX.me.posthorn.c.d.e",
+      "_INBOX.me.posthorn.c.d.e.f.g",
       "a.b.posthorn.c.d.e.f",
     ]
   ) {
