@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { asciiOf } from "../../../runtime/base/ascii.ts";
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true }); // as a buffer reads it
 
 /** A line `name: value` of the headers of a message. */
 export type Header = readonly [name: string, value: string];
