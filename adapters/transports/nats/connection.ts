@@ -116,7 +116,8 @@ export class NatsTransportConnection implements TransportConnection {
       const isShared = parcel.to.kind === "reply" && outgoing.reply !== undefined;
       if (isShared && answer === "denied") {
         this.#mayShare = false; // a server may allow a reply only where it was asked for
-        if (this.sendNow(parcel, failed)) return;
+        if (!this.sendNow(parcel, failed)) failed(undefined); // there is no room now: it is a matter of `send`
+        return;
       }
       failed(answer && refusalOf(answer, outgoing));
     });

@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { System, type SystemOptions } from "@posthorn/posthorn";
 import { nats, type NatsOptions } from "@posthorn/posthorn/nats";
 import { sqlite } from "@posthorn/posthorn/sqlite";
+import type { Parcel, Refusal } from "@posthorn/posthorn/transport";
 import { brokerTest } from "../../../brokers/given.ts";
 import { Carrier, Ledger, ledger, Order, order } from "../../../runtime/remote/services.ts";
 import { asAdministrator, deleteStreams } from "./admin.ts";
-import { eventually } from "./stage.ts";
+import { eventually, parcels, Stage, total } from "./stage.ts";
 
 async function start(options: Omit<SystemOptions, "transport">, transport: NatsOptions): Promise<System> {
   const system = new System({ log: false, ...options, transport: nats(transport) });
@@ -111,5 +112,49 @@ brokerTest(
     await eventually(answered, "the inbox is there");
     const replies = await Promise.all(Array.from({ length: 50 }, ask));
     assert.deepEqual(replies, Array(50).fill([]));
+  },
+);
+
+brokerTest(
+  "nats",
+  "replies that may not be published there are sent again however large they are together",
+  async ({ own, prefix }) => {
+    const permissions = `{ publish: { deny: ["_INBOX.*.posthorn"] } }`;
+    const users =
+      `authorization { users: [ { user: "all", password: "a" }, { user: "some", password: "s", permissions: ${permissions} } ] }`;
+    const { url } = await own({ configuration: [users] });
+    const { host } = new URL(url);
+    await using stage = new Stage(prefix);
+    const inbox = stage.inbox("a", [total]);
+    const asker = await stage.connect("asker", { url: `nats://all:a@${host}` });
+    const answering = await stage.connect("answering", { url: `nats://some:s@${host}` });
+    const asked = await stage.read(answering, inbox);
+    const answered = await stage.read(asker, { kind: "process" });
+    for (let index = 0; index < 15; index++) {
+      const [ask] = parcels(inbox, index, 1, {
+        to: { kind: "inbox", protocol: inbox.protocol, key: "ada", operation: total },
+        replyTo: { kind: "process" },
+        correlationId: `c${index}`,
+      });
+      assert(asker.sendNow!(ask, (refusal) => assert.fail(refusal?.message)));
+    }
+    await eventually(() => asked.deliveries.length === 15, "all are asked");
+    const unknown: Parcel[] = [];
+    for (const { replyTo } of asked.deliveries) {
+      const [reply] = parcels(inbox, 0, 1, {
+        to: { kind: "reply", address: replyTo! },
+        body: new Uint8Array(900_000),
+      });
+      const failed = (refusal: Refusal | undefined) => {
+        assert.equal(refusal, undefined);
+        unknown.push(reply);
+      };
+      assert(answering.sendNow!(reply, failed));
+    }
+    await eventually(() => answered.deliveries.length + unknown.length === 15, "none is given up");
+    assert(unknown.length > 0, "they have no room beside each other");
+    for (const reply of unknown) assert.deepEqual(await answering.send([reply]), [undefined]);
+    await eventually(() => answered.deliveries.length === 15, "all are answered");
+    assert.equal(new Set(answered.deliveries.map(({ correlationId }) => correlationId)).size, 15);
   },
 );
