@@ -112,9 +112,9 @@ export class NatsTransportConnection implements TransportConnection {
     const route = routeOf(parcel, this.#sendingIn(session), true);
     if ("code" in route || route.by !== "core") return false;
     const { outgoing } = route;
+    const { to } = parcel;
     return session.postNow(outgoing, (answer) => {
-      const isShared = parcel.to.kind === "reply" && outgoing.reply !== undefined;
-      if (isShared && answer === "denied") {
+      if (answer === "denied" && to.kind === "reply" && to.address !== outgoing.subject) {
         this.#mayShare = false; // a server may allow a reply only where it was asked for
         if (!this.sendNow(parcel, failed)) failed(undefined); // there is no room now: it is a matter of `send`
         return;

@@ -64,7 +64,8 @@ export function routeOf(parcel: Parcel, sending: Sending, once = false): Route |
   if (size > payloadBytes) {
     return refuse("too-large", `it has ${size} of ${payloadBytes} bytes with its headers`);
   }
-  const shared = once && to.kind === "reply" && sending.mayShare ? sharedReplyOf(subject) : undefined;
+  const mayShare = once && to.kind === "reply" && address === undefined && sending.mayShare;
+  const shared = mayShare ? sharedReplyOf(subject) : undefined;
   if (shared !== undefined) {
     return { by, outgoing: { subject: shared.subject, body, headers, reply: shared.name } };
   }

@@ -136,6 +136,12 @@ Deno.test("replies to the asks of a process share a subject, and say beside it t
   const own = routeOf(answer, { ...sending, mayShare: false }, true) as Route;
   assert.deepEqual([own.outgoing.subject, own.outgoing.reply], [address, undefined]);
   assert.equal(routed(answer).outgoing.subject, address, "one that waits goes where it was asked for");
+  const asking = once({ ...answer, replyTo: { kind: "process" }, correlationId: "d" });
+  assert.deepEqual(
+    [asking.subject, asking.reply],
+    [address, "_INBOX.me.r.d"],
+    "one may ask for a reply itself",
+  );
   for (
     const address of [
       "_INBOX.x",
