@@ -3,7 +3,17 @@
 import assert from "node:assert/strict";
 import { PosthornError } from "@posthorn/posthorn";
 import { brokerTest } from "../../../brokers/given.ts";
-import { rabbitmqctl } from "../../../brokers/rabbitmq.ts";
+import {
+  addUser,
+  changePassword,
+  clearPolicy,
+  connectionsOf,
+  deleteUser,
+  messagesIn,
+  setMemoryMax,
+  setPolicy,
+  setTopicPermissions,
+} from "../../../brokers/rabbitmq_operator.ts";
 import { TcpProxy } from "../../../brokers/tcp_proxy.ts";
 import { answeredAtLast, Desk, inboxOf, parcels, sendAtLast, stranger, Taker, until } from "./bench.ts";
 
@@ -105,7 +115,7 @@ brokerTest(
     await sender.send(parcels(prefix, 0, 300));
     const states: string[] = [];
     using _ = sender.watch(({ status }) => void states.push(status));
-    await rabbitmqctl(node, "set_vm_memory_high_watermark", "0.00001");
+    await setMemoryMax(node, { share: 0.00001 });
     const sending = sendAtLast(sender, parcels(prefix, 300, 300));
     sending.catch(() => {}); // if something else fails before
     await until(() => sender.state.status === "blocked", "it is blocked");
@@ -113,13 +123,10 @@ brokerTest(
     release.resolve();
     await until(() => taker.ids.length >= 300, "what is there is taken and acknowledged meanwhile");
     await until(
-      async () =>
-        !/^[1-9]/m.test(
-          await rabbitmqctl(node, "list_queues", "--no-table-headers", "messages_unacknowledged"),
-        ),
+      async () => (await messagesIn(node, prefix)).unacknowledged === 0,
       "nothing waits for an acknowledgement",
     );
-    await rabbitmqctl(node, "set_vm_memory_high_watermark", "absolute", "1GB");
+    await setMemoryMax(node, { bytes: 1e9 });
     await sending;
     await until(() => taker.firstIds.length === 600, "all are taken");
     assert.deepEqual(taker.firstIds, parcels(prefix, 0, 600).map(({ id }) => id));
@@ -133,7 +140,7 @@ brokerTest("rabbitmq", "RabbitMQ: a connection that is blocked can be closed", a
   const reading = await desk.connect({ url: node.url }, `${prefix}-b`);
   await reading.receive(inboxOf(prefix), new Taker()).ready;
   const sender = await desk.connect({ url: node.url }, `${prefix}-a`);
-  await rabbitmqctl(node, "set_vm_memory_high_watermark", "0.00001");
+  await setMemoryMax(node, { share: 0.00001 });
   const sending = sender.send(parcels(prefix, 0, 3)).then(() => "sent", (error) => error.code);
   await until(() => sender.state.status === "blocked", "it is blocked");
   await desk.close(sender);
@@ -165,15 +172,8 @@ brokerTest(
   "rabbitmq",
   "RabbitMQ: a user who may write one queue and not another is refused there alone",
   async ({ url: all, broker, prefix }) => {
-    await rabbitmqctl(broker, "add_user", `${prefix}limited`, "pw");
-    await rabbitmqctl(
-      broker,
-      "set_permissions",
-      `${prefix}limited`,
-      `^${prefix}.*store$`,
-      `^${prefix}(ok|.*store)$`,
-      ".*",
-    );
+    const permissions = [`^${prefix}.*store$`, `^${prefix}(ok|.*store)$`, ".*"] as const;
+    await addUser(broker, `${prefix}limited`, "pw", permissions);
     await using desk = new Desk();
     const taker = new Taker();
     const reading = await desk.connect({ url: all }, `${prefix}-b`);
@@ -198,8 +198,7 @@ brokerTest(
   "rabbitmq",
   "RabbitMQ: a password that is set right lets the connection in by itself",
   async ({ url: all, broker, prefix }) => {
-    await rabbitmqctl(broker, "add_user", `${prefix}late`, "other");
-    await rabbitmqctl(broker, "set_permissions", `${prefix}late`, ".*", ".*", ".*");
+    await addUser(broker, `${prefix}late`, "other");
     await using desk = new Desk();
     const url = Object.assign(new URL(all), { username: `${prefix}late`, password: "s3cret" }).href;
     const connection = await desk.connect({ url }, `${prefix}-a`);
@@ -209,7 +208,7 @@ brokerTest(
       assert.ok(!Deno.inspect(error, { depth: 20 }).includes("s3cret"));
       return error.code === "transport-unavailable";
     });
-    await rabbitmqctl(broker, "change_password", `${prefix}late`, "s3cret");
+    await changePassword(broker, `${prefix}late`, "s3cret");
     await until(() => connection.state.status === "connected", "it is connected");
   },
 );
@@ -219,12 +218,11 @@ brokerTest(
   "RabbitMQ: a broker that comes back with another password is told as refused",
   async ({ own, prefix }) => {
     const node = await own();
-    await rabbitmqctl(node, "add_user", "ada", "one");
-    await rabbitmqctl(node, "set_permissions", "ada", ".*", ".*", ".*");
+    await addUser(node, "ada", "one");
     await using desk = new Desk();
     const url = Object.assign(new URL(node.url), { username: "ada", password: "one" }).href;
     const connection = await desk.connect({ url }, `${prefix}-a`);
-    await rabbitmqctl(node, "change_password", "ada", "two");
+    await changePassword(node, "ada", "two");
     await node.kill();
     await until(() => connection.state.status === "connecting", "it is not connected");
     await node.start();
@@ -331,8 +329,7 @@ brokerTest(
   "RabbitMQ: drain leaves nothing that waits for a time-out, and close leaves no connection",
   async ({ url: all, broker, prefix }) => {
     const user = `${prefix}user`;
-    await rabbitmqctl(broker, "add_user", user, "pw");
-    await rabbitmqctl(broker, "set_permissions", user, ".*", ".*", ".*");
+    await addUser(broker, user, "pw");
     const url = Object.assign(new URL(all), { username: user, password: "pw" }).href;
     await using desk = new Desk();
     const taker = new Taker();
@@ -342,20 +339,13 @@ brokerTest(
     const sender = await desk.connect({ url }, `${prefix}-a`);
     for (let round = 0; round < 10; round++) await sender.send(parcels(prefix, 100 * round, 100));
     await reading.drain();
-    const columns = ["name", "messages_ready", "messages_unacknowledged"];
     await until(async () => { // the broker counts every few seconds
-      const list = await rabbitmqctl(broker, "list_queues", "--no-table-headers", ...columns);
-      const row = list.split("\n").find((line) => line.startsWith(`${prefix}\t`))?.split("\t").map(Number) ??
-        [];
-      return row[1] + taker.ids.length === 1_000 && row[2] === 0;
+      const { ready, unacknowledged } = await messagesIn(broker, prefix);
+      return ready + taker.ids.length === 1_000 && unacknowledged === 0;
     }, "all that was not taken is ready");
     await desk.close(reading);
     await desk.close(sender);
-    await until(
-      async () =>
-        !(await rabbitmqctl(broker, "list_connections", "--no-table-headers", "user")).includes(user),
-      "no connection is left",
-    );
+    await until(async () => await connectionsOf(broker, user) === 0, "no connection is left");
   },
 );
 
@@ -406,8 +396,7 @@ brokerTest(
     const taker = new Taker();
     const release = Promise.withResolvers<void>();
     taker.before = () => release.promise;
-    const policy = JSON.stringify({ "max-length": 5, overflow: "reject-publish" });
-    await rabbitmqctl(broker, "set_policy", prefix, `^${prefix}$`, policy, "--apply-to", "queues");
+    await setPolicy(broker, prefix, `^${prefix}$`, { "max-length": 5, overflow: "reject-publish" });
     const connection = await desk.connect({ url, prefetch: 2 }, `${prefix}-a`);
     await connection.receive(inboxOf(prefix), taker).ready;
     const sent: string[] = [];
@@ -419,7 +408,7 @@ brokerTest(
       if (refused === undefined) continue;
       assert.match(refused.message, /rejected by server/);
       release.resolve();
-      await rabbitmqctl(broker, "clear_policy", prefix);
+      await clearPolicy(broker, prefix);
       await sendAtLast(connection, batch);
     }
     await until(() => taker.firstIds.length === sent.length, "all are taken");
@@ -432,9 +421,8 @@ brokerTest(
   "RabbitMQ: of a batch only what the user may not write is refused, whoever sends beside it",
   async ({ url, broker, prefix }) => {
     const user = `${prefix}user`;
-    await rabbitmqctl(broker, "add_user", user, "pw");
-    await rabbitmqctl(broker, "set_permissions", user, ".*", ".*", ".*");
-    await rabbitmqctl(broker, "set_topic_permissions", user, prefix, "^may", ".*");
+    await addUser(broker, user, "pw");
+    await setTopicPermissions(broker, user, prefix, "^may", ".*");
     await using desk = new Desk();
     const taker = new Taker();
     const reading = await desk.connect({ url }, `${prefix}-b`);
@@ -452,6 +440,6 @@ brokerTest(
       keys.map((key) => key === "may" ? key : "refused"),
     );
     await until(() => new Set(taker.ids).size === 5, "what it may write is taken");
-    await rabbitmqctl(broker, "delete_user", user);
+    await deleteUser(broker, user);
   },
 );
