@@ -89,18 +89,33 @@ for (const stored of [true, false]) {
   );
 }
 
-brokerTest(
-  "nats",
-  "a service that may not publish to the subject that replies share answers where it was asked",
-  async ({ own, prefix }) => {
-    const permissions = `{ publish: { deny: ["_INBOX.*.posthorn"] } }`;
-    const users =
-      `authorization { users: [ { user: "all", password: "a" }, { user: "some", password: "s", permissions: ${permissions} } ] }`;
-    const { url } = await own({ configuration: [users] });
-    const { host } = new URL(url);
+/** How the users of two services are configured: what the one that answers may do, or where it is. */
+const users: Readonly<Record<string, (names: { readonly namespace: string }) => string>> = {
+  "that may not publish to the subject that replies share": () =>
+    authorization(`{ publish: { deny: ["_INBOX.*.posthorn"] } }`),
+  "that may only respond": () =>
+    authorization(`{ publish: { allow: ["$JS.>", "*.posthorn.>"] }, allow_responses: true }`),
+  "in another account, whose server writes subjects for replies anew": ({ namespace }) => {
+    const asks = `${namespace}.order.*.lines`;
+    return `accounts {
+      shop: { jetstream: enabled, users: [ { user: some, password: s } ], exports: [ { service: "${asks}" } ] }
+      books: { jetstream: enabled, users: [ { user: all, password: a } ],
+        imports: [ { service: { account: shop, subject: "${asks}" } } ] }
+    }`;
+  },
+};
+
+function authorization(permissions: string): string {
+  return `authorization { users: [ { user: all, password: a }, { user: some, password: s, permissions: ${permissions} } ] }`;
+}
+
+for (const [who, configuration] of Object.entries(users)) {
+  brokerTest("nats", `a service ${who} answers where it was asked`, async ({ own, prefix }) => {
     const namespace = prefix;
+    const { url } = await own({ configuration: [configuration({ namespace })] });
+    const { host } = new URL(url);
     await using _shop = await start(
-      { name: "shop", actors: [order()], remote: [Ledger.note] },
+      { name: "shop", actors: [order()] },
       { url: `nats://some:s@${host}`, namespace, expose: [Order.add, Order.lines] },
     );
     await using books = await start(
@@ -112,17 +127,15 @@ brokerTest(
     await eventually(answered, "the inbox is there");
     const replies = await Promise.all(Array.from({ length: 50 }, ask));
     assert.deepEqual(replies, Array(50).fill([]));
-  },
-);
+  });
+}
 
 brokerTest(
   "nats",
   "replies that may not be published there are sent again however large they are together",
   async ({ own, prefix }) => {
     const permissions = `{ publish: { deny: ["_INBOX.*.posthorn"] } }`;
-    const users =
-      `authorization { users: [ { user: "all", password: "a" }, { user: "some", password: "s", permissions: ${permissions} } ] }`;
-    const { url } = await own({ configuration: [users] });
+    const { url } = await own({ configuration: [authorization(permissions)] });
     const { host } = new URL(url);
     await using stage = new Stage(prefix);
     const inbox = stage.inbox("a", [total]);
