@@ -160,10 +160,10 @@ export class NatsTransportConnection implements TransportConnection {
     await ended;
   }
 
-  #sendingIn({ inbox, payloadBytes }: Session): Sending {
+  #sendingIn({ inbox, payloadBytes, isNew }: Session): Sending {
     const { service } = this.#services;
     const { messageBytes, names } = this.#settings;
-    return { service, names, messageBytes, inbox, payloadBytes, mayShare: this.#mayShare };
+    return { service, names, messageBytes, inbox, payloadBytes, mayShare: this.#mayShare, isNew };
   }
 
   #requireSession(): Session {

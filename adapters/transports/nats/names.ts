@@ -126,8 +126,10 @@ export function textOf(token: string): string {
   return token.includes("%") ? guarded(() => decodeURIComponent(token), token) : token;
 }
 
-/** The third token of a subject to which the reply to an ask of this package goes. */
+/** The third token of a subject to which the reply to an ask of this package goes: or the reply shares one with others. */
 export const askPart = "posthorn";
+/** The same of an ask whose reply goes there in any case. It begins alike. */
+const ownPart = `${askPart}-own`;
 /** How many tokens of that are in front of what they say of the ask. */
 const askDepth = 4;
 /** The longest subject that says something of an ask. */
@@ -142,14 +144,18 @@ export interface AskTokens {
   readonly sender: string;
 }
 
-/** The subject to which the reply to an ask goes; `undefined` if it would be too long. */
+/**
+ * The subject to which the reply to an ask goes; `undefined` if it would be too long. `mayShare` is whether it may as well go
+ * to the one that the replies to this process share.
+ */
 export function askReply(
   inbox: string,
   correlationId: string,
   { id, deadline, sender }: AskTokens,
+  mayShare: boolean,
 ): string | undefined {
   const told = `${tokenOf(id)}.${tokenOf(deadline)}.${tokenOf(sender)}`;
-  const subject = `${inbox}.${askPart}.${tokenOf(correlationId)}.${told}`;
+  const subject = `${inbox}.${mayShare ? askPart : ownPart}.${tokenOf(correlationId)}.${told}`;
   return subject.length <= askUnitsMax ? subject : undefined;
 }
 
@@ -174,10 +180,10 @@ export interface SharedReply {
   readonly name: string;
 }
 
-/** Where the reply to an ask goes whose address says something of it; `undefined` for another address. */
+/** Where the reply to an ask goes whose address says that it may share a subject; `undefined` for another address. */
 export function sharedReplyOf(address: string): SharedReply | undefined {
   const told = toldIn(address);
-  if (told === 0) return undefined;
+  if (told === 0 || !address.startsWith(`${askPart}.`, dotIn(address, 2))) return undefined;
   const name = dotIn(address, askDepth - 1);
   return { subject: address.slice(0, name - 1), name: address.slice(name, told - 1) };
 }
@@ -188,7 +194,8 @@ export function sharedReplyOf(address: string): SharedReply | undefined {
  */
 function toldIn(address: string): number {
   if (!address.startsWith("_INBOX.")) return 0;
-  if (!address.startsWith(`${askPart}.`, dotIn(address, 2))) return 0;
+  const part = dotIn(address, 2);
+  if (!address.startsWith(`${askPart}.`, part) && !address.startsWith(`${ownPart}.`, part)) return 0;
   const told = dotIn(address, askDepth);
   if (told === 0) return 0;
   const deadline = address.indexOf(".", told) + 1;

@@ -23,6 +23,8 @@ export interface Sending {
   readonly payloadBytes: number;
   /** Whether the replies to the asks of a process may share a subject: the server may allow only the one that was given. */
   readonly mayShare: boolean;
+  /** Whether servers that are far away may not know yet who hears the replies to this process. */
+  readonly isNew: boolean;
 }
 
 /** How a parcel goes: into a stream, straight to whoever listens, or as the server tells of its subject. */
@@ -55,7 +57,9 @@ export function routeOf(parcel: Parcel, sending: Sending, once = false): Route |
     return refuse("too-large", `its body has ${body.length} of ${messageBytes} bytes`);
   }
   const asks = once && by === "core" && to.kind !== "reply" && parcel.replyTo?.kind === "process";
-  const told = asks ? askReply(sending.inbox, parcel.correlationId ?? "", toldBy(parcel)) : undefined;
+  const told = asks
+    ? askReply(sending.inbox, parcel.correlationId ?? "", toldBy(parcel), !sending.isNew)
+    : undefined;
   const address = told ?? addressOf(parcel, sending);
   const headers = once && by === "core"
     ? fewHeadersOf(parcel, told !== undefined)

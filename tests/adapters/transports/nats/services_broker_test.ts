@@ -8,7 +8,7 @@ import type { Parcel, Refusal } from "@posthorn/posthorn/transport";
 import { brokerTest } from "../../../brokers/given.ts";
 import { Carrier, Ledger, ledger, Order, order } from "../../../runtime/remote/services.ts";
 import { asAdministrator, deleteStreams } from "./admin.ts";
-import { eventually, parcels, Stage, total } from "./stage.ts";
+import { eventually, forwardClock, parcels, Stage, total } from "./stage.ts";
 
 async function start(options: Omit<SystemOptions, "transport">, transport: NatsOptions): Promise<System> {
   const system = new System({ log: false, ...options, transport: nats(transport) });
@@ -118,13 +118,16 @@ for (const [who, configuration] of Object.entries(users)) {
       { name: "shop", actors: [order()] },
       { url: `nats://some:s@${host}`, namespace, expose: [Order.add, Order.lines] },
     );
+    const clock = forwardClock();
     await using books = await start(
-      { name: "books", actors: [ledger()], remote: [Order] },
+      { name: "books", actors: [ledger()], remote: [Order], clock },
       { url: `nats://all:a@${host}`, namespace, expose: [Ledger.note] },
     );
     const ask = () => books.ref(Order, "ada").ask(Order.lines, { timeoutMs: 2_000 });
     const answered = () => ask().then(() => true, ({ code }) => code === "deadline");
     await eventually(answered, "the inbox is there");
+    assert.deepEqual(await ask(), []);
+    clock.forward(2_000); // from now on replies share a subject
     const replies = await Promise.all(Array.from({ length: 50 }, ask));
     assert.deepEqual(replies, Array(50).fill([]));
   });
@@ -139,7 +142,9 @@ brokerTest(
     const { host } = new URL(url);
     await using stage = new Stage(prefix);
     const inbox = stage.inbox("a", [total]);
-    const asker = await stage.connect("asker", { url: `nats://all:a@${host}` });
+    const clock = forwardClock();
+    const asker = await stage.connect("asker", { url: `nats://all:a@${host}` }, { clock });
+    clock.forward(2_000);
     const answering = await stage.connect("answering", { url: `nats://some:s@${host}` });
     const asked = await stage.read(answering, inbox);
     const answered = await stage.read(asker, { kind: "process" });

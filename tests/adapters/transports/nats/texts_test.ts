@@ -70,7 +70,10 @@ Deno.test("headers have as many bytes as is said of them", () => {
   }));
 });
 
-const token = fc.oneof(fc.string().map(tokenOf), fc.constantFrom("posthorn", "%", "%ZZ", "a", "é", "_INBOX"));
+const token = fc.oneof(
+  fc.string().map(tokenOf),
+  fc.constantFrom("posthorn", "posthorn-own", "%", "%ZZ", "a", "é", "_INBOX"),
+);
 
 Deno.test("the subject of an inbox is read token by token, however many there are", () => {
   fc.assert(fc.property(fc.array(token, { minLength: 3, maxLength: 8 }), fc.nat(1), (tokens, depth) => {
@@ -88,16 +91,17 @@ Deno.test("an address says something of an ask, and is answered beside others, i
   const address = fc.oneof(
     fc.array(token, { minLength: 1, maxLength: 8 }),
     fc.array(token, { maxLength: 6 }).map((tokens) => ["_INBOX", "me", "posthorn", ...tokens]),
+    fc.array(token, { maxLength: 6 }).map((tokens) => ["_INBOX", "me", "posthorn-own", ...tokens]),
   );
   fc.assert(fc.property(address, (tokens) => {
     const address = tokens.join(".");
     const [inbox, , part, name, id, deadline, sender] = tokens;
-    const says = tokens.length === 7 && inbox === "_INBOX" && part === "posthorn";
+    const says = tokens.length === 7 && inbox === "_INBOX" && ["posthorn", "posthorn-own"].includes(part);
     assert.deepEqual(
       askTokensOf(address),
       says ? { id: textOf(id), deadline: textOf(deadline), sender: textOf(sender) } : undefined,
     );
     const subject = tokens.slice(0, 3).join(".");
-    assert.deepEqual(sharedReplyOf(address), says ? { subject, name } : undefined);
+    assert.deepEqual(sharedReplyOf(address), says && part === "posthorn" ? { subject, name } : undefined);
   }));
 });

@@ -12,6 +12,7 @@ const sending = {
   messageBytes: 1_000,
   payloadBytes: 2_000,
   mayShare: true,
+  isNew: false,
 };
 const body = new TextEncoder().encode("1");
 const tell: Parcel = {
@@ -135,6 +136,10 @@ Deno.test("replies to the asks of a process share a subject, and say beside it t
   assert.equal(full.headers.traceparent, "00-2");
   const own = routeOf(answer, { ...sending, mayShare: false }, true) as Route;
   assert.deepEqual([own.outgoing.subject, own.outgoing.reply], [address, undefined]);
+  const { outgoing: early } = routeOf(ask, { ...sending, isNew: true }, true) as Route;
+  assert.equal(early.reply, address.replace(".posthorn.", ".posthorn-own."));
+  const { subject, reply } = once({ ...answer, to: { kind: "reply", address: early.reply! } });
+  assert.deepEqual([subject, reply], [early.reply, undefined], "the shared one may not be known yet");
   assert.equal(routed(answer).outgoing.subject, address, "one that waits goes where it was asked for");
   const asking = once({ ...answer, replyTo: { kind: "process" }, correlationId: "d" });
   assert.deepEqual(
