@@ -27,7 +27,7 @@ import { Carrier } from "./carrier.ts";
 import { guarded, untraced } from "./guarded.ts";
 import { Instruments } from "./instruments.ts";
 import { attributesOf, Labels } from "./labels.ts";
-import { LightContext, within } from "./light_context.ts";
+import { within } from "./light_context.ts";
 import { TracedOperation } from "./operation.ts";
 import { ReceivedTrace } from "./received_trace.ts";
 import type { Tally } from "./tally.ts";

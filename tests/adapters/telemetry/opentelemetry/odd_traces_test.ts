@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { context, INVALID_SPAN_CONTEXT, propagation, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { memoryStore } from "@posthorn/posthorn/memory";
-import { w3c } from "./recorder.ts";
 import { Shop, TracedShop } from "./traced_shop.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
