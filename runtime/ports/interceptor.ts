@@ -61,7 +61,8 @@ export interface Interceptor {
   send?(message: InspectedMessage, goOn: GoOn): unknown;
   /**
    * Called once, when the system is made, for an interceptor that listens to events as well. What it returns, if anything, is
-   * disposed of when the system has stopped; if that throws, `callback-failed` reports it.
+   * disposed of when the system has stopped; if that throws, `callback-failed` reports it. If `observe` throws, so does the
+   * constructor, and the system stops: what other interceptors began is disposed of.
    */
   observe?(system: Inspectable): Disposable | void;
 }

@@ -55,7 +55,7 @@ export interface OpenTelemetryOptions {
   /**
    * Whether nothing is recorded of a message whose sender's span is not sampled, as the samplers that OpenTelemetry and Deno
    * have by default decide (`parentbased_…`). Then the sampler is not even asked, and no span is begun. `false` asks it for
-   * each span: for a sampler that decides by other things than the parent.
+   * each span: for a sampler that decides by other things than the parent, or records spans that are not sampled.
    *
    * @default {true}
    */

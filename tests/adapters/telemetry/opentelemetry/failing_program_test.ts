@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import {
+  diag,
+  DiagLogLevel,
   type Meter,
   type MeterProvider,
   type Span,
@@ -109,6 +111,20 @@ for (const method of ["getMeter", "createCounter", "createHistogram", "add", "re
     assert.equal(counts, ["createHistogram", "record"].includes(method));
   });
 }
+
+Deno.test("a logger of OpenTelemetry that throws is no reason to refuse a message", async () => {
+  const logger = { error: fails, warn: fails, info: fails, debug: fails, verbose: fails };
+  diag.setLogger(logger, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
+  try {
+    await using it = new TracedShop({}, {
+      tracerProvider: { getTracer: () => ({ startSpan: fails, startActiveSpan: fails }) },
+    });
+    await it.ring("next");
+    assert.equal(it.rung.length, 2);
+  } finally {
+    diag.disable();
+  }
+});
 
 Deno.test("errors of many types have one number together in metrics after the first hundred", async () => {
   await using it = new TracedShop({}, { metrics: true });
