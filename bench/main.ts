@@ -8,12 +8,12 @@ import { foreignContenders } from "./foreign.ts";
 import { goalSections, sections } from "./goals.ts";
 import { thisMachine } from "./machine.ts";
 import { choose, commandOf, isWhole, type Options, parseOptions, usage } from "./options.ts";
-import { reportOf } from "./report.ts";
+import { partOf, reportOf } from "./report.ts";
 import { type Entry, ours, type Results } from "./results.ts";
 import { runRounds } from "./rounds.ts";
 import { measure } from "./run.ts";
 import { speedOf, withSpeed } from "./speed.ts";
-import { withOwnSections } from "./splice.ts";
+import { withOwnSections, withPart } from "./splice.ts";
 import { workloads } from "./workloads.ts";
 
 async function runAll(options: Options): Promise<Results> {
@@ -60,6 +60,7 @@ async function write(options: Options, results: Results): Promise<void> {
   const folder = options.out ?? (isWhole(options) ? import.meta.dirname : undefined);
   if (folder === undefined) {
     console.log(reportOf(results));
+    if (options.keep) await keepParts(results);
     return;
   }
   await Deno.mkdir(folder, { recursive: true });
@@ -70,6 +71,18 @@ async function write(options: Options, results: Results): Promise<void> {
   await Deno.writeTextFile(`${folder}/results.svg`, chartOf(results));
   console.error(`wrote ${folder}/RESULTS.md and ${folder}/results.svg`);
   if (options.out === undefined) await writeSpeed(results);
+}
+
+/** Puts the sections into the report of the last complete run. */
+async function keepParts(results: Results): Promise<void> {
+  const path = new URL("RESULTS.md", import.meta.url);
+  const report = await Deno.readTextFile(path);
+  const parts = results.sections.reduce(
+    (text, section) => withPart(text, section.title, partOf(results, section)),
+    report,
+  );
+  await Deno.writeTextFile(path, parts);
+  console.error(`wrote ${results.sections.map(({ title }) => title).join(", ")} into ${fileURLToPath(path)}`);
 }
 
 /** A complete run also updates the README. */

@@ -13,6 +13,8 @@ export interface Options {
   readonly size: "full" | "smoke";
   /** The path of the report and the chart; undefined for the default. */
   readonly out: string | undefined;
+  /** Whether sections that are measured by themselves go into the report of the last complete run. */
+  readonly keep: boolean;
   readonly date: string;
   /** The path for the figures as JSON; undefined for none. */
   readonly save: string | undefined;
@@ -29,6 +31,7 @@ export const usage = `deno task bench [options]
   --contenders A,B      only these contenders
   --size full|smoke     smoke: so small that the figures say nothing
   --out DIR             where RESULTS.md and results.svg go (bench/, and nowhere for a part of the whole)
+  --keep                puts the sections that --only names into RESULTS.md
   --date YYYY-MM-DD     the date that the report gives (today)
   --save FILE           keeps the figures as JSON
   --from FILE           shows kept figures again, and measures nothing
@@ -47,6 +50,7 @@ export function parseOptions(args: readonly string[], today: string): Options {
       contenders: { type: "string" },
       size: { type: "string", default: "full" },
       out: { type: "string" },
+      keep: { type: "boolean", default: false },
       date: { type: "string", default: today },
       save: { type: "string" },
       from: { type: "string" },
@@ -63,6 +67,7 @@ export function parseOptions(args: readonly string[], today: string): Options {
     contenders: listOf(values.contenders),
     size,
     out: values.out,
+    keep: values.keep,
     date,
     save: values.save,
     from: values.from,

@@ -1,6 +1,6 @@
 import { formatCount, formatFigure, formatRate, formatRatio, tableOf } from "./format.ts";
 import { type Entry, leadOver, type Machine, ours, type Result, type Results } from "./results.ts";
-import type { Goal } from "./section.ts";
+import type { Goal, Section } from "./section.ts";
 import { spreadOf } from "./statistics.ts";
 import { bareTurnNs, judge, referenceTurnNs } from "./targets.ts";
 import { runsInProcess, type WorkloadInfo, workloads } from "./workloads.ts";
@@ -38,6 +38,20 @@ export function reportOf(results: Results): string {
   return `${parts.join("\n")}\n`;
 }
 
+/** A section that was measured by itself, with its goals. */
+export function partOf({ command, date, runs }: Results, { title, markdown, goals }: Section): string {
+  const met = goals.filter(({ met }) => met).length;
+  const parts = [
+    `## ${title}`,
+    `Measured by itself with \`${command} --keep\` on ${date}, in ${
+      times(runs)
+    }. ${met} of ${goals.length} goals met.`,
+    tableOf(["goal", "", "measured"], goals.map(goalRow), 3),
+    markdown.trim(),
+  ];
+  return `${parts.join("\n\n")}\n`;
+}
+
 /**
  * The goals that the run can check, including those of its sections; none in a smoke run, whose figures are
  * meaningless.
@@ -62,7 +76,7 @@ function goalLines(results: Results): string[] {
     return results.size === "smoke" ? ["Smoke sizes: none of these figures says anything.", ""] : [];
   }
   const met = goals.filter((goal) => goal.met).length;
-  const rows = goals.map((goal) => [goal.name, goal.met ? "met" : "**missed**", goal.figure]);
+  const rows = goals.map(goalRow);
   return [
     "## Goals",
     "",
@@ -73,6 +87,10 @@ function goalLines(results: Results): string[] {
     "Those of durable turns, which are measured by themselves, are in [their section](#durable-turns).",
     "",
   ];
+}
+
+function goalRow({ name, met, figure }: Goal): string[] {
+  return [name, met ? "met" : "**missed**", figure];
 }
 
 /** A note on absolute times if the machine differs from the reference machine. */

@@ -6,7 +6,7 @@ export type OwnSection = (typeof ownSections)[number];
 const next = "## How it was measured\n";
 
 /** A section of a report; empty if it has none. */
-export function sectionIn(report: string, title: OwnSection): string {
+export function sectionIn(report: string, title: string): string {
   const from = report.indexOf(`\n## ${title}\n`) + 1;
   if (from === 0) return "";
   const end = report.indexOf("\n## ", from);
@@ -23,6 +23,18 @@ export function withSection(report: string, title: OwnSection, section: string):
     ? [`${without.trimEnd()}\n\n`, ""]
     : [without.slice(0, ends[0]), without.slice(ends[0])];
   return `${before}${section.trimEnd()}\n${after === "" ? "" : `\n${after}`}`;
+}
+
+/** Replaces a section of a report that belongs to a complete run and was measured anew by itself, or adds it behind them. */
+export function withPart(report: string, title: string, section: string): string {
+  const text = `${section.trimEnd()}\n\n`;
+  const previous = sectionIn(report, title);
+  if (previous !== "") return report.replace(previous, () => text);
+  const headings = [...ownSections.map((title) => `## ${title}\n`), next];
+  const [at = report.length] = headings.map((heading) => report.indexOf(`\n${heading}`) + 1).filter((at) =>
+    at > 0
+  );
+  return `${report.slice(0, at)}${text}${report.slice(at)}`;
 }
 
 /** A new report with those sections of the previous one. */

@@ -42,7 +42,7 @@ export async function observersSection(options: GoalOptions): Promise<Section> {
         base: `${nobody} ${work.id}`,
         run: smoke
           ? async () => ({ outcome: await observed(observer, work, size) })
-          : ownProcess(import.meta.url, [observer.id, work.id, size], size),
+          : ownProcess(import.meta.url, [observer.id, work.id, size], size, [], observer.env),
       };
     })
   );

@@ -1,3 +1,4 @@
+import { context, ROOT_CONTEXT, trace, TraceFlags } from "@opentelemetry/api";
 import { actor, protocol, type Ref, System, type SystemOptions, tell, unchecked } from "@posthorn/posthorn";
 import { console as posthornConsole } from "@posthorn/posthorn/console";
 import { ingress } from "@posthorn/posthorn/http";
@@ -9,7 +10,6 @@ import { leastOf } from "../least.ts";
 import { waitedForCoreMs } from "../waited.ts";
 import { runsInProcess } from "../workloads.ts";
 import { batchLength, Gate, paced } from "./pacing.ts";
-import { unsampledProvider } from "./unsampled.ts";
 
 /** Somebody who looks at a system while it works. */
 export interface Observer {
@@ -19,6 +19,10 @@ export interface Observer {
   readonly title: string;
   /** What it adds to the options of the system. */
   readonly options?: () => Partial<SystemOptions>;
+  /** The environment of the process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What all messages are sent within. */
+  readonly within?: (send: () => Promise<Outcome>) => Promise<Outcome>;
   /** Begins to look; the result ends it. */
   readonly begin?: (system: System) => Promise<() => void> | (() => void);
   /** The divisor of the size, for what makes a message many times as slow. */
@@ -43,6 +47,19 @@ export interface Work {
 /** The id of nobody, with whom all others are compared. */
 export const nobody = "nobody";
 
+/** OpenTelemetry as Deno has it, with a sampler that takes nothing. Nobody listens where its metrics go. */
+const sampledOut = {
+  OTEL_DENO: "true",
+  OTEL_TRACES_SAMPLER: "parentbased_always_off",
+  OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+};
+/** The span of a request that is not sampled. */
+const request = trace.setSpanContext(ROOT_CONTEXT, {
+  traceId: "0af7651916cd43dd8448eb211c80319c",
+  spanId: "b7ad6b7169203331",
+  traceFlags: TraceFlags.NONE,
+});
+
 /** Nobody first. To measure another one, add it here. */
 export const observers: readonly Observer[] = [
   { id: nobody, title: "nobody" },
@@ -66,8 +83,17 @@ export const observers: readonly Observer[] = [
   },
   {
     id: "telemetry",
-    title: "OpenTelemetry, sampled out",
-    options: () => ({ intercept: [openTelemetry({ tracerProvider: unsampledProvider(), metrics: false })] }),
+    title: "OpenTelemetry with metrics, sampled out",
+    options: () => ({ intercept: [openTelemetry()] }),
+    env: sampledOut,
+    divisor: 32,
+  },
+  {
+    id: "request",
+    title: "the same, within requests that are sampled out",
+    options: () => ({ intercept: [openTelemetry()] }),
+    env: sampledOut,
+    within: (send) => context.with(request, send),
     divisor: 32,
   },
 ];
@@ -191,8 +217,9 @@ export function sizeOf(observer: Observer, work: Work, smoke: boolean): number {
  * in one process, warmed up, and the observer looks from the first on.
  */
 export function observed(observer: Observer, work: Work, size: number): Promise<Outcome> {
-  return work.with(observer.options?.() ?? {}, async (system, run) => {
+  return work.with(observer.options?.() ?? {}, async (system, runPlainly) => {
     const end = await observer.begin?.(system);
+    const run = (size: number) => observer.within?.(() => runPlainly(size)) ?? runPlainly(size);
     if (size === smokeSize) {
       const outcome = await run(size);
       end?.();

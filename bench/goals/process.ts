@@ -56,11 +56,12 @@ export function ownProcess(
   args: readonly (string | number)[],
   expected: number,
   engineFlags: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Case["run"] {
   const command = Deno.execPath();
   const engine = `--v8-flags=${["--expose-gc", ...engineFlags].join(",")}`;
   const flags = ["run", "-A", engine, fileURLToPath(module)];
-  return () => measure({ command, args: [...flags, ...args.map(String)] }, expected);
+  return () => measure({ command, args: [...flags, ...args.map(String)], env }, expected);
 }
 
 /** Prints the outcome, and ends the program. */

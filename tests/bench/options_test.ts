@@ -12,6 +12,7 @@ Deno.test("parseOptions() without arguments runs everything that needs no toolch
     contenders: undefined,
     size: "full",
     out: undefined,
+    keep: false,
     date: today,
     save: undefined,
     from: undefined,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sectionIn, withOwnSections, withSection } from "../../bench/splice.ts";
+import { sectionIn, withOwnSections, withPart, withSection } from "../../bench/splice.ts";
 
 const report = "# Results\n\nfirst\n\n## How it was measured\n\nlast\n";
 const durable = "## Durable turns\n\nold\n";
@@ -25,4 +25,21 @@ Deno.test("such sections keep their order, whichever was written first, and go o
   assert.equal(one, `# Results\n\nfirst\n\n${durable}\n${brokers}\n## How it was measured\n\nlast\n`);
   assert.equal(withOwnSections(report, one), one);
   assert.equal(withOwnSections(report, report), report);
+});
+
+Deno.test("a section of a complete run that is measured by itself replaces the one that is there, or comes behind them", () => {
+  const whole = withSection(report, "Durable turns", durable);
+  const once = withPart(whole, "Observers", "## Observers\n\nold\n");
+  assert.equal(
+    once,
+    `# Results\n\nfirst\n\n## Observers\n\nold\n\n${durable}\n## How it was measured\n\nlast\n`,
+  );
+  assert.equal(
+    withPart(once, "Observers", "## Observers\n\n$1 new\n"),
+    once.replace("Observers\n\nold", "Observers\n\n$$1 new"),
+  );
+  assert.equal(
+    withPart(report, "Observers", "## Observers\n"),
+    report.replace("## How", "## Observers\n\n## How"),
+  );
 });
