@@ -10,6 +10,7 @@ const headersMax = 64;
 const bytesMax = 8_192;
 /** The most bytes that one UTF-16 unit takes. */
 const bytesOfUnit = 3;
+const capital = /[A-Z]/;
 /** What a property has that an assignment makes. An assignment to `__proto__` would make none. */
 const own = { enumerable: true, configurable: true, writable: true };
 
@@ -26,7 +27,27 @@ export function givenHeaders(given: Headers): Headers {
 /** Headers with others that a caller gives, which take precedence. Throws as {@linkcode givenHeaders} does. */
 export function withHeaders(headers: Headers | undefined, others: Headers): Headers {
   const given = copyOf(others);
-  return withinBounds(headers === undefined ? given : { ...headers, ...given });
+  return withinBounds(headers === undefined ? given : mergedHeaders(headers, given));
+}
+
+/**
+ * Headers with others, which take precedence. A name in other letters is the same: other services see it in lower case, so
+ * a message with both could not be sent to them.
+ */
+export function mergedHeaders(headers: Headers, others: Headers): Headers {
+  const merged: Record<string, string> = { ...headers, ...others };
+  if (!Object.keys(merged).some((name) => capital.test(name))) return merged;
+  const taken = new Set(Object.keys(others).map((name) => name.toLowerCase()));
+  for (const name of Object.keys(headers)) {
+    if (!Object.hasOwn(others, name) && taken.has(name.toLowerCase())) delete merged[name];
+  }
+  return merged;
+}
+
+/** Headers with their names in lower case, as other services see them. */
+export function inLowerCase(headers: Headers): Headers {
+  if (!Object.keys(headers).some((name) => capital.test(name))) return headers;
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function copyOf(given: Headers): Headers {

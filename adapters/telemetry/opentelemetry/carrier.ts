@@ -8,6 +8,7 @@ import {
   trace,
   TraceFlags,
 } from "@opentelemetry/api";
+import { inLowerCase } from "../../../runtime/language/given_headers.ts";
 import type { AddedHeaders } from "../../../runtime/ports/interceptor.ts";
 import { guarded, untraced } from "./guarded.ts";
 import { within } from "./light_context.ts";
@@ -49,8 +50,9 @@ export class Carrier {
   contextOf(headers: AddedHeaders | undefined): Context {
     if (headers === undefined) return ROOT_CONTEXT;
     try {
-      if (this.#takes(headers.baggage)) return ReceivedTrace.in(headers) ?? ROOT_CONTEXT;
-      return propagation.extract(ROOT_CONTEXT, headers) ?? ROOT_CONTEXT;
+      const carried = inLowerCase(headers);
+      if (this.#takes(carried.baggage)) return ReceivedTrace.in(carried) ?? ROOT_CONTEXT;
+      return propagation.extract(ROOT_CONTEXT, carried) ?? ROOT_CONTEXT;
     } catch (error) {
       untraced(error);
       return ROOT_CONTEXT;

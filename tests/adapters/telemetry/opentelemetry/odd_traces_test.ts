@@ -80,6 +80,16 @@ Deno.test("only a traceparent as W3C writes it goes on", async () => {
   }
 });
 
+Deno.test("a traceparent goes on whatever letters its name is written in", async () => {
+  await using it = new TracedShop();
+  await it.ring("own", { Traceparent: `00-${traceId}-${spanId}-01`, TRACESTATE: "a=1" });
+  assert.equal(it.recorder.spans[0].parentId, spanId);
+  assert(it.recorder.spans.every((span) => span.traceId === traceId), `${it.recorder.tree}`);
+  it.recorder.spans.length = 0;
+  await it.ring("own", { Traceparent: `00-${traceId}-${spanId}-00` });
+  assert.deepEqual(it.recorder.tree, []);
+});
+
 Deno.test("of a trace that is not sampled no span is begun, and it goes on with the headers that it came with", async () => {
   await using it = new TracedShop();
   const traceparent = `00-${traceId}-${spanId}-00`;
