@@ -14,23 +14,42 @@ export function isFile(path: string): boolean {
   }
 }
 
-/** Runs a command to its end, and returns its standard output. A failure contains the end of its output. */
+interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+}
+
+/**
+ * Runs a command to its end with `input` as its standard input, and returns its standard output. A failure contains the
+ * end of its output.
+ */
 export async function run(
   command: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  { input = "", ...options }: RunOptions = {},
 ): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command(command, {
-    args: [...args],
-    stdin: "null",
-    ...options,
-  }).output().catch((error: unknown) => {
+  const { code, stdout, stderr } = await outputOf(command, args, input, options).catch((error: unknown) => {
     throw new Error(`Cannot run ${command}: it is not installed or not on the path`, { cause: error });
   });
   const text = new TextDecoder().decode(stdout);
   if (code === 0) return text;
   const said = `${text}${new TextDecoder().decode(stderr)}`.trim().slice(-2_000);
   throw new Error(`Cannot run ${command} ${args.join(" ")}: it ended with ${code}: ${said}`);
+}
+
+async function outputOf(
+  command: string,
+  args: readonly string[],
+  input: string,
+  options: Omit<RunOptions, "input">,
+): Promise<Deno.CommandOutput> {
+  const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  const child = new Deno.Command(command, { args: [...args], ...piped, ...options }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  return await child.output();
 }
 
 /** Runs it up to three times: a registry may not respond at once. What it has downloaded, it keeps. */

@@ -8,31 +8,29 @@ import { rabbitmqadmin, rabbitmqctl } from "./rabbitmq.ts";
 for (const name of Object.keys(brokerKinds).filter(isBrokerName)) {
   const kind = brokerKinds[name];
 
-  brokerTest(name, `a node of ${name} that is killed starts again with its port`, async ({ own }) => {
-    const broker = await own();
-    const { node } = broker;
-    await broker.kill();
-    assert.equal(broker.isRunning, false);
-    assert.equal(await kind.serves(node), false);
-    await broker.start();
-    assert.equal(await kind.serves(node), true);
-    await broker.stop();
-    assert.equal(await kind.serves(node), false);
-  });
-
   brokerTest(
     name,
-    `a node of ${name} speaks TLS with a certificate of its own authority`,
+    `a node of ${name} that is killed starts again with its port, and with the certificate of its own authority`,
     async ({ own }) => {
-      const { node } = await own({ tls: true, password: true });
+      const broker = await own({ tls: true, password: true });
+      const { node } = broker;
+      await broker.kill();
+      assert.equal(broker.isRunning, false);
+      assert.equal(await kind.serves(node), false);
+      await broker.start();
+      assert.equal(await kind.serves(node), true);
       const authority = await Deno.readTextFile(node.authority!);
-      // A server of NATS speaks before it encrypts, but not to a WebSocket.
-      const port = Number(new URL(node.others.websocket ?? node.url.replace(/^\w+:/, "http:")).port);
-      using connection = await Deno.connectTls({ hostname: "127.0.0.1", port, caCerts: [authority] });
-      await connection.handshake();
-      using stranger = await Deno.connectTls({ hostname: "127.0.0.1", port });
-      await assert.rejects(stranger.handshake(), /UnknownIssuer/);
+      {
+        // A server of NATS speaks before it encrypts, but not to a WebSocket.
+        const port = Number(new URL(node.others.websocket ?? node.url.replace(/^\w+:/, "http:")).port);
+        using connection = await Deno.connectTls({ hostname: "127.0.0.1", port, caCerts: [authority] });
+        await connection.handshake();
+        using stranger = await Deno.connectTls({ hostname: "127.0.0.1", port });
+        await assert.rejects(stranger.handshake(), /UnknownIssuer/);
+      }
       assert.ok(node.user && node.password && node.url.includes(node.password));
+      await broker.stop();
+      assert.equal(await kind.serves(node), false);
     },
   );
 }

@@ -110,6 +110,23 @@ export async function rabbitmqctl({ folder, node }: Broker, ...args: string[]): 
   return await run(`${programs}/rabbitmqctl`, ["-q", ...args], { env: environment(folder, node) });
 }
 
+/**
+ * Evaluates Erlang in a node, as `rabbitmqctl eval` does, and returns what that comes to. `rabbitmqctl` computes for a
+ * second until it has started, so a test runs it only to see what it says.
+ */
+export async function evaluate({ folder, node }: Broker, code: string): Promise<string> {
+  const variables = environment(folder, node);
+  const cookie = (await Deno.readTextFile(`${folder}/home/.erlang.cookie`)).trim();
+  const args = ["-sname", variables.RABBITMQ_NODENAME, "-c", cookie, "-e"];
+  const answer = await run("erl_call", args, {
+    env: { ERL_EPMD_PORT: variables.ERL_EPMD_PORT },
+    input: `${code}\n`,
+  });
+  const result = /^\{ok, ([^]*)\}$/.exec(answer.trim())?.[1];
+  if (result === undefined) throw new Error(`Cannot evaluate ${code}: ${answer}`);
+  return result;
+}
+
 /** Runs `rabbitmqadmin` against a node with the option `management`, and returns what it prints. */
 export async function rabbitmqadmin({ node }: Broker, ...args: string[]): Promise<string> {
   const { management } = node.others;

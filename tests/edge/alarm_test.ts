@@ -25,7 +25,6 @@ if (missing === undefined) {
 test(
   "an object to which nobody speaks is started by its alarm, after workerd was killed, and sends what is due",
   {
-    sanitizeOps: false, // miniflare is stopped and started in it
     sanitizeResources: false,
     async run() {
       const { script, pid } = worker!;

@@ -63,11 +63,17 @@ export async function start(entry: string, { folder, script: bundled }: WorkerOp
 export function test(name: string, run: (() => void | Promise<void>) | WorkerTest): void {
   const reason = missing === undefined ? "" : ` (${missing})`;
   const { run: fn, ...sanitizers } = typeof run === "function" ? { run } : run;
-  Deno.test({ name: `on workerd: ${name}${reason}`, ignore: missing !== undefined, fn, ...sanitizers });
+  Deno.test({
+    name: `on workerd: ${name}${reason}`,
+    ignore: missing !== undefined,
+    fn,
+    sanitizeOps: false, // miniflare removes its folder after it has said that it is disposed of
+    ...sanitizers,
+  });
 }
 
 /** A test, and what it leaves behind. */
-export type WorkerTest = Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> & {
+export type WorkerTest = Pick<Deno.TestDefinition, "sanitizeResources"> & {
   readonly run: () => void | Promise<void>;
 };
 

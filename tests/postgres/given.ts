@@ -56,7 +56,8 @@ export function bundledTest(title: string, fn: PostgresTest): void {
   const [major, minor] = Deno.version.deno.split(".").map(Number);
   const canBundle = major > 2 || (major === 2 && minor >= 9);
   const isMissing = givenUrl === undefined || !bundler.isInstalled();
-  if (canBundle) define(title, isMissing, fn, { sanitizeResources: false }); // miniflare leaves a message port behind
+  // Miniflare leaves a message port behind, and removes its folder after it has said that it is disposed of.
+  if (canBundle) define(title, isMissing, fn, { sanitizeOps: false, sanitizeResources: false });
   else Deno.test.ignore(`${title} (bundled by Deno 2.9 and later, this is ${Deno.version.deno})`, () => {});
 }
 
@@ -64,7 +65,7 @@ function define(
   title: string,
   isMissing: boolean,
   fn: PostgresTest,
-  options: Pick<Deno.TestDefinition, "sanitizeResources"> = {},
+  options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
 ): void {
   Deno.test({
     ...options,

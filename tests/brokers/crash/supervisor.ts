@@ -14,6 +14,8 @@ export interface SupervisorOptions {
   readonly broker: KillableBroker;
   readonly onReport: (report: Report, worker: string) => void;
   readonly onStep?: (step: string) => void;
+  /** How long each worker may take to end in order. */
+  readonly endTimeoutMs?: number;
 }
 
 /** Runs workers against a broker, and kills and restarts both by a schedule. */
@@ -78,7 +80,7 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #start(name: string): void {
-    const { workers, onReport } = this.#options;
+    const { workers, onReport, endTimeoutMs } = this.#options;
     const count = (this.#starts.get(name) ?? 0) + 1;
     this.#starts.set(name, count);
     const args = workers[name].map((argument) => argument.replaceAll("{start}", String(count)));
@@ -86,7 +88,7 @@ export class Supervisor implements AsyncDisposable {
       this.#failures.push(failure);
       if (this.#running.get(name) === worker) this.#running.delete(name);
     };
-    const worker = new WorkerProcess({ name, args, onReport, onFailure });
+    const worker = new WorkerProcess({ name, args, onReport, onFailure, endTimeoutMs });
     this.#running.set(name, worker);
   }
 

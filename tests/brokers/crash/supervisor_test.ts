@@ -86,3 +86,22 @@ Deno.test("the broker is killed and started by the schedule, and the run waits f
   assert.deepEqual(calls, ["kill", "start", "kill", "start"]);
   assert.deepEqual(steps.slice(0, 2), ["broker is killed", "broker runs again"]);
 });
+
+Deno.test("a worker that does not end when its input does is killed, and a failure", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".js" });
+  await Deno.writeTextFile(
+    path,
+    'setInterval(() => {}, 1_000); console.log(`{ "is": "note", "text": "ready" }`);',
+  );
+  const ready = Promise.withResolvers<void>();
+  await using supervisor = new Supervisor({
+    workers: { a: [path] },
+    broker: { start: () => Promise.resolve(), kill: () => Promise.resolve() },
+    onReport: () => ready.resolve(),
+    endTimeoutMs: 50,
+  });
+  await ready.promise;
+  await supervisor.end();
+  assert.deepEqual(supervisor.failures.map(({ message }) => message), ["Worker a does not end within 50 ms"]);
+  await Deno.remove(path);
+});

@@ -3,7 +3,7 @@
 import { rabbitmq } from "@posthorn/posthorn/rabbitmq";
 import { transportConformance } from "@posthorn/posthorn/testing/conformance";
 import { brokerTest, type GivenBroker } from "../../../brokers/given.ts";
-import { rabbitmqctl } from "../../../brokers/rabbitmq.ts";
+import { evaluate } from "../../../brokers/rabbitmq.ts";
 import { TcpProxy } from "../../../brokers/tcp_proxy.ts";
 
 const options = { messageBytes: 1_048_576, heartbeatSeconds: 2 };
@@ -36,7 +36,7 @@ async function casesOf({ url, own }: Pick<GivenBroker, "url" | "own">, needsOwn:
           `[rabbit_exchange:delete(element(2, X), false, <<"test">>) || X <- rabbit_exchange:list(<<"/">>), ` +
           `binary:match(element(4, element(2, X)), <<"${prefix}">>) =/= nomatch orelse ` +
           `element(4, element(2, X)) =:= <<"posthorn.events">>].`;
-        await rabbitmqctl(node!, "eval", code);
+        await evaluate(node!, code);
       },
       refused: { transport: rabbitmq({ ...options, url: changed(through, { password: secret }) }), secret },
     },

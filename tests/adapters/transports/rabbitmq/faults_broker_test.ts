@@ -3,7 +3,16 @@
 import assert from "node:assert/strict";
 import { PosthornError } from "@posthorn/posthorn";
 import { brokerTest } from "../../../brokers/given.ts";
-import { rabbitmqctl } from "../../../brokers/rabbitmq.ts";
+import {
+  addUser,
+  changePassword,
+  clearPolicy,
+  connectionsOf,
+  deleteUser,
+  messagesIn,
+  setPolicy,
+  setTopicPermissions,
+} from "../../../brokers/rabbitmq_operator.ts";
 import { TcpProxy } from "../../../brokers/tcp_proxy.ts";
 import { answeredAtLast, Desk, inboxOf, parcels, sendAtLast, stranger, Taker, until } from "./bench.ts";
 
@@ -92,88 +101,10 @@ brokerTest(
 
 brokerTest(
   "rabbitmq",
-  "RabbitMQ: while it is short of memory the state is blocked, and reading goes on; then all is sent",
-  async ({ own, prefix }) => {
-    const node = await own();
-    await using desk = new Desk();
-    const taker = new Taker();
-    const reading = await desk.connect({ url: node.url }, `${prefix}-b`);
-    const release = Promise.withResolvers<void>();
-    taker.before = () => release.promise;
-    await reading.receive(inboxOf(prefix), taker).ready;
-    const sender = reading; // the same process: what it reads it can still acknowledge
-    await sender.send(parcels(prefix, 0, 300));
-    const states: string[] = [];
-    using _ = sender.watch(({ status }) => void states.push(status));
-    await rabbitmqctl(node, "set_vm_memory_high_watermark", "0.00001");
-    const sending = sendAtLast(sender, parcels(prefix, 300, 300));
-    sending.catch(() => {}); // if something else fails before
-    await until(() => sender.state.status === "blocked", "it is blocked");
-    assert.match(sender.state.reason!, /takes no messages/);
-    release.resolve();
-    await until(() => taker.ids.length >= 300, "what is there is taken and acknowledged meanwhile");
-    await until(
-      async () =>
-        !/^[1-9]/m.test(
-          await rabbitmqctl(node, "list_queues", "--no-table-headers", "messages_unacknowledged"),
-        ),
-      "nothing waits for an acknowledgement",
-    );
-    await rabbitmqctl(node, "set_vm_memory_high_watermark", "absolute", "1GB");
-    await sending;
-    await until(() => taker.firstIds.length === 600, "all are taken");
-    assert.deepEqual(taker.firstIds, parcels(prefix, 0, 600).map(({ id }) => id));
-    assert.deepEqual(states.filter((state, index) => state !== states[index - 1]), ["blocked", "connected"]);
-  },
-);
-
-brokerTest("rabbitmq", "RabbitMQ: a connection that is blocked can be closed", async ({ own, prefix }) => {
-  const node = await own();
-  await using desk = new Desk();
-  const reading = await desk.connect({ url: node.url }, `${prefix}-b`);
-  await reading.receive(inboxOf(prefix), new Taker()).ready;
-  const sender = await desk.connect({ url: node.url }, `${prefix}-a`);
-  await rabbitmqctl(node, "set_vm_memory_high_watermark", "0.00001");
-  const sending = sender.send(parcels(prefix, 0, 3)).then(() => "sent", (error) => error.code);
-  await until(() => sender.state.status === "blocked", "it is blocked");
-  await desk.close(sender);
-  assert.equal(await sending, "transport-closed");
-});
-
-brokerTest(
-  "rabbitmq",
-  "RabbitMQ: a message that is larger than the broker allows is refused from the second time on, and nothing else",
-  async ({ own, prefix }) => {
-    const node = await own({ configuration: ["max_message_size = 5000"] });
-    await using desk = new Desk();
-    const taker = new Taker();
-    const reading = await desk.connect({ url: node.url }, `${prefix}-b`);
-    await reading.receive(inboxOf(prefix), taker).ready;
-    const sender = await desk.connect({ url: node.url }, `${prefix}-a`);
-    const [large] = parcels(prefix, 1, 1, { body: new Uint8Array(6_000) });
-    const batch = [...parcels(prefix, 0, 1), large, ...parcels(prefix, 2, 1)];
-    await assert.rejects(sender.send(batch), { code: "transport-unavailable" });
-    const answers = await sender.send(batch);
-    assert.deepEqual(answers.map((answer) => answer?.code), [undefined, "too-large", undefined]);
-    assert.match(answers[1]!.message, /6000 of 5000 bytes/);
-    await until(() => taker.firstIds.length === 2, "the others are taken");
-    assert.deepEqual(taker.firstIds, [batch[0].id, batch[2].id]);
-  },
-);
-
-brokerTest(
-  "rabbitmq",
   "RabbitMQ: a user who may write one queue and not another is refused there alone",
   async ({ url: all, broker, prefix }) => {
-    await rabbitmqctl(broker, "add_user", `${prefix}limited`, "pw");
-    await rabbitmqctl(
-      broker,
-      "set_permissions",
-      `${prefix}limited`,
-      `^${prefix}.*store$`,
-      `^${prefix}(ok|.*store)$`,
-      ".*",
-    );
+    const permissions = [`^${prefix}.*store$`, `^${prefix}(ok|.*store)$`, ".*"] as const;
+    await addUser(broker, `${prefix}limited`, "pw", permissions);
     await using desk = new Desk();
     const taker = new Taker();
     const reading = await desk.connect({ url: all }, `${prefix}-b`);
@@ -198,8 +129,7 @@ brokerTest(
   "rabbitmq",
   "RabbitMQ: a password that is set right lets the connection in by itself",
   async ({ url: all, broker, prefix }) => {
-    await rabbitmqctl(broker, "add_user", `${prefix}late`, "other");
-    await rabbitmqctl(broker, "set_permissions", `${prefix}late`, ".*", ".*", ".*");
+    await addUser(broker, `${prefix}late`, "other");
     await using desk = new Desk();
     const url = Object.assign(new URL(all), { username: `${prefix}late`, password: "s3cret" }).href;
     const connection = await desk.connect({ url }, `${prefix}-a`);
@@ -209,42 +139,8 @@ brokerTest(
       assert.ok(!Deno.inspect(error, { depth: 20 }).includes("s3cret"));
       return error.code === "transport-unavailable";
     });
-    await rabbitmqctl(broker, "change_password", `${prefix}late`, "s3cret");
+    await changePassword(broker, `${prefix}late`, "s3cret");
     await until(() => connection.state.status === "connected", "it is connected");
-  },
-);
-
-brokerTest(
-  "rabbitmq",
-  "RabbitMQ: a broker that comes back with another password is told as refused",
-  async ({ own, prefix }) => {
-    const node = await own();
-    await rabbitmqctl(node, "add_user", "ada", "one");
-    await rabbitmqctl(node, "set_permissions", "ada", ".*", ".*", ".*");
-    await using desk = new Desk();
-    const url = Object.assign(new URL(node.url), { username: "ada", password: "one" }).href;
-    const connection = await desk.connect({ url }, `${prefix}-a`);
-    await rabbitmqctl(node, "change_password", "ada", "two");
-    await node.kill();
-    await until(() => connection.state.status === "connecting", "it is not connected");
-    await node.start();
-    await until(() => connection.state.status === "refused", "it is refused");
-  },
-);
-
-brokerTest(
-  "rabbitmq",
-  "RabbitMQ: with TLS, an authority of one's own is trusted if it is named, and only then",
-  async ({ own, prefix }) => {
-    const node = await own({ tls: true });
-    const ca = await Deno.readTextFile(node.node.authority!);
-    await using desk = new Desk();
-    const url = Object.assign(new URL(node.url), { hostname: "localhost" }).href;
-    const trusted = await desk.connect({ url, tls: { ca } }, `${prefix}-a`);
-    assert.deepEqual(trusted.state, { status: "connected" });
-    const doubted = await desk.connect({ url }, `${prefix}-b`);
-    assert.equal(doubted.state.status, "connecting");
-    assert.match(doubted.state.reason!, /UnknownIssuer|certificate/i);
   },
 );
 
@@ -331,8 +227,7 @@ brokerTest(
   "RabbitMQ: drain leaves nothing that waits for a time-out, and close leaves no connection",
   async ({ url: all, broker, prefix }) => {
     const user = `${prefix}user`;
-    await rabbitmqctl(broker, "add_user", user, "pw");
-    await rabbitmqctl(broker, "set_permissions", user, ".*", ".*", ".*");
+    await addUser(broker, user, "pw");
     const url = Object.assign(new URL(all), { username: user, password: "pw" }).href;
     await using desk = new Desk();
     const taker = new Taker();
@@ -342,20 +237,13 @@ brokerTest(
     const sender = await desk.connect({ url }, `${prefix}-a`);
     for (let round = 0; round < 10; round++) await sender.send(parcels(prefix, 100 * round, 100));
     await reading.drain();
-    const columns = ["name", "messages_ready", "messages_unacknowledged"];
     await until(async () => { // the broker counts every few seconds
-      const list = await rabbitmqctl(broker, "list_queues", "--no-table-headers", ...columns);
-      const row = list.split("\n").find((line) => line.startsWith(`${prefix}\t`))?.split("\t").map(Number) ??
-        [];
-      return row[1] + taker.ids.length === 1_000 && row[2] === 0;
+      const { ready, unacknowledged } = await messagesIn(broker, prefix);
+      return ready + taker.ids.length === 1_000 && unacknowledged === 0;
     }, "all that was not taken is ready");
     await desk.close(reading);
     await desk.close(sender);
-    await until(
-      async () =>
-        !(await rabbitmqctl(broker, "list_connections", "--no-table-headers", "user")).includes(user),
-      "no connection is left",
-    );
+    await until(async () => await connectionsOf(broker, user) === 0, "no connection is left");
   },
 );
 
@@ -406,8 +294,7 @@ brokerTest(
     const taker = new Taker();
     const release = Promise.withResolvers<void>();
     taker.before = () => release.promise;
-    const policy = JSON.stringify({ "max-length": 5, overflow: "reject-publish" });
-    await rabbitmqctl(broker, "set_policy", prefix, `^${prefix}$`, policy, "--apply-to", "queues");
+    await setPolicy(broker, prefix, `^${prefix}$`, { "max-length": 5, overflow: "reject-publish" });
     const connection = await desk.connect({ url, prefetch: 2 }, `${prefix}-a`);
     await connection.receive(inboxOf(prefix), taker).ready;
     const sent: string[] = [];
@@ -419,7 +306,7 @@ brokerTest(
       if (refused === undefined) continue;
       assert.match(refused.message, /rejected by server/);
       release.resolve();
-      await rabbitmqctl(broker, "clear_policy", prefix);
+      await clearPolicy(broker, prefix);
       await sendAtLast(connection, batch);
     }
     await until(() => taker.firstIds.length === sent.length, "all are taken");
@@ -432,9 +319,8 @@ brokerTest(
   "RabbitMQ: of a batch only what the user may not write is refused, whoever sends beside it",
   async ({ url, broker, prefix }) => {
     const user = `${prefix}user`;
-    await rabbitmqctl(broker, "add_user", user, "pw");
-    await rabbitmqctl(broker, "set_permissions", user, ".*", ".*", ".*");
-    await rabbitmqctl(broker, "set_topic_permissions", user, prefix, "^may", ".*");
+    await addUser(broker, user, "pw");
+    await setTopicPermissions(broker, user, prefix, "^may", ".*");
     await using desk = new Desk();
     const taker = new Taker();
     const reading = await desk.connect({ url }, `${prefix}-b`);
@@ -452,6 +338,6 @@ brokerTest(
       keys.map((key) => key === "may" ? key : "refused"),
     );
     await until(() => new Set(taker.ids).size === 5, "what it may write is taken");
-    await rabbitmqctl(broker, "delete_user", user);
+    await deleteUser(broker, user);
   },
 );
