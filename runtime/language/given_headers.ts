@@ -36,7 +36,7 @@ export function withHeaders(headers: Headers | undefined, others: Headers): Head
  */
 export function mergedHeaders(headers: Headers, others: Headers): Headers {
   const merged: Record<string, string> = { ...headers, ...others };
-  if (!Object.keys(merged).some((name) => capital.test(name))) return merged;
+  if (!hasCapital(merged)) return merged;
   const taken = new Set(Object.keys(others).map((name) => name.toLowerCase()));
   for (const name of Object.keys(headers)) {
     if (!Object.hasOwn(others, name) && taken.has(name.toLowerCase())) delete merged[name];
@@ -46,8 +46,15 @@ export function mergedHeaders(headers: Headers, others: Headers): Headers {
 
 /** Headers with their names in lower case, as other services see them. */
 export function inLowerCase(headers: Headers): Headers {
-  if (!Object.keys(headers).some((name) => capital.test(name))) return headers;
+  if (!hasCapital(headers)) return headers;
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function hasCapital(headers: Headers): boolean {
+  for (const name in headers) {
+    if (capital.test(name)) return true;
+  }
+  return false;
 }
 
 function copyOf(given: Headers): Headers {

@@ -50,7 +50,7 @@ export class Carrier {
   contextOf(headers: AddedHeaders | undefined): Context {
     if (headers === undefined) return ROOT_CONTEXT;
     try {
-      const carried = inLowerCase(headers);
+      const carried = headers.traceparent === undefined ? inLowerCase(headers) : headers;
       if (this.#takes(carried.baggage)) return ReceivedTrace.in(carried) ?? ROOT_CONTEXT;
       return propagation.extract(ROOT_CONTEXT, carried) ?? ROOT_CONTEXT;
     } catch (error) {
