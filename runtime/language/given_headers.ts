@@ -1,3 +1,4 @@
+import { hasCapital } from "../base/header_names.ts";
 import { messageOf, PosthornError } from "../base/errors.ts";
 
 type Headers = Readonly<Record<string, string>>;
@@ -10,7 +11,6 @@ const headersMax = 64;
 const bytesMax = 8_192;
 /** The most bytes that one UTF-16 unit takes. */
 const bytesOfUnit = 3;
-const capital = /[A-Z]/;
 /** What a property has that an assignment makes. An assignment to `__proto__` would make none. */
 const own = { enumerable: true, configurable: true, writable: true };
 
@@ -42,19 +42,6 @@ export function mergedHeaders(headers: Headers, others: Headers): Headers {
     if (!Object.hasOwn(others, name) && taken.has(name.toLowerCase())) delete merged[name];
   }
   return merged;
-}
-
-/** Headers with their names in lower case, as other services see them. */
-export function inLowerCase(headers: Headers): Headers {
-  if (!hasCapital(headers)) return headers;
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-}
-
-function hasCapital(headers: Headers): boolean {
-  for (const name in headers) {
-    if (capital.test(name)) return true;
-  }
-  return false;
 }
 
 function copyOf(given: Headers): Headers {

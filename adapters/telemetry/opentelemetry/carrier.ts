@@ -8,7 +8,7 @@ import {
   trace,
   TraceFlags,
 } from "@opentelemetry/api";
-import { inLowerCase } from "../../../runtime/language/given_headers.ts";
+import { inLowerCase } from "../../../runtime/base/header_names.ts";
 import type { AddedHeaders } from "../../../runtime/ports/interceptor.ts";
 import { guarded, untraced } from "./guarded.ts";
 import { within } from "./light_context.ts";
