@@ -5,12 +5,18 @@ import type { Operation } from "../language/protocol.ts";
 import { Publication, Topic } from "../messages/builtin_protocols.ts";
 import { type MessageId, nameOf, type Route } from "../messages/envelope.ts";
 import type { Ids } from "../messages/ids.ts";
-import type { GoOn, Interceptor } from "../ports/interceptor.ts";
+import type { AddedHeaders, Interceptor } from "../ports/interceptor.ts";
 import { MessageView } from "../ports/message_view.ts";
 import { Passage } from "./passage.ts";
 import type { Turn } from "./turn.ts";
 import { turnOver } from "./turn_errors.ts";
 import type { InterceptedTurn } from "./turn_extras.ts";
+
+/** A handler, and what it gets. */
+interface Handling {
+  readonly handler: Handler;
+  readonly value: unknown;
+}
 
 /** A message that is sent, as its interceptors see it. */
 class Sending {
@@ -64,7 +70,7 @@ export class Interception {
   #around(handler: Handler, builtIn: boolean): Handler {
     return (turn, value) => {
       if (builtIn && !Publication.is(value)) return handler(turn, value);
-      return this.#turn(turn as Turn, builtIn ? value as Publication : undefined, () => handler(turn, value));
+      return this.#turn(turn as Turn, builtIn ? value as Publication : undefined, { handler, value });
     };
   }
 
@@ -80,24 +86,19 @@ export class Interception {
     const operation = published ?? route.operation;
     const key = published === undefined ? to.key : "";
     const id = route.extras?.id ?? this.#ids.next();
-    return this.#sendAt(0, new Sending(operation, key, id, send), route) as Result;
+    return this.sendAt(0, new Sending(operation, key, id, send), route) as Result;
   }
 
-  #sendAt(index: number, sending: Sending, route: Route): unknown {
+  /** Sends a message with the interceptors from there on around it. */
+  sendAt(index: number, sending: Sending, route: Route): unknown {
     const interceptor = this.#sends[index];
     if (interceptor === undefined) return sending.send(route);
     const { operation, key, id } = sending;
-    const passage = new Passage("send", sending);
-    const goOn: GoOn = (added) =>
-      passage.go(route.extras?.headers, added, (headers) => {
-        if (headers !== undefined) return this.#sendAt(index + 1, sending, route.with({ id, headers }));
-        return this.#sendAt(index + 1, sending, route.extras?.id === id ? route : route.with({ id }));
-      });
     const view = new MessageView(this.#ids, operation, key, id, route, 0, undefined);
-    return passage.send(() => interceptor.send!(view, goOn), this.#onFailure);
+    return new SendPassage(this, index, sending, route).send(interceptor, view, this.#onFailure);
   }
 
-  #turn(turn: Turn, heard: Publication | undefined, handle: () => unknown): unknown {
+  #turn(turn: Turn, heard: Publication | undefined, handling: Handling): unknown {
     const { route, messageId, attempt } = turn;
     const operation = heard === undefined ? route.operation : heard.operation;
     const key = heard === undefined ? turn.key : "";
@@ -111,23 +112,87 @@ export class Interception {
       attempt,
       route.extras?.watch?.acceptedMs,
     );
-    return this.#turnAt(0, turn, view, handle);
+    return this.turnAt(0, turn, view, handling);
   }
 
-  #turnAt(index: number, turn: Turn, view: MessageView, handle: () => unknown): unknown {
+  /** Runs a turn with the interceptors from there on around it. */
+  turnAt(index: number, turn: Turn, view: MessageView, handling: Handling): unknown {
     const interceptor = this.#turns[index];
-    if (interceptor === undefined) return handle();
-    const passage = new Passage("run the turn of", turn);
-    const goOn: GoOn = (added) => {
-      if (turn.closed) throw turnOver("run a handler", turn.actor);
-      return passage.go(turn.causedHeaders, added, (headers) => {
-        if (headers !== undefined) {
-          const all = mergedHeaders(turn.intercepted?.added ?? {}, added!);
-          turn.intercepted = { ...turn.intercepted, added: all, headers };
-        }
-        return this.#turnAt(index + 1, turn, view, handle);
-      });
-    };
-    return passage.turn(() => interceptor.turn!(view, goOn));
+    if (interceptor === undefined) return handling.handler(turn, handling.value);
+    return new TurnPassage(this, index, turn, view, handling).turn(interceptor, view);
+  }
+}
+
+/** The way of a message that is sent through one interceptor. */
+class SendPassage extends Passage {
+  readonly #interception: Interception;
+  readonly #index: number;
+  readonly #sending: Sending;
+  readonly #route: Route;
+
+  constructor(interception: Interception, index: number, sending: Sending, route: Route) {
+    super();
+    this.#interception = interception;
+    this.#index = index;
+    this.#sending = sending;
+    this.#route = route;
+  }
+
+  protected override get what(): string {
+    return `send ${this.#sending}`;
+  }
+
+  protected override get headers(): AddedHeaders | undefined {
+    return this.#route.extras?.headers;
+  }
+
+  protected override next(headers: AddedHeaders | undefined): unknown {
+    const { id } = this.#sending;
+    const route = this.#route;
+    const next = headers !== undefined
+      ? route.with({ id, headers })
+      : route.extras?.id === id
+      ? route
+      : route.with({ id });
+    return this.#interception.sendAt(this.#index + 1, this.#sending, next);
+  }
+}
+
+/** The way of a turn through one interceptor. */
+class TurnPassage extends Passage {
+  readonly #interception: Interception;
+  readonly #index: number;
+  readonly #turn: Turn;
+  readonly #view: MessageView;
+  readonly #handling: Handling;
+
+  constructor(interception: Interception, index: number, turn: Turn, view: MessageView, handling: Handling) {
+    super();
+    this.#interception = interception;
+    this.#index = index;
+    this.#turn = turn;
+    this.#view = view;
+    this.#handling = handling;
+  }
+
+  protected override get what(): string {
+    return `run the turn of ${this.#turn}`;
+  }
+
+  protected override get headers(): AddedHeaders | undefined {
+    return this.#turn.causedHeaders;
+  }
+
+  protected override requireOpen(): void {
+    if (this.#turn.closed) throw turnOver("run a handler", this.#turn.actor);
+  }
+
+  protected override next(headers: AddedHeaders | undefined, added: AddedHeaders | undefined): unknown {
+    const turn = this.#turn;
+    if (headers !== undefined) {
+      const all = mergedHeaders(turn.intercepted?.added ?? {}, added!);
+      turn.intercepted = { ...turn.intercepted, added: all, headers };
+    }
+    return this.#interception.turnAt(this.#index + 1, turn, this.#view, this.#handling);
   }
 }

@@ -1,59 +1,58 @@
 import { isThenable } from "../base/thenable.ts";
 import { withHeaders } from "../language/given_headers.ts";
-import type { AddedHeaders } from "../ports/interceptor.ts";
-
-/** How that ended around which an interceptor is. */
-type Outcome = { readonly value: unknown } | { readonly error: unknown };
+import type { InspectedMessage } from "../ports/inspection.ts";
+import type { AddedHeaders, GoOn, Interceptor } from "../ports/interceptor.ts";
 
 /** One way through one interceptor. It goes on once, and what comes of that passes through. */
-export class Passage {
-  /** What is to be done, and to what, for errors: `send`, `order/ada add`. */
-  readonly #verb: string;
-  readonly #subject: { toString(): string };
+export abstract class Passage {
+  /** The function that goes on, which the interceptor gets. */
+  readonly goOn: GoOn = (added) => this.#go(added);
   #begun = false;
   /** Whether it may no longer go on. */
   #closed = false;
   /** Whether the interceptor has returned a promise. */
   #awaited = false;
-  #outcome: Outcome | undefined = undefined;
+  /** What came of going on: a value, or an error. */
+  #outcome: "none" | "value" | "error" = "none";
+  #value: unknown = undefined;
 
-  constructor(verb: string, subject: { toString(): string }) {
-    this.#verb = verb;
-    this.#subject = subject;
-  }
+  /** What is to be done, for errors: `send order/ada add`. */
+  protected abstract get what(): string;
+  /** The headers of the message, beside those that the interceptor adds. */
+  protected abstract get headers(): AddedHeaders | undefined;
+  /** Goes on with all headers, if the interceptor has added some. */
+  protected abstract next(headers: AddedHeaders | undefined, added: AddedHeaders | undefined): unknown;
+  /** Throws if it is too late to go on. */
+  protected requireOpen(): void {}
 
-  /**
-   * Goes on with the headers of the message and those that the interceptor adds, if it adds any. Throws if it has gone on
-   * before, or if they are not valid.
-   */
-  go(
-    own: AddedHeaders | undefined,
-    added: AddedHeaders | undefined,
-    next: (headers: AddedHeaders | undefined) => unknown,
-  ): unknown {
-    if (this.#begun) throw new TypeError(`Cannot ${this.#what} twice: an interceptor goes on once`);
-    if (this.#closed) throw new TypeError(`Cannot ${this.#what}: its interceptor is over`);
-    const headers = added === undefined ? undefined : withHeaders(own, added);
+  /** Goes on. Throws if it has gone on before, or if the headers that are added are not valid. */
+  #go(added: AddedHeaders | undefined): unknown {
+    this.requireOpen();
+    if (this.#begun) throw new TypeError(`Cannot ${this.what} twice: an interceptor goes on once`);
+    if (this.#closed) throw new TypeError(`Cannot ${this.what}: its interceptor is over`);
+    const headers = added === undefined ? undefined : withHeaders(this.headers, added);
     this.#begun = true;
     try {
-      const value = next(headers);
-      this.#outcome = { value };
+      const value = this.#value = this.next(headers, added);
+      this.#outcome = "value";
       if (this.#awaited) quiet(value);
       return value;
     } catch (error) {
-      this.#outcome = { error };
+      this.#value = error;
+      this.#outcome = "error";
       throw error;
     }
   }
 
   /** Calls the interceptor of a send. `onFailure` gets its error if the message is sent all the same. */
-  send(call: () => unknown, onFailure: (error: unknown) => void): unknown {
+  send(interceptor: Interceptor, view: InspectedMessage, onFailure: (error: unknown) => void): unknown {
     try {
-      const result = call();
-      if (isThenable(result)) this.#watch(result, onFailure);
+      const result = interceptor.send!(view, this.goOn);
+      // What its send ends with need not be watched, and would keep all of this until then.
+      if (!this.#isOwn(result) && isThenable(result)) this.#watch(result, onFailure);
     } catch (error) {
-      if (this.#outcome === undefined) throw error;
-      if ("value" in this.#outcome) onFailure(error);
+      if (this.#outcome === "none") throw error;
+      if (this.#outcome === "value") onFailure(error);
     } finally {
       this.#closed = true;
     }
@@ -61,14 +60,13 @@ export class Passage {
   }
 
   /** Calls the interceptor of a turn. */
-  turn(call: () => unknown): unknown {
+  turn(interceptor: Interceptor, view: InspectedMessage): unknown {
     try {
-      const result = call();
-      const isOwn = this.#outcome !== undefined && "value" in this.#outcome && result === this.#outcome.value;
-      if (!isOwn && isThenable(result)) return this.#settled(result);
+      const result = interceptor.turn!(view, this.goOn);
+      if (!this.#isOwn(result) && isThenable(result)) return this.#settled(result);
     } catch (error) {
       this.#closed = true;
-      if (this.#outcome === undefined) throw error;
+      if (this.#outcome === "none") throw error;
       const value = this.#result(); // throws what the handler has thrown
       if (isThenable(value)) return failsAfter(value, error);
       throw error;
@@ -77,10 +75,15 @@ export class Passage {
     return this.#result();
   }
 
+  /** Whether an interceptor has returned what came of going on. */
+  #isOwn(result: unknown): boolean {
+    return this.#outcome === "value" && result === this.#value;
+  }
+
   /** The result of a turn whose interceptor has returned a promise. */
   async #settled(result: PromiseLike<unknown>): Promise<unknown> {
     this.#awaited = true;
-    if (this.#outcome !== undefined && "value" in this.#outcome) quiet(this.#outcome.value);
+    if (this.#outcome === "value") quiet(this.#value);
     let failure: { readonly error: unknown } | undefined;
     try {
       await result;
@@ -88,7 +91,7 @@ export class Passage {
       failure = { error };
     }
     this.#closed = true;
-    if (this.#outcome === undefined && failure !== undefined) throw failure.error;
+    if (this.#outcome === "none" && failure !== undefined) throw failure.error;
     const value = await this.#result();
     if (failure !== undefined) throw failure.error;
     return value;
@@ -106,16 +109,11 @@ export class Passage {
     });
   }
 
-  get #what(): string {
-    return `${this.#verb} ${this.#subject}`;
-  }
-
   /** What came of it: returns or throws that. Throws a `TypeError` if it did not go on. */
   #result(): unknown {
-    const outcome = this.#outcome;
-    if (outcome === undefined) throw new TypeError(`Cannot ${this.#what}: its interceptor did not go on`);
-    if ("error" in outcome) throw outcome.error;
-    return outcome.value;
+    if (this.#outcome === "none") throw new TypeError(`Cannot ${this.what}: its interceptor did not go on`);
+    if (this.#outcome === "error") throw this.#value;
+    return this.#value;
   }
 }
 

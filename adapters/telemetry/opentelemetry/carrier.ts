@@ -5,6 +5,7 @@ import {
   propagation,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   trace,
   TraceFlags,
 } from "@opentelemetry/api";
@@ -24,6 +25,9 @@ const w3cFields = ["traceparent", "tracestate", "baggage"];
 export class Carrier {
   /** Whether the propagator of the program is that of W3C; unknown before the first message. */
   #isW3c: boolean | undefined = undefined;
+  /** The trace that was read last, and the headers that were written last: most messages of a trace say the same. */
+  #read: ReceivedTrace | undefined = undefined;
+  #written: { readonly of: SpanContext; readonly headers: AddedHeaders } | undefined = undefined;
 
   /**
    * The headers by which others continue the trace of a span whose parent is in a context, or that of the parent if there is
@@ -36,7 +40,7 @@ export class Carrier {
     given: AddedHeaders | undefined,
   ): AddedHeaders | undefined {
     try {
-      if (this.#takes(propagation.getBaggage(parent))) return w3cHeadersOf(parent, span, given);
+      if (this.#takes(propagation.getBaggage(parent))) return this.#w3cHeadersOf(parent, span, given);
     } catch (error) {
       untraced(error);
       return undefined;
@@ -51,12 +55,42 @@ export class Carrier {
     if (headers === undefined) return ROOT_CONTEXT;
     try {
       const carried = headers.traceparent === undefined ? inLowerCase(headers) : headers;
-      if (this.#takes(carried.baggage)) return ReceivedTrace.in(carried) ?? ROOT_CONTEXT;
+      if (this.#takes(carried.baggage)) return this.#receive(carried) ?? ROOT_CONTEXT;
       return propagation.extract(ROOT_CONTEXT, carried) ?? ROOT_CONTEXT;
     } catch (error) {
       untraced(error);
       return ROOT_CONTEXT;
     }
+  }
+
+  #receive(headers: AddedHeaders): ReceivedTrace | undefined {
+    const known = this.#read;
+    if (known?.traceparent === headers.traceparent && known?.tracestate === headers.tracestate) return known;
+    return this.#read = ReceivedTrace.in(headers);
+  }
+
+  #w3cHeadersOf(
+    parent: Context,
+    span: Span | undefined,
+    given: AddedHeaders | undefined,
+  ): AddedHeaders | undefined {
+    const isOwn = given !== undefined && parent instanceof ReceivedTrace &&
+      given.traceparent === parent.traceparent;
+    if (isOwn && span === undefined) return undefined;
+    const own = (span ?? trace.getSpan(parent))?.spanContext();
+    if (own === undefined) return undefined;
+    const { traceId, spanId, traceFlags, traceState } = own;
+    if (traceId === INVALID_TRACEID || spanId === INVALID_SPANID) return undefined;
+    if (traceFlags === TraceFlags.NONE && given?.traceparent !== undefined) {
+      const isSame = given.traceparent.startsWith(traceId, 3) && given.traceparent.endsWith("-00");
+      if (isSame) return undefined;
+    }
+    if (this.#written?.of === own) return this.#written.headers;
+    const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
+    const tracestate = traceState && guarded(() => traceState.serialize());
+    const headers: AddedHeaders = tracestate ? { traceparent, tracestate } : { traceparent };
+    this.#written = { of: own, headers };
+    return headers;
   }
 
   /** Whether the two headers of W3C are all that is carried. */
@@ -69,25 +103,4 @@ export class Carrier {
     }
     return this.#isW3c && baggage === undefined;
   }
-}
-
-function w3cHeadersOf(
-  parent: Context,
-  span: Span | undefined,
-  given: AddedHeaders | undefined,
-): AddedHeaders | undefined {
-  const isOwn = given !== undefined && parent instanceof ReceivedTrace &&
-    given.traceparent === parent.traceparent;
-  if (isOwn && span === undefined) return undefined;
-  const own = (span ?? trace.getSpan(parent))?.spanContext();
-  if (own === undefined) return undefined;
-  const { traceId, spanId, traceFlags, traceState } = own;
-  if (traceId === INVALID_TRACEID || spanId === INVALID_SPANID) return undefined;
-  if (traceFlags === TraceFlags.NONE && given?.traceparent !== undefined) {
-    const isSame = given.traceparent.startsWith(traceId, 3) && given.traceparent.endsWith("-00");
-    if (isSame) return undefined;
-  }
-  const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
-  const tracestate = traceState && guarded(() => traceState.serialize());
-  return tracestate ? { traceparent, tracestate } : { traceparent };
 }

@@ -3,11 +3,13 @@ import {
   type Context,
   context,
   INVALID_SPAN_CONTEXT,
-  isSpanContextValid,
+  INVALID_SPANID,
+  INVALID_TRACEID,
   type MeterProvider,
   propagation,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   SpanKind,
   type SpanOptions,
   trace,
@@ -138,15 +140,15 @@ class OpenTelemetry implements Interceptor {
     const span = this.#start(labels.sendName, producer, parent);
     const seen = this.#seen(span);
     if (seen !== undefined) describe(seen, message, labels.sending);
-    const operation = this.#operation(seen, this.#metrics?.sends(labels));
+    const tally = this.#metrics?.sends(labels);
+    const operation = this.#operation(seen, tally);
     try {
       const added = this.#carrier.headersOf(parent, span, headers);
       const accepted = goOnWith(goOn, added);
-      if (isThenable(accepted)) operation?.endWith(accepted);
-      else operation?.end();
+      (operation ?? tally)?.follow(accepted);
       return accepted;
     } catch (error) {
-      operation?.fail(error);
+      (operation ?? tally)?.failed(error);
       throw error;
     }
   }
@@ -159,17 +161,20 @@ class OpenTelemetry implements Interceptor {
     const span = this.#start(labels.processName, consumer, parent);
     const seen = this.#seen(span);
     if (seen !== undefined) describe(seen, message, labels.processing);
-    const operation = this.#operation(seen, this.#metrics?.turns(labels));
+    const tally = this.#metrics?.turns(labels);
+    const operation = this.#operation(seen, tally);
     try {
       const own = span === undefined ? parent : within(parent, span);
       const added = this.#carrier.headersOf(parent, span, headers) ?? this.#restated(headers, own);
       const result = context.with(own, goOnWith, undefined, goOn, added);
-      if (operation === undefined) return result;
-      if (isThenable(result)) this.#await(message, operation, result);
-      else operation.end();
+      if (!isThenable(result)) (operation ?? tally)?.succeeded();
+      else if (operation !== undefined || tally !== undefined) {
+        const ending = operation ?? new TracedOperation(undefined, tally, undefined, this.#clock);
+        this.#await(message, ending, result);
+      }
       return result;
     } catch (error) {
-      operation?.fail(error);
+      (operation ?? tally)?.failed(error);
       throw error;
     }
   }
@@ -191,7 +196,7 @@ class OpenTelemetry implements Interceptor {
   /** Ends what is still awaited: with a store, a turn that the stop leaves is no dead letter. */
   #stop(): void {
     const error = new StoppedError("Cannot run the handler to its end: the system has stopped");
-    for (const operation of this.#awaited.values()) operation.fail(error);
+    for (const operation of this.#awaited.values()) operation.failed(error);
     this.#awaited.clear();
     this.#instruments?.end();
   }
@@ -219,7 +224,7 @@ class OpenTelemetry implements Interceptor {
   #end(message: Message, error: unknown): void {
     if (this.#awaited.size === 0) return;
     for (const name of [nameOf(message), nameOfHeard(message)]) {
-      this.#awaited.get(name)?.fail(error);
+      this.#awaited.get(name)?.failed(error);
       this.#awaited.delete(name);
     }
   }
@@ -293,10 +298,11 @@ class OpenTelemetry implements Interceptor {
     return undefined;
   }
 
-  /** What is told how a send or a turn ends; nothing if nobody wants to know. */
+  /** A send or a turn that somebody sees or that is measured. Most are only counted. */
   #operation(span: Span | undefined, tally: Tally | undefined): TracedOperation | undefined {
-    if (span === undefined && tally === undefined) return undefined;
-    return new TracedOperation(span, tally, this.#clock);
+    const beganMs = tally?.begin(this.#clock);
+    if (span === undefined && beganMs === undefined) return undefined;
+    return new TracedOperation(span, tally, beganMs, this.#clock);
   }
 
   /** Ends a turn when its handler has settled, or before, if its time is over or its message is taken back. */
@@ -308,10 +314,10 @@ class OpenTelemetry implements Interceptor {
     };
     Promise.resolve(result).then(() => {
       settled();
-      operation.end();
+      operation.succeeded();
     }, (error) => {
       settled();
-      operation.fail(error);
+      operation.failed(error);
     });
   }
 }
@@ -325,14 +331,19 @@ function describe(span: Span, message: InspectedMessage, shared: Attributes): vo
 function hasTrace(context: Context): boolean {
   if (context instanceof ReceivedTrace) return true;
   const own = trace.getSpanContext(context);
-  return own !== undefined && isSpanContextValid(own);
+  return own !== undefined && isValid(own);
 }
 
 /** Whether what is in a context is a trace that is not sampled. */
 function isDropped(context: Context): boolean {
   if (context instanceof ReceivedTrace) return !context.isSampled;
   const own = trace.getSpanContext(context);
-  return own !== undefined && (own.traceFlags & TraceFlags.SAMPLED) === 0 && isSpanContextValid(own);
+  return own !== undefined && (own.traceFlags & TraceFlags.SAMPLED) === 0 && isValid(own);
+}
+
+/** Whether there is a span. Whoever made it has made valid ids, or none. */
+function isValid({ traceId, spanId }: SpanContext): boolean {
+  return traceId !== INVALID_TRACEID && spanId !== INVALID_SPANID;
 }
 
 /** Whether the span of a context is the active one. */

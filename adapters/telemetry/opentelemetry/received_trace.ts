@@ -15,7 +15,7 @@ const traceparentForm = /^(?!ff)[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(?:
 /** The trace that a message has in its headers by W3C Trace Context. */
 export class ReceivedTrace extends LightContext {
   readonly traceparent: string;
-  readonly #tracestate: string | undefined;
+  readonly tracestate: string | undefined;
   #span: Span | undefined = undefined;
 
   /** The trace in some headers; nothing if there is none. */
@@ -29,7 +29,7 @@ export class ReceivedTrace extends LightContext {
   private constructor(traceparent: string, tracestate: string | undefined) {
     super();
     this.traceparent = traceparent;
-    this.#tracestate = tracestate;
+    this.tracestate = tracestate;
   }
 
   get isSampled(): boolean {
@@ -43,7 +43,7 @@ export class ReceivedTrace extends LightContext {
       spanId: this.traceparent.slice(36, 52),
       traceFlags: this.#flags,
       isRemote: true,
-      traceState: this.#tracestate ? createTraceState(this.#tracestate) : undefined,
+      traceState: this.tracestate ? createTraceState(this.tracestate) : undefined,
     });
   }
 

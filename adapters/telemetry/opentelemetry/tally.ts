@@ -1,8 +1,13 @@
 import type { Attributes } from "@opentelemetry/api";
+import { isThenable } from "../../../runtime/base/thenable.ts";
+import type { Clock } from "../../../runtime/base/clock.ts";
+import { errorType } from "./error_type.ts";
 
 /** How many durations are recorded in a millisecond, and how many at once after a pause. */
 const durationsPerMs = 1;
 const durationsMax = 1_000;
+/** How many are not measured before the clock is read again, when no more durations may be recorded. */
+const skippedMax = 32;
 
 /** Where the numbers of a tally go. Nothing here throws. */
 export interface TallyReport {
@@ -29,21 +34,38 @@ export class Tally {
   /** How many durations may be recorded now. */
   #durations = durationsMax;
   #lookedMs = 0;
+  #skipped = 0;
 
   constructor(attributes: Attributes, to: TallyReport) {
     this.#attributes = attributes;
     this.#to = to;
   }
 
-  /** One begins. Returns whether its duration is to be measured. */
-  measures(monotonicMs: number): boolean {
-    const more = (monotonicMs - this.#lookedMs) * durationsPerMs;
-    this.#lookedMs = monotonicMs;
-    this.#durations = Math.min(this.#durations + more, durationsMax);
-    if (this.#durations < 1) return false;
+  /** One begins. Returns when, by the monotonic clock, if its duration is to be measured. */
+  begin(clock: Pick<Clock, "monotonicMs">): number | undefined {
+    if (this.#skipped > 0) {
+      this.#skipped--;
+      return undefined;
+    }
+    const nowMs = clock.monotonicMs();
+    this.#durations = Math.min(this.#durations + (nowMs - this.#lookedMs) * durationsPerMs, durationsMax);
+    this.#lookedMs = nowMs;
+    if (this.#durations < 1) {
+      this.#skipped = skippedMax;
+      return undefined;
+    }
     this.#durations--;
-    return true;
+    return nowMs;
   }
+
+  /** Counts one that is not measured when its result is there. */
+  follow(result: unknown): void {
+    if (isThenable(result)) Promise.resolve(result).then(this.succeeded, this.failed);
+    else this.succeeded();
+  }
+
+  readonly succeeded = (): void => this.end(undefined, undefined);
+  readonly failed = (error: unknown): void => this.end(errorType(error), undefined);
 
   /** One has ended, with an error of that type if it failed. */
   end(error: string | undefined, tookMs: number | undefined): void {

@@ -18,9 +18,10 @@ class Measured {
   /** Sends some messages one after the other. */
   send(times: number, error?: Error): void {
     for (let n = 0; n < times; n++) {
-      const operation = new TracedOperation(undefined, this.instruments.sends(this.labels), this.clock);
-      if (error === undefined) operation.end();
-      else operation.fail(error);
+      const tally = this.instruments.sends(this.labels);
+      const operation = new TracedOperation(undefined, tally, tally.begin(this.clock), this.clock);
+      if (error === undefined) operation.succeeded();
+      else operation.failed(error);
     }
   }
 
