@@ -32,6 +32,7 @@ import type { Store } from "./ports/store.ts";
 import type { Remote, RemoteParts } from "./remote/remote.ts";
 import type { Transport } from "./ports/transport.ts";
 import { Interception } from "./turns/interception.ts";
+import type { Interceptor } from "./ports/interceptor.ts";
 import { CronTimes } from "./turns/cron_times.ts";
 import { Timers } from "./scheduling/timers.ts";
 import type { RouteParts, TurnModes } from "./turns/turn_services.ts";
@@ -137,15 +138,15 @@ export class Runtime implements RuntimeServices {
     }
     this.delivery.elsewhere = this.persistence ?? this.replies;
     remote?.begin();
-    const { inspectors } = this.delivery;
-    const inspectable = { inspect: inspectors.add.bind(inspectors) };
-    for (const interceptor of options.intercept ?? []) {
-      const observing = interceptor.observe?.(inspectable);
-      if (observing) this.observing.push(observing);
-    }
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.closed = promise;
     this.close = resolve;
+    try {
+      this.beginObserving(options.intercept);
+    } catch (error) {
+      void this.stop(0); // nobody has the system to stop it
+      throw error;
+    }
   }
 
   route(operation: Operation, parts: RouteParts): Route {
@@ -272,6 +273,15 @@ export class Runtime implements RuntimeServices {
   rest(): void {
     if (this.rested === undefined || this.running > 0 || this.scheduler.busy) return;
     if (!this.persistence?.busy && !this.remote?.busy) this.rested();
+  }
+
+  private beginObserving(interceptors: readonly Interceptor[] = []): void {
+    const { inspectors } = this.delivery;
+    const inspectable = { inspect: inspectors.add.bind(inspectors) };
+    for (const interceptor of interceptors) {
+      const observing = interceptor.observe?.(inspectable);
+      if (observing) this.observing.push(observing);
+    }
   }
 
   private endObserving(observing: Disposable): void {

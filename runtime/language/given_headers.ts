@@ -1,3 +1,4 @@
+import { hasCapital } from "../base/header_names.ts";
 import { messageOf, PosthornError } from "../base/errors.ts";
 
 type Headers = Readonly<Record<string, string>>;
@@ -26,7 +27,21 @@ export function givenHeaders(given: Headers): Headers {
 /** Headers with others that a caller gives, which take precedence. Throws as {@linkcode givenHeaders} does. */
 export function withHeaders(headers: Headers | undefined, others: Headers): Headers {
   const given = copyOf(others);
-  return withinBounds(headers === undefined ? given : { ...headers, ...given });
+  return withinBounds(headers === undefined ? given : mergedHeaders(headers, given));
+}
+
+/**
+ * Headers with others, which take precedence. A name in other letters is the same: other services see it in lower case, so
+ * a message with both could not be sent to them.
+ */
+export function mergedHeaders(headers: Headers, others: Headers): Headers {
+  const merged: Record<string, string> = { ...headers, ...others };
+  if (!hasCapital(merged)) return merged;
+  const taken = new Set(Object.keys(others).map((name) => name.toLowerCase()));
+  for (const name of Object.keys(headers)) {
+    if (!Object.hasOwn(others, name) && taken.has(name.toLowerCase())) delete merged[name];
+  }
+  return merged;
 }
 
 function copyOf(given: Headers): Headers {

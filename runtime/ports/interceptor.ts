@@ -6,8 +6,8 @@ export type AddedHeaders = Readonly<Record<string, string>>;
 /**
  * Goes on with what is intercepted, once: the next interceptor, and within the last one the turn or the send itself. Returns
  * what that returns, throws what it throws. A second call throws a `TypeError`. Headers are added to those of the message,
- * and bounded together with them (64 headers, 8 KiB): if they are not valid, it throws without having gone on, and may be
- * called again.
+ * replace one of the same name, also in other letters, and are bounded together with them (64 headers, 8 KiB): if they are
+ * not valid, it throws without having gone on, and may be called again.
  */
 export type GoOn = (headers?: AddedHeaders) => unknown;
 
@@ -61,7 +61,8 @@ export interface Interceptor {
   send?(message: InspectedMessage, goOn: GoOn): unknown;
   /**
    * Called once, when the system is made, for an interceptor that listens to events as well. What it returns, if anything, is
-   * disposed of when the system has stopped; if that throws, `callback-failed` reports it.
+   * disposed of when the system has stopped; if that throws, `callback-failed` reports it. If `observe` throws, so does the
+   * constructor, and the system stops: what other interceptors began is disposed of.
    */
   observe?(system: Inspectable): Disposable | void;
 }

@@ -73,7 +73,7 @@ export type ReturnChannel =
   /** The inbox of the actor that asked, so that the reply keeps its order with what else is sent to it. */
   | { readonly kind: "inbox"; readonly protocol: string; readonly key: string };
 
-/** A message to be sent. */
+/** A message to be sent. It is plain data: a copy of its properties says the same. */
 export interface Parcel {
   /** Where it goes. */
   readonly to: Destination;
@@ -85,11 +85,6 @@ export interface Parcel {
   readonly contentType?: string | undefined;
   /** The headers: lower-case names of `[a-z0-9-]`, and values of visible ASCII characters and spaces. */
   readonly headers: Readonly<Record<string, string>>;
-  /**
-   * Of the reply to an ask, the headers of a user alone: all that its asker needs of them, if it is a process of a service that
-   * knows by the address what the reply is one to. The other ones are made when `headers` is read.
-   */
-  readonly userHeaders?: Readonly<Record<string, string>> | undefined;
   /** Where its reply should go. */
   readonly replyTo?: ReturnChannel | undefined;
   /** What the reply must carry, or, for a reply, what the request carried. */

@@ -5,7 +5,6 @@ import type { Operation } from "../language/protocol.ts";
 import { asks, deadlineAt, type ReplyTarget, Route } from "../messages/envelope.ts";
 import type { ToldFailure } from "../messages/told_failure.ts";
 import { codeOfThrown } from "../ports/dead_letters.ts";
-import type { ReplyAddress } from "../messages/remote_address.ts";
 import type { Destination, Parcel } from "../ports/transport.ts";
 import { type Body, bodyOf, problemOf } from "./body.ts";
 import { callerOf, type Meaning } from "./meaning.ts";
@@ -70,58 +69,22 @@ export class RemoteAsks {
     this.refuse(message, fault, from);
   }
 
-  #send(message: ReceivedMessage, from: ActorId | undefined, body: Body): void {
-    if (message.returnTo === undefined) return;
-    this.#parts.sendNow(new ReplyParcel(this.#parts, message, message.returnTo, from, body));
-  }
-}
-
-/** The reply to an ask on its way. Most of what it can say of itself nobody asks for. */
-class ReplyParcel implements Parcel {
-  readonly to: Destination;
-  readonly body: Uint8Array;
-  readonly contentType: string | undefined;
-  readonly userHeaders: Readonly<Record<string, string>>;
-  readonly correlationId: string | undefined;
-  readonly expiresAtMs: number | undefined;
-  readonly #parts: RemoteAsksParts;
-  readonly #message: ReceivedMessage;
-  readonly #from: ActorId | undefined;
-  #id: string | undefined = undefined;
-
-  constructor(
-    parts: RemoteAsksParts,
-    message: ReceivedMessage,
-    returnTo: ReplyAddress,
-    from: ActorId | undefined,
-    { body, contentType }: Body,
-  ) {
-    this.to = "address" in returnTo
+  #send(message: ReceivedMessage, from: ActorId | undefined, { body, contentType }: Body): void {
+    const { returnTo, id, correlationId = id, deadlineMs } = message;
+    if (returnTo === undefined) return;
+    const { service, nextId, sendNow } = this.#parts;
+    const to: Destination = "address" in returnTo
       ? { kind: "reply", address: returnTo.address }
       : { kind: "inbox", protocol: returnTo.protocol, key: returnTo.key };
-    this.body = body;
-    this.contentType = contentType;
-    this.userHeaders = encodeHeaders(message.headers);
-    this.correlationId = returnTo.correlationId;
-    this.expiresAtMs = message.deadlineMs;
-    this.#parts = parts;
-    this.#message = message;
-    this.#from = from;
-  }
-
-  get id(): string {
-    return this.#id ??= this.#parts.nextId();
-  }
-
-  get headers(): Readonly<Record<string, string>> {
-    const { id, correlationId = id } = this.#message;
-    return {
-      ...this.userHeaders,
-      [wireHeaders.reply]: "true",
-      [wireHeaders.sender]: senderName(this.#parts.service, this.#from?.protocol, this.#from?.key),
-      [wireHeaders.cause]: encodeURIComponent(id), // a turn may take the reply, of the same chain
-      [wireHeaders.correlation]: encodeURIComponent(correlationId),
-    };
+    const headers = encodeHeaders(message.headers);
+    headers[wireHeaders.reply] = "true";
+    headers[wireHeaders.sender] = senderName(service, from?.protocol, from?.key);
+    headers[wireHeaders.cause] = encodeURIComponent(id); // a turn may take the reply, of the same chain
+    headers[wireHeaders.correlation] = correlationId === id
+      ? headers[wireHeaders.cause]
+      : encodeURIComponent(correlationId);
+    const answers = { correlationId: returnTo.correlationId, expiresAtMs: deadlineMs };
+    sendNow({ to, id: nextId(), body, contentType, headers, ...answers });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Actor, Handler } from "../language/actor.ts";
 import type { ActorId } from "../language/address.ts";
+import { mergedHeaders } from "../language/given_headers.ts";
 import type { Operation } from "../language/protocol.ts";
 import { Publication, Topic } from "../messages/builtin_protocols.ts";
 import { type MessageId, nameOf, type Route } from "../messages/envelope.ts";
@@ -121,7 +122,7 @@ export class Interception {
       if (turn.closed) throw turnOver("run a handler", turn.actor);
       return passage.go(turn.causedHeaders, added, (headers) => {
         if (headers !== undefined) {
-          const all = { ...turn.intercepted?.added, ...added };
+          const all = mergedHeaders(turn.intercepted?.added ?? {}, added!);
           turn.intercepted = { ...turn.intercepted, added: all, headers };
         }
         return this.#turnAt(index + 1, turn, view, handle);

@@ -15,5 +15,9 @@ export function guarded<Result>(call: () => Result): Result | undefined {
 
 /** Tells the log of OpenTelemetry why a message is not traced. */
 export function untraced(error: unknown): void {
-  diag.error("Cannot trace a message of Posthorn", error);
+  try {
+    diag.error("Cannot trace a message of Posthorn", error);
+  } catch {
+    // The logger of the program fails too: there is nobody else to tell.
+  }
 }

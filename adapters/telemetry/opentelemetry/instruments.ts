@@ -22,23 +22,26 @@ export class Instruments {
   readonly #turns: (labels: OperationLabels) => Tally;
   readonly #recordWait: (waitedMs: number, attributes: Attributes) => void;
   readonly #countDead: (times: number, attributes: Attributes) => void;
+  readonly #gathers: () => boolean;
   readonly #errors = new Set<string>();
   /** The tallies that have something to report. */
   #due: Tally[] = [];
   #timer: Cancel | undefined = undefined;
-  #ended = false;
 
-  constructor(provider: MeterProvider | undefined, clock: Clock) {
+  /** Tells of successes together while `gathers` says that somebody will call `end`; otherwise of each at once. */
+  constructor(provider: MeterProvider | undefined, clock: Clock, gathers: () => boolean) {
     this.#clock = clock;
-    const meter = (provider ?? metrics).getMeter("posthorn");
+    this.#gathers = gathers;
+    // Each is guarded: what one of them throws keeps no number from the others.
+    const meter = guarded(() => (provider ?? metrics).getMeter("posthorn"));
     const histogram = (name: string, description: string) => {
       const advice = { explicitBucketBoundaries: secondsBounds };
-      const created = meter.createHistogram(name, { unit: "s", advice, description });
-      return (ms: number, attributes: Attributes) => created.record(ms / 1_000, attributes);
+      const created = guarded(() => meter?.createHistogram(name, { unit: "s", advice, description }));
+      return (ms: number, attributes: Attributes) => guarded(() => created?.record(ms / 1_000, attributes));
     };
     const counter = (name: string, description: string) => {
-      const created = meter.createCounter(name, { unit: "{message}", description });
-      return (times: number, attributes: Attributes) => created.add(times, attributes);
+      const created = guarded(() => meter?.createCounter(name, { unit: "{message}", description }));
+      return (times: number, attributes: Attributes) => guarded(() => created?.add(times, attributes));
     };
     this.#sends = this.#tallies("sending", {
       record: histogram(
@@ -84,9 +87,8 @@ export class Instruments {
     this.#countDead(1, this.#withError(labels.processing, reason));
   }
 
-  /** The system has ended: what is not reported yet is, and so is at once what comes later. */
+  /** The system has ended: what is not reported yet is. */
   end(): void {
-    this.#ended = true;
     this.#timer?.();
     this.#report();
   }
@@ -112,7 +114,7 @@ export class Instruments {
 
   #add(tally: Tally): void {
     this.#due.push(tally);
-    if (this.#ended) return this.#report();
+    if (!this.#gathers()) return this.#report();
     this.#timer ??= this.#clock.setTimer(reportMs, () => this.#report());
   }
 
@@ -120,7 +122,7 @@ export class Instruments {
     this.#timer = undefined;
     const due = this.#due;
     this.#due = [];
-    for (const tally of due) guarded(() => tally.report());
+    for (const tally of due) tally.report();
   }
 
   /** The attributes with the type of an error, or with that of all others, because each makes numbers of its own. */

@@ -3,7 +3,7 @@ import {
   type Context,
   context,
   INVALID_SPAN_CONTEXT,
-  INVALID_TRACEID,
+  isSpanContextValid,
   type MeterProvider,
   propagation,
   ROOT_CONTEXT,
@@ -27,7 +27,7 @@ import { Carrier } from "./carrier.ts";
 import { guarded, untraced } from "./guarded.ts";
 import { Instruments } from "./instruments.ts";
 import { attributesOf, Labels } from "./labels.ts";
-import { LightContext, within } from "./light_context.ts";
+import { within } from "./light_context.ts";
 import { TracedOperation } from "./operation.ts";
 import { ReceivedTrace } from "./received_trace.ts";
 import type { Tally } from "./tally.ts";
@@ -55,7 +55,7 @@ export interface OpenTelemetryOptions {
   /**
    * Whether nothing is recorded of a message whose sender's span is not sampled, as the samplers that OpenTelemetry and Deno
    * have by default decide (`parentbased_…`). Then the sampler is not even asked, and no span is begun. `false` asks it for
-   * each span: for a sampler that decides by other things than the parent.
+   * each span: for a sampler that decides by other things than the parent, or records spans that are not sampled.
    *
    * @default {true}
    */
@@ -120,6 +120,10 @@ class OpenTelemetry implements Interceptor {
   /** The turns that are awaited, by message. */
   readonly #awaited = new Map<string, TracedOperation>();
   #instruments: Instruments | undefined = undefined;
+  /** How many systems tell when they have stopped: one, if it is used as it should be; none in a test of a lone turn. */
+  #systems = 0;
+  /** Whether a handler has been seen to run in its context. */
+  #keepsContext = false;
 
   constructor(options: OpenTelemetryOptions) {
     this.#options = options;
@@ -132,7 +136,7 @@ class OpenTelemetry implements Interceptor {
     const parent = this.#parentOf(headers);
     const labels = this.#labels.of(message);
     const span = this.#start(labels.sendName, producer, parent);
-    const seen = seenOf(span);
+    const seen = this.#seen(span);
     if (seen !== undefined) describe(seen, message, labels.sending);
     const operation = this.#operation(seen, this.#metrics?.sends(labels));
     try {
@@ -153,12 +157,12 @@ class OpenTelemetry implements Interceptor {
     const parent = this.#carrier.contextOf(headers);
     const labels = this.#labels.of(message);
     const span = this.#start(labels.processName, consumer, parent);
-    const seen = seenOf(span);
+    const seen = this.#seen(span);
     if (seen !== undefined) describe(seen, message, labels.processing);
     const operation = this.#operation(seen, this.#metrics?.turns(labels));
     try {
-      const added = this.#carrier.headersOf(parent, span, headers);
       const own = span === undefined ? parent : within(parent, span);
+      const added = this.#carrier.headersOf(parent, span, headers) ?? this.#restated(headers, own);
       const result = context.with(own, goOnWith, undefined, goOn, added);
       if (operation === undefined) return result;
       if (isThenable(result)) this.#await(message, operation, result);
@@ -172,12 +176,24 @@ class OpenTelemetry implements Interceptor {
 
   observe(system: Inspectable): Disposable {
     const listening = system.inspect((event) => guarded(() => this.#hear(event)), { sampled: true });
+    this.#systems++;
+    let ended = false;
     return {
       [Symbol.dispose]: () => {
+        if (ended) return;
+        ended = true;
         listening[Symbol.dispose]();
-        this.#instruments?.end();
+        if (--this.#systems === 0) this.#stop();
       },
     };
+  }
+
+  /** Ends what is still awaited: with a store, a turn that the stop leaves is no dead letter. */
+  #stop(): void {
+    const error = new StoppedError("Cannot run the handler to its end: the system has stopped");
+    for (const operation of this.#awaited.values()) operation.fail(error);
+    this.#awaited.clear();
+    this.#instruments?.end();
   }
 
   #hear(event: Inspection): void {
@@ -211,7 +227,11 @@ class OpenTelemetry implements Interceptor {
   /** The metrics, made when they are first needed: an SDK may be registered after the system is made. */
   get #metrics(): Instruments | undefined {
     if (this.#options.metrics === false) return undefined;
-    return this.#instruments ??= guarded(() => new Instruments(this.#options.meterProvider, this.#clock));
+    return this.#instruments ??= new Instruments(
+      this.#options.meterProvider,
+      this.#clock,
+      () => this.#systems > 0,
+    );
   }
 
   /**
@@ -219,14 +239,29 @@ class OpenTelemetry implements Interceptor {
    * which the headers have.
    */
   #parentOf(headers: AddedHeaders | undefined): Context {
-    const active = context.active();
-    if (headers === undefined || active instanceof LightContext || trace.getSpan(active) !== undefined) {
-      return active;
+    try {
+      const active = context.active();
+      if (headers === undefined || hasTrace(active)) return active;
+      const given = this.#carrier.contextOf(headers);
+      if (given === ROOT_CONTEXT) return active;
+      const baggage = propagation.getBaggage(active);
+      return baggage === undefined ? given : propagation.setBaggage(given, baggage);
+    } catch (error) {
+      untraced(error);
+      return ROOT_CONTEXT;
     }
-    const given = this.#carrier.contextOf(headers);
-    if (given === ROOT_CONTEXT) return active;
-    const baggage = propagation.getBaggage(active);
-    return baggage === undefined ? given : propagation.setBaggage(given, baggage);
+  }
+
+  /**
+   * The trace of a message again, as what its turn adds to all that it sends, for a program that has no manager of contexts:
+   * there a send of the handler with headers of its own would know of no trace.
+   */
+  #restated(headers: AddedHeaders | undefined, own: Context): AddedHeaders | undefined {
+    if (headers?.traceparent === undefined || this.#keepsContext) return undefined;
+    this.#keepsContext = context.with(own, isWithin, undefined, own);
+    if (this.#keepsContext) return undefined;
+    const { traceparent, tracestate } = headers;
+    return tracestate === undefined ? { traceparent } : { traceparent, tracestate };
   }
 
   /** Begins a span; none if its parent is not sampled, and the parent decides. */
@@ -240,6 +275,22 @@ class OpenTelemetry implements Interceptor {
       untraced(error);
       return trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
     }
+  }
+
+  /**
+   * The span if anybody may see it; another ends at once. One that is recorded and not sampled is for the processors of the
+   * program: it is left out where the parent decides, because Deno says of every span that it records.
+   */
+  #seen(span: Span | undefined): Span | undefined {
+    if (span === undefined) return undefined;
+    try {
+      const isWanted = !this.#parentDecides || (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
+      if (isWanted && span.isRecording()) return span;
+      span.end();
+    } catch (error) {
+      untraced(error);
+    }
+    return undefined;
   }
 
   /** What is told how a send or a turn ends; nothing if nobody wants to know. */
@@ -270,29 +321,28 @@ function describe(span: Span, message: InspectedMessage, shared: Attributes): vo
   guarded(() => span.setAttributes(attributesOf(message, shared)));
 }
 
+/** Whether there is a trace in a context. */
+function hasTrace(context: Context): boolean {
+  if (context instanceof ReceivedTrace) return true;
+  const own = trace.getSpanContext(context);
+  return own !== undefined && isSpanContextValid(own);
+}
+
 /** Whether what is in a context is a trace that is not sampled. */
 function isDropped(context: Context): boolean {
   if (context instanceof ReceivedTrace) return !context.isSampled;
-  const spanContext = trace.getSpanContext(context);
-  if (spanContext === undefined || spanContext.traceId === INVALID_TRACEID) return false;
-  return (spanContext.traceFlags & TraceFlags.SAMPLED) === 0;
+  const own = trace.getSpanContext(context);
+  return own !== undefined && (own.traceFlags & TraceFlags.SAMPLED) === 0 && isSpanContextValid(own);
 }
 
-/** The span if anybody will see it; one that is not sampled ends at once. Deno says of every span that it records. */
-function seenOf(span: Span | undefined): Span | undefined {
-  if (span === undefined) return undefined;
-  try {
-    if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0 && span.isRecording()) return span;
-    span.end();
-  } catch (error) {
-    untraced(error);
-  }
-  return undefined;
+/** Whether the span of a context is the active one. */
+function isWithin(own: Context): boolean {
+  return trace.getSpan(context.active()) === trace.getSpan(own);
 }
 
 /**
- * Goes on with headers; without `tracestate`, or without any, if they do not fit beside those of the message, or a propagator
- * has made headers that cannot be sent.
+ * Goes on with headers; with fewer, or without any, if they do not fit beside those of the message, or a propagator has made
+ * headers that cannot be sent.
  */
 function goOnWith(goOn: GoOn, headers: AddedHeaders | undefined): unknown {
   if (headers === undefined) return goOn();
@@ -300,13 +350,20 @@ function goOnWith(goOn: GoOn, headers: AddedHeaders | undefined): unknown {
     return goOn(headers);
   } catch (error) {
     if (!["too-large", "invalid-headers"].includes(codeOf(error, ""))) throw error;
-    const { tracestate, ...others } = headers;
     try {
-      return goOnWith(goOn, tracestate === undefined ? undefined : others);
+      return goOnWith(goOn, fewer(headers));
     } catch {
       throw error; // it has gone on before, and that failed
     }
   }
+}
+
+/** Headers without the next one that a trace can do without; nothing if all of them have to go. */
+function fewer(headers: AddedHeaders): AddedHeaders | undefined {
+  const name = ["tracestate", "baggage"].find((name) => name in headers);
+  if (name === undefined) return undefined;
+  const { [name]: _, ...others } = headers;
+  return others;
 }
 
 /** A message as far as it tells its turn from all others. */

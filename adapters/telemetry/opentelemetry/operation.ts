@@ -3,7 +3,7 @@ import type { Clock } from "../../../runtime/base/clock.ts";
 import { errorText, safeLine } from "../../../runtime/base/error_text.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { codeOf } from "../../../runtime/base/thrown.ts";
-import { guarded, untraced } from "./guarded.ts";
+import { guarded } from "./guarded.ts";
 import type { Tally } from "./tally.ts";
 
 /** The most UTF-16 units of the type of an error. */
@@ -48,13 +48,10 @@ export class TracedOperation {
   #end(error: string | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
-    try {
-      this.#span?.end();
-      const beganMs = this.#beganMs;
-      this.#tally?.end(error, beganMs === undefined ? undefined : this.#clock.monotonicMs() - beganMs);
-    } catch (thrown) {
-      untraced(thrown);
-    }
+    const span = this.#span;
+    if (span !== undefined) guarded(() => span.end());
+    const beganMs = this.#beganMs;
+    this.#tally?.end(error, beganMs === undefined ? undefined : this.#clock.monotonicMs() - beganMs);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Attributes } from "@opentelemetry/api";
 const durationsPerMs = 1;
 const durationsMax = 1_000;
 
-/** Where the numbers of a tally go. */
+/** Where the numbers of a tally go. Nothing here throws. */
 export interface TallyReport {
   /** Adds to the number of sends or turns. */
   count(times: number, attributes: Attributes): void;

@@ -112,11 +112,12 @@ export class NatsTransportConnection implements TransportConnection {
     const route = routeOf(parcel, this.#sendingIn(session), true);
     if ("code" in route || route.by !== "core") return false;
     const { outgoing } = route;
+    const { to } = parcel;
     return session.postNow(outgoing, (answer) => {
-      const isShared = parcel.to.kind === "reply" && outgoing.reply !== undefined;
-      if (isShared && answer === "denied") {
+      if (answer === "denied" && to.kind === "reply" && to.address !== outgoing.subject) {
         this.#mayShare = false; // a server may allow a reply only where it was asked for
-        if (this.sendNow(parcel, failed)) return;
+        if (!this.sendNow(parcel, failed)) failed(undefined); // there is no room now: it is a matter of `send`
+        return;
       }
       failed(answer && refusalOf(answer, outgoing));
     });
@@ -159,10 +160,10 @@ export class NatsTransportConnection implements TransportConnection {
     await ended;
   }
 
-  #sendingIn({ inbox, payloadBytes }: Session): Sending {
+  #sendingIn({ inbox, payloadBytes, isNew }: Session): Sending {
     const { service } = this.#services;
     const { messageBytes, names } = this.#settings;
-    return { service, names, messageBytes, inbox, payloadBytes, mayShare: this.#mayShare };
+    return { service, names, messageBytes, inbox, payloadBytes, mayShare: this.#mayShare, isNew };
   }
 
   #requireSession(): Session {

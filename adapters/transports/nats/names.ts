@@ -126,8 +126,10 @@ export function textOf(token: string): string {
   return token.includes("%") ? guarded(() => decodeURIComponent(token), token) : token;
 }
 
-/** The third token of a subject to which the reply to an ask of this package goes. */
+/** The third token of a subject to which the reply to an ask of this package goes: or the reply shares one with others. */
 export const askPart = "posthorn";
+/** The same of an ask whose reply goes there in any case. It begins alike. */
+const ownPart = `${askPart}-own`;
 /** How many tokens of that are in front of what they say of the ask. */
 const askDepth = 4;
 /** The longest subject that says something of an ask. */
@@ -142,30 +144,31 @@ export interface AskTokens {
   readonly sender: string;
 }
 
-/** The subject to which the reply to an ask goes; `undefined` if it would be too long. */
+/**
+ * The subject to which the reply to an ask goes; `undefined` if it would be too long. `mayShare` is whether it may as well go
+ * to the one that the replies to this process share.
+ */
 export function askReply(
   inbox: string,
   correlationId: string,
   { id, deadline, sender }: AskTokens,
+  mayShare: boolean,
 ): string | undefined {
   const told = `${tokenOf(id)}.${tokenOf(deadline)}.${tokenOf(sender)}`;
-  const subject = `${inbox}.${askPart}.${tokenOf(correlationId)}.${told}`;
+  const subject = `${inbox}.${mayShare ? askPart : ownPart}.${tokenOf(correlationId)}.${told}`;
   return subject.length <= askUnitsMax ? subject : undefined;
 }
 
 /** What the subject to which its reply goes says of an ask; `undefined` if it says nothing. */
 export function askTokensOf(reply: string): AskTokens | undefined {
-  if (!reply.startsWith("_INBOX.")) return undefined;
-  const part = dotIn(reply, 2);
-  if (!reply.startsWith(`${askPart}.`, part)) return undefined;
-  const id = dotIn(reply, askDepth);
-  const deadline = reply.indexOf(".", id);
-  const sender = reply.indexOf(".", deadline + 1);
-  if (id === 0 || deadline < 0 || sender < 0 || reply.includes(".", sender + 1)) return undefined;
+  const told = toldIn(reply);
+  if (told === 0) return undefined;
+  const deadline = reply.indexOf(".", told) + 1;
+  const sender = reply.indexOf(".", deadline) + 1;
   return {
-    id: textOf(reply.slice(id, deadline)),
-    deadline: textOf(reply.slice(deadline + 1, sender)),
-    sender: textOf(reply.slice(sender + 1)),
+    id: textOf(reply.slice(told, deadline - 1)),
+    deadline: textOf(reply.slice(deadline, sender - 1)),
+    sender: textOf(reply.slice(sender)),
   };
 }
 
@@ -177,14 +180,27 @@ export interface SharedReply {
   readonly name: string;
 }
 
-/** Where the reply to an ask goes whose address says something of it; `undefined` for another address. */
+/** Where the reply to an ask goes whose address says that it may share a subject; `undefined` for another address. */
 export function sharedReplyOf(address: string): SharedReply | undefined {
+  const told = toldIn(address);
+  if (told === 0 || !address.startsWith(`${askPart}.`, dotIn(address, 2))) return undefined;
+  const name = dotIn(address, askDepth - 1);
+  return { subject: address.slice(0, name - 1), name: address.slice(name, told - 1) };
+}
+
+/**
+ * Where an address begins to say something of an ask; 0 if it does not. It has exactly the tokens of {@linkcode askReply}: who
+ * asks by itself hears another one that begins alike, and nothing beside it.
+ */
+function toldIn(address: string): number {
+  if (!address.startsWith("_INBOX.")) return 0;
   const part = dotIn(address, 2);
-  if (!address.startsWith("_INBOX.") || !address.startsWith(`${askPart}.`, part)) return undefined;
-  const name = part + askPart.length + 1;
-  const end = address.indexOf(".", name);
-  if (end < 0) return undefined;
-  return { subject: address.slice(0, name - 1), name: address.slice(name, end) };
+  if (!address.startsWith(`${askPart}.`, part) && !address.startsWith(`${ownPart}.`, part)) return 0;
+  const told = dotIn(address, askDepth);
+  if (told === 0) return 0;
+  const deadline = address.indexOf(".", told) + 1;
+  const sender = deadline === 0 ? 0 : address.indexOf(".", deadline) + 1;
+  return sender === 0 || address.includes(".", sender) ? 0 : told;
 }
 
 /** The name of what is waited for, in a reply to a process: behind the inbox and a word in its subject, or beside that. */

@@ -23,6 +23,8 @@ export interface Sending {
   readonly payloadBytes: number;
   /** Whether the replies to the asks of a process may share a subject: the server may allow only the one that was given. */
   readonly mayShare: boolean;
+  /** Whether servers that are far away may not know yet who hears the replies to this process. */
+  readonly isNew: boolean;
 }
 
 /** How a parcel goes: into a stream, straight to whoever listens, or as the server tells of its subject. */
@@ -36,12 +38,12 @@ const subjectBytesMax = 3_000;
 
 /** Returns how a parcel goes, or why it cannot. One that is sent `once` needs no headers by which it is recognised. */
 export function routeOf(parcel: Parcel, sending: Sending, once = false): Route | Refusal {
-  const { to, body } = parcel;
+  const { to, id, body } = parcel;
   const { messageBytes, payloadBytes } = sending;
   const [by, subject] = pathOf(to, parcel.correlationId, sending.names);
   const refuse = (code: Refusal["code"], why: string): Refusal => ({
     code,
-    message: `Cannot send ${parcel.id}: ${why}`,
+    message: `Cannot send ${id}: ${why}`,
   });
   if (to.kind === "reply" && !isAddress(subject)) return refuse("refused", "its reply address is no subject");
   if (to.kind !== "reply" && to.protocol === "posthorn") {
@@ -55,7 +57,9 @@ export function routeOf(parcel: Parcel, sending: Sending, once = false): Route |
     return refuse("too-large", `its body has ${body.length} of ${messageBytes} bytes`);
   }
   const asks = once && by === "core" && to.kind !== "reply" && parcel.replyTo?.kind === "process";
-  const told = asks ? askReply(sending.inbox, parcel.correlationId ?? "", toldBy(parcel)) : undefined;
+  const told = asks
+    ? askReply(sending.inbox, parcel.correlationId ?? "", toldBy(parcel), !sending.isNew)
+    : undefined;
   const address = told ?? addressOf(parcel, sending);
   const headers = once && by === "core"
     ? fewHeadersOf(parcel, told !== undefined)
@@ -64,7 +68,8 @@ export function routeOf(parcel: Parcel, sending: Sending, once = false): Route |
   if (size > payloadBytes) {
     return refuse("too-large", `it has ${size} of ${payloadBytes} bytes with its headers`);
   }
-  const shared = once && to.kind === "reply" && sending.mayShare ? sharedReplyOf(subject) : undefined;
+  const mayShare = once && to.kind === "reply" && address === undefined && sending.mayShare;
+  const shared = mayShare ? sharedReplyOf(subject) : undefined;
   if (shared !== undefined) {
     return { by, outgoing: { subject: shared.subject, body, headers, reply: shared.name } };
   }
@@ -107,16 +112,14 @@ function toldBy({ id, headers }: Parcel): AskTokens {
  * one, and nobody listens there to anything else; no repeat has to be recognised. A body without a type is JSON.
  */
 function fewHeadersOf(
-  parcel: Parcel,
+  { to, id, contentType, correlationId, headers: given }: Parcel,
   isTold: boolean,
 ): Record<string, string> {
-  const { to, contentType, correlationId } = parcel;
   const isReply = to.kind === "reply";
-  const given = (isReply ? parcel.userHeaders : undefined) ?? parcel.headers;
   const needless = isReply ? ofTurns : isTold ? ofAsks : undefined;
   const headers: Record<string, string> = {};
   for (const name in given) if (needless?.has(name) !== true) headers[name] = given[name];
-  if (!isReply && !isTold) headers["message-id"] = parcel.id;
+  if (!isReply && !isTold) headers["message-id"] = id;
   if (contentType !== undefined && contentType !== "application/json") headers["content-type"] = contentType;
   if (isReply && correlationId !== undefined) headers["correlation-id"] = correlationId;
   return headers;

@@ -61,6 +61,11 @@ const replyMs = 1;
 const postMs = 10;
 /** When the server is asked at the latest whether it has what was published without waiting. */
 const provenMs = 50;
+/**
+ * For so long after a subscription a server leads the reply to a request back to it in a cluster of another place, which may
+ * not know of it yet. So it does only for a reply to the subject that the request has named.
+ */
+const newMs = 2_000;
 const encoder = new TextEncoder();
 const none = new Uint8Array();
 
@@ -81,10 +86,13 @@ export class Session {
   /** When the server is asked about the posts; absent if it will not be asked. */
   #asking: { readonly atMs: number; readonly cancel: Cancel } | undefined;
   #named = 0;
+  #isNew = true;
+  readonly #newUntilMs: number;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.clock = options.clock;
+    this.#newUntilMs = options.clock.monotonicMs() + newMs;
     this.inbox = options.inbox;
     this.ended = this.#ended.signal;
     this.#connection = options.connection;
@@ -96,6 +104,11 @@ export class Session {
   /** The maximum size of a message with its headers, in bytes. */
   get payloadBytes(): number {
     return this.#connection.payloadBytes;
+  }
+
+  /** Whether servers that are far away may not know yet who hears its inbox. */
+  get isNew(): boolean {
+    return this.#isNew &&= this.clock.monotonicMs() < this.#newUntilMs;
   }
 
   /** A part of a subject that no other part of this session has, and that nobody can guess. */

@@ -12,7 +12,7 @@ import {
   tell,
   unchecked,
 } from "@posthorn/posthorn";
-import { givenHeaders } from "../../../runtime/language/given_headers.ts";
+import { givenHeaders, mergedHeaders } from "../../../runtime/language/given_headers.ts";
 import { inEach } from "../durable/worlds.ts";
 
 type Headers = NonNullable<SendOptions["headers"]>;
@@ -150,4 +150,15 @@ inEach("a change of what was given does not reach the message", async (world) =>
   await world.settle();
   await told;
   assert.deepEqual(heard, [{ trace: "1" }]);
+});
+
+Deno.test("headers replace those of the same name, also in other letters", () => {
+  const cases: readonly (readonly [before: Headers, others: Headers, merged: Headers])[] = [
+    [{ trace: "1", own: "1" }, { trace: "2" }, { trace: "2", own: "1" }],
+    [{ Trace: "1", own: "1" }, { trace: "2" }, { trace: "2", own: "1" }],
+    [{ trace: "1", Own: "1" }, { TRACE: "2" }, { TRACE: "2", Own: "1" }],
+    [{ Trace: "1" }, { Trace: "2" }, { Trace: "2" }],
+    [{ own: "1" }, { Trace: "2" }, { own: "1", Trace: "2" }],
+  ];
+  for (const [before, others, merged] of cases) assert.deepEqual(mergedHeaders(before, others), merged);
 });

@@ -196,7 +196,7 @@ function readerOn(
     pending,
     accept: (to, operation, payload, route) => delivery.accept(to, operation, payload, route),
     laterOf: () => Promise.resolve(undefined),
-    sendNow: (parcel) => void sent.push(parcel),
+    sendNow: (parcel) => void sent.push({ ...parcel }), // a transport may copy it
   });
   return { system, open, intake, pending, sent, receiver: (channel = inbox) => intake.receiverOf(channel) };
 }

@@ -62,3 +62,27 @@ for (const stored of [false, true]) {
     ]);
   });
 }
+
+Deno.test("a header that an interceptor adds replaces one that differs in its letters alone, and both can be sent", async () => {
+  await using services = new Services();
+  const heard: unknown[] = [];
+  const adds = (name: string): Interceptor => ({
+    send: (_message, goOn) => goOn({ [name]: "send" }),
+    turn: (_message, goOn) => goOn({ [name]: "turn" }),
+  });
+  const Shelf = protocol("shelf", { put: tell(z.string()) });
+  const Hand = protocol("hand", { take: tell(z.string()) });
+  const shelf = actor(Shelf, { state: () => 0, on: { put: (ctx) => void heard.push({ ...ctx.headers }) } });
+  const hand = actor(Hand, {
+    state: () => 0,
+    on: { take: (ctx, what) => ctx.ref(Shelf, "main").tell(Shelf.put, what, { headers: { MARK: "own" } }) },
+  });
+  await services.start("shelves", [shelf], { expose: [Shelf] });
+  const intercept = [adds("Mark"), adds("mark")];
+  const hands = await services.start("hands", [hand], { intercept, remote: [Shelf] });
+  void hands.ref(Hand, "left").tell(Hand.take, "a cup", { headers: { mARK: "own" } });
+  void hands.ref(Shelf, "main").tell(Shelf.put, "a cup", { headers: { Mark: "own" } });
+  await services.pass(3_000);
+  assert.deepEqual(heard, [{ mark: "send" }, { mark: "send" }]);
+  assert.equal(hands.deadLetters.total, 0);
+});

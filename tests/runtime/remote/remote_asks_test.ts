@@ -27,6 +27,7 @@ inMemory("an ask is answered where it came from, with what its reply belongs to"
     traceparent: "00-1-2-03",
   });
   assert.equal(sent[0].expiresAtMs, stage.clock.now() + 1_000);
+  assert.match(sent[0].id, /^[!-~]{1,255}$/);
 });
 
 inMemory("an ask runs at most once: a repeat is told that nobody knows its outcome", async (stage) => {

@@ -9,7 +9,9 @@ import {
   tell,
   unchecked,
 } from "@posthorn/posthorn";
+import type { Store } from "@posthorn/posthorn/store";
 import { memoryStore } from "@posthorn/posthorn/memory";
+import { VirtualClock } from "@posthorn/posthorn/testing";
 import { note, notesOf, Stage, Worker, worker } from "../memory_stage.ts";
 
 Deno.test("an interceptor that throws while the handler runs fails the turn when that has settled", async () => {
@@ -38,8 +40,78 @@ Deno.test("an interceptor that throws while the handler runs fails the turn when
   assert.deepEqual(await notesOf(it.ref("ada")), []);
 });
 
+const Shelf = protocol("shelf", { put: tell(unchecked<string>()) });
+
 for (const store of [undefined, memoryStore]) {
   const where = store === undefined ? "in memory" : "with a store";
+
+  Deno.test(`if an interceptor throws when the system is made, what others began ends, and so does the system, ${where}`, async () => {
+    const clock = new VirtualClock();
+    const ended: string[] = [];
+    let open = 0;
+    const watched = (own: Store): Store => ({
+      ...own,
+      async open(services) {
+        const connection = await own.open(services);
+        open++;
+        const close = () => (open--, connection.close());
+        return {
+          read: (keys) => connection.read(keys),
+          list: (range) => connection.list(range),
+          commit: (parts) => connection.commit(parts),
+          watch: (onChange) => connection.watch(onChange),
+          close,
+        };
+      },
+    });
+    const turn: Interceptor["turn"] = (_message, goOn) => goOn();
+    const intercept: Interceptor[] = [
+      { turn, observe: () => ({ [Symbol.dispose]: () => void ended.push("a") }) },
+      {
+        turn,
+        observe() {
+          throw new Error("cannot listen");
+        },
+      },
+      { turn, observe: () => void ended.push("never called") },
+    ];
+    const options = { actors: [worker()], clock, intercept, store: store && watched(store()) };
+    assert.throws(() => new Stage(options), /cannot listen/);
+    await clock.settle();
+    assert.deepEqual(ended, ["a"]);
+    assert.equal(open, 0);
+    assert.equal(clock.waiting, 0);
+  });
+
+  Deno.test(`what an interceptor began ends once, also if the system escalates or is stopped before it is ready, ${where}`, async () => {
+    for (const escalates of [true, false]) {
+      let ended = 0;
+      const clock = new VirtualClock();
+      const intercept: Interceptor[] = [{
+        turn: (_message, goOn) => goOn(),
+        observe: () => ({ [Symbol.dispose]: () => void ended++ }),
+      }];
+      const shelf = actor(Shelf, {
+        state: () => 0,
+        on: {
+          put() {
+            throw new Error("no");
+          },
+        },
+        retry: { attempts: 1 },
+        onFailure: "escalate",
+      });
+      await using it = new Stage({ actors: [shelf], clock, intercept, store: store?.() });
+      if (escalates) {
+        await it.system.ready();
+        void it.system.ref(Shelf, "main").tell(Shelf.put, "x");
+        await clock.settle();
+        assert.equal(ended, 1);
+      }
+      await Promise.all([it.system.stop(), it.system.stop()]);
+      assert.equal(ended, 1);
+    }
+  });
 
   Deno.test(`neither an interceptor nor a listener changes the headers of a message, ${where}`, async () => {
     const seen: unknown[] = [];
@@ -51,7 +123,6 @@ for (const store of [undefined, memoryStore]) {
       turn: (message, goOn) => (change(message.headers), goOn()),
       send: (message, goOn) => (change(message.headers), goOn()),
     }];
-    const Shelf = protocol("shelf", { put: tell(unchecked<string>()) });
     const shelf = actor(Shelf, { state: () => 0, on: { put: (ctx) => void seen.push({ ...ctx.headers }) } });
     await using it = new Stage({ actors: [shelf], intercept, store: store?.() });
     it.system.inspect((event) => "message" in event && change(event.message.headers));

@@ -10,7 +10,9 @@ import { Recorder } from "./recorder.ts";
 class Measured {
   readonly clock = new VirtualClock();
   readonly recorder = new Recorder();
-  readonly instruments = new Instruments(this.recorder, this.clock);
+  /** Whether somebody will say when the system has ended. */
+  gathers = true;
+  readonly instruments = new Instruments(this.recorder, this.clock, () => this.gathers);
   readonly labels = new Labels().of({ protocol: "order", operation: "place" });
 
   /** Sends some messages one after the other. */
@@ -40,6 +42,7 @@ Deno.test("successes are counted together, once a second, and what is left when 
   await it.clock.advance(5_000);
   assert.deepEqual(it.sent, [3]); // nothing is armed while nothing happens
   it.send(2);
+  it.gathers = false;
   it.instruments.end();
   assert.deepEqual(it.sent, [3, 2]);
   assert.equal(it.clock.waiting, 0);

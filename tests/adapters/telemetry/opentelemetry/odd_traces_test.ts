@@ -1,91 +1,9 @@
-// Messages whose traces are odd, hostile or not sampled, and programs whose OpenTelemetry fails.
+// Messages whose traces are odd, hostile or not sampled.
 
 import assert from "node:assert/strict";
-import {
-  context,
-  ROOT_CONTEXT,
-  type Span,
-  type TextMapPropagator,
-  trace,
-  type TracerProvider,
-} from "@opentelemetry/api";
-import {
-  actor,
-  event,
-  type Interceptor,
-  protocol,
-  submit,
-  System,
-  type SystemOptions,
-  tell,
-  TerminalError,
-  unchecked,
-} from "@posthorn/posthorn";
+import { context, INVALID_SPAN_CONTEXT, propagation, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { memoryStore } from "@posthorn/posthorn/memory";
-import { openTelemetry } from "@posthorn/posthorn/opentelemetry";
-import { VirtualClock } from "@posthorn/posthorn/testing";
-import { Recorder, register, w3c } from "./recorder.ts";
-
-const Shop = protocol("shop", {
-  close: tell(unchecked<number>()),
-  ring: tell(unchecked<string>()),
-  count: submit(unchecked<null>(), unchecked<string>()),
-  opened: event(unchecked<null>()),
-});
-
-/** A traced shop on a virtual clock, whose `ring` tells what it gets as a header and as the active span. */
-class TracedShop implements AsyncDisposable {
-  readonly clock = new VirtualClock();
-  readonly recorder = new Recorder();
-  readonly system: System;
-  /** Of each `ring`: its `traceparent` and the id of the span that is active. */
-  readonly rung: { readonly header: string | undefined; readonly spanId: string | undefined }[] = [];
-
-  constructor(options: Partial<SystemOptions> = {}, tracing: Parameters<typeof openTelemetry>[0] = {}) {
-    register(w3c);
-    const shop = actor(Shop, {
-      state: () => 0,
-      on: {
-        close: (_ctx, afterMs) => new Promise<void>((resolve) => this.clock.setTimer(afterMs, resolve)),
-        ring: (ctx, text) => {
-          const spanId = trace.getSpan(context.active())?.spanContext().spanId;
-          this.rung.push({ header: ctx.headers.traceparent, spanId });
-          if (text === "next") ctx.ref(Shop, "next").tell(Shop.ring, "");
-          if (text.startsWith("fails")) throw new TerminalError(text, { code: text });
-        },
-        count: () => "one",
-      },
-      retry: { attempts: 1 },
-    });
-    const { recorder: tracerProvider, recorder: meterProvider } = this;
-    const telemetry: Interceptor = openTelemetry({
-      tracerProvider,
-      meterProvider,
-      metrics: false,
-      ...tracing,
-    });
-    this.system = new System({
-      actors: [shop],
-      clock: this.clock,
-      log: false,
-      drainMs: 0,
-      intercept: [telemetry],
-      ...options,
-    });
-  }
-
-  async ring(text = "", headers?: Record<string, string>): Promise<void> {
-    const rung = this.system.ref(Shop, "main").tell(Shop.ring, text, headers && { headers });
-    await this.clock.settle();
-    await rung;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const stopped = this.system.stop();
-    await this.clock.advance(20_000);
-    await stopped;
-  }
-}
+import { Shop, TracedShop } from "./traced_shop.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";
@@ -106,6 +24,18 @@ for (const store of [undefined, memoryStore]) {
     assert(it.recorder.tree.includes("process shop.close < send shop.close open"), `${it.recorder.tree}`);
     await it.clock.advance(600);
     assert(it.recorder.tree.includes("process shop.close < send shop.close"), `${it.recorder.tree}`);
+  });
+
+  Deno.test(`the span of a turn that is still running when the system stops ends with it, and counts, ${where}`, async () => {
+    const it = new TracedShop({ store: store?.() }, { metrics: true });
+    await it.system.ready();
+    void it.system.ref(Shop, "main").tell(Shop.close, 1_000_000);
+    await it.clock.settle();
+    await it[Symbol.asyncDispose]();
+    assert.deepEqual(it.recorder.tree, ["send shop.close", "process shop.close < send shop.close failed"]);
+    assert.equal(it.recorder.spans[1].attributes["error.type"], "stopping");
+    const [{ value, attributes }] = it.recorder.values.get("messaging.client.consumed.messages")!;
+    assert.deepEqual([value, attributes["error.type"]], [1, "stopping"]);
   });
 
   Deno.test(`the span of a function that never ends what it began ends with the system, ${where}`, async () => {
@@ -148,6 +78,16 @@ Deno.test("only a traceparent as W3C writes it goes on", async () => {
       assert.equal(own === traceId ? own : undefined, expected, traceparent);
     }
   }
+});
+
+Deno.test("a traceparent goes on whatever letters its name is written in", async () => {
+  await using it = new TracedShop();
+  await it.ring("own", { Traceparent: `00-${traceId}-${spanId}-01`, TRACESTATE: "a=1" });
+  assert.equal(it.recorder.spans[0].parentId, spanId);
+  assert(it.recorder.spans.every((span) => span.traceId === traceId), `${it.recorder.tree}`);
+  it.recorder.spans.length = 0;
+  await it.ring("own", { Traceparent: `00-${traceId}-${spanId}-00` });
+  assert.deepEqual(it.recorder.tree, []);
 });
 
 Deno.test("of a trace that is not sampled no span is begun, and it goes on with the headers that it came with", async () => {
@@ -218,69 +158,67 @@ Deno.test("a tracestate that does not fit beside the headers of a message is lef
   assert.deepEqual(it.rung[0].header, `00-${sent.traceId}-${sent.spanId}-01`);
 });
 
-const failing: readonly (readonly [what: string, propagator: TextMapPropagator<Record<string, string>>])[] = [
-  ["throws when it writes", { inject: fails, extract: (own) => own, fields: () => ["odd"] }],
-  ["throws when it reads", { inject() {}, extract: fails, fields: () => ["odd"] }],
-  ["writes what is no text", {
-    inject: (_own, carrier) => void Object.assign(carrier, { odd: 5 }),
-    extract: (own) => own,
-    fields: () => ["odd"],
-  }],
-];
-
-for (const [what, propagator] of failing) {
-  Deno.test(`a propagator that ${what} is no reason to refuse a message`, async () => {
-    await using it = new TracedShop();
-    register(propagator);
-    await it.ring("next", { own: "1" });
-    assert.equal(it.rung.length, 2);
-    assert.equal(it.system.stats().dead, 0);
-    assert(it.recorder.spans.every(({ ended }) => ended));
-  });
-}
-
-for (
-  const method of [
-    "startSpan",
-    "spanContext",
-    "isRecording",
-    "end",
-    "setAttributes",
-    "recordException",
-  ] as const
-) {
-  Deno.test(`a provider whose ${method} throws is no reason to refuse a message`, async () => {
-    const recorder = new Recorder();
-    const tracer = recorder.getTracer();
-    const tracerProvider = {
-      getTracer: () => ({
-        ...tracer,
-        startSpan: (...args: Parameters<typeof tracer.startSpan>): Span =>
-          method === "startSpan" ? fails() : Object.assign(tracer.startSpan(...args), { [method]: fails }),
-      }),
-    } as TracerProvider;
-    await using it = new TracedShop({}, { tracerProvider });
-    await it.ring("next");
-    await it.ring("fails");
-    assert.equal(it.rung.length, 3);
-    const { done, dead } = it.system.stats();
-    assert.deepEqual([done, dead], [2, 1]);
-  });
-}
-
-Deno.test("errors of many types have one number together in metrics after the first hundred", async () => {
-  await using it = new TracedShop({}, { metrics: true });
-  for (let n = 0; n < 150; n++) await it.ring(`fails-${n}`);
-  const types = new Set(
-    it.recorder.values.get("messaging.posthorn.dead_letters")!.map(({ attributes }) =>
-      attributes["error.type"]
-    ),
-  );
-  assert.equal(it.recorder.values.get("messaging.posthorn.dead_letters")!.length, 150);
-  assert.equal(types.has("_OTHER"), true);
-  assert(types.size <= 101, `${types.size} types`);
+Deno.test("a sampler that records spans without sampling them gets them as they are", async () => {
+  await using it = new TracedShop({}, { parentDecides: false });
+  it.recorder.sampled = false;
+  it.recorder.records = true;
+  void it.system.ref(Shop, "main").tell(Shop.close, 500);
+  await it.clock.advance(400);
+  assert.equal(it.recorder.tree[1], "process shop.close < send shop.close open");
+  assert.equal(it.recorder.spans[1].attributes["messaging.destination.name"], "shop/main");
+  await it.clock.advance(200);
+  assert.deepEqual(it.recorder.tree, ["send shop.close", "process shop.close < send shop.close"]);
 });
 
-function fails(): never {
-  throw new Error("no");
+Deno.test("without a manager of contexts what a turn sends follows the trace of its message, whatever headers it has", async () => {
+  for (const parentDecides of [true, false]) {
+    for (const flags of ["00", "01"]) {
+      await using it = new TracedShop({}, { parentDecides });
+      context.disable();
+      const traceparent = `00-${traceId}-${spanId}-${flags}`;
+      await it.ring("own", { traceparent, tracestate: "a=1" });
+      const sent = it.recorder.tree.length;
+      assert.equal(sent, parentDecides && flags === "00" ? 0 : 4);
+      assert(it.recorder.spans.every((span) => span.traceId === traceId), `${it.recorder.tree}`);
+      assert.equal(it.rung[1].header?.slice(3, 35), traceId);
+    }
+  }
+});
+
+const { traceId: noTrace, spanId: noSpan } = INVALID_SPAN_CONTEXT;
+
+for (
+  const [what, ids] of [["trace", { traceId: noTrace, spanId }], ["span", {
+    traceId,
+    spanId: noSpan,
+  }]] as const
+) {
+  Deno.test(`an active span without the id of a ${what} is none`, async () => {
+    await using it = new TracedShop();
+    const active = trace.setSpanContext(ROOT_CONTEXT, { ...ids, traceFlags: 0 });
+    await context.with(active, () => it.ring("", { traceparent: `00-${traceId}-${spanId}-01` }));
+    assert.deepEqual(it.recorder.tree, ["send shop.ring < elsewhere", "process shop.ring < send shop.ring"]);
+    assert.deepEqual([it.recorder.spans[0].traceId, it.recorder.spans[0].parentId], [traceId, spanId]);
+    it.recorder.spans.length = 0;
+    await context.with(active, () => it.ring());
+    assert.equal(it.recorder.tree.length, 2); // it is asked for by the sampler, as any that begins
+  });
 }
+
+Deno.test("without a propagator the trace of a message with baggage goes on, and baggage that is active stops none", async () => {
+  await using it = new TracedShop();
+  propagation.disable();
+  await it.ring("", { traceparent: `00-${traceId}-${spanId}-01`, baggage: "user=ada" });
+  assert.deepEqual(it.recorder.tree, ["send shop.ring < elsewhere", "process shop.ring < send shop.ring"]);
+  it.recorder.spans.length = 0;
+  const baggage = propagation.createBaggage({ user: { value: "ada" } });
+  await context.with(propagation.setBaggage(ROOT_CONTEXT, baggage), () => it.ring());
+  assert.deepEqual(it.recorder.tree, ["send shop.ring", "process shop.ring < send shop.ring"]);
+});
+
+Deno.test("baggage that does not fit beside the headers of a message is left out, and the trace goes on", async () => {
+  await using it = new TracedShop();
+  const baggage = propagation.createBaggage({ user: { value: "a".repeat(8_150) } });
+  await context.with(propagation.setBaggage(ROOT_CONTEXT, baggage), () => it.ring());
+  assert.deepEqual(it.recorder.tree, ["send shop.ring", "process shop.ring < send shop.ring"]);
+});

@@ -17,7 +17,7 @@ import {
 import { ingress } from "@posthorn/posthorn/http";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { openTelemetry } from "@posthorn/posthorn/opentelemetry";
-import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
+import { seededRandom, turn, VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 import { oneHeader, Recorder, register, w3c } from "./recorder.ts";
 
@@ -339,6 +339,37 @@ Deno.test("without an SDK nothing is traced, and everything works", async () => 
   assert.equal(await system.ref(Order, "ada").ask(Order.total), 0);
   const headers = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
   assert.equal(await system.ref(Order, "ada").ask(Order.total, { headers }), 0);
+});
+
+Deno.test("a lone turn is counted at once and leaves no timer, because nobody says when it has ended", async () => {
+  register(w3c);
+  const recorder = new Recorder();
+  const intercept = [openTelemetry({ tracerProvider: recorder, meterProvider: recorder })];
+  const { sent } = await turn(order, Order.place, "tea", { intercept });
+  assert.equal(sent.length, 1);
+  const counted = (name: string) => recorder.values.get(name)!.map(({ value }) => value);
+  assert.deepEqual(counted("messaging.client.consumed.messages"), [1]);
+  assert.deepEqual(counted("messaging.client.sent.messages"), [1, 1]);
+});
+
+Deno.test("numbers of systems that share an openTelemetry() are all told, also of one that begins after another has stopped", async () => {
+  register(w3c);
+  const recorder = new Recorder();
+  const shared = openTelemetry({ tracerProvider: recorder, meterProvider: recorder });
+  const begin = () => new System({ actors: [order, stock], intercept: [shared], drainMs: 0 });
+  const total = () =>
+    recorder.values.get("messaging.client.consumed.messages")!.reduce((sum, { value }) => sum + value, 0);
+  const [first, second] = [begin(), begin()];
+  for (const system of [first, second]) await system.ref(Order, "ada").ask(Order.total);
+  await first.stop();
+  await second.ref(Order, "ada").ask(Order.total);
+  await second.stop();
+  assert.equal(total(), 3);
+  const third = begin();
+  await third.ref(Order, "ada").ask(Order.total);
+  assert.equal(total(), 3); // they are told together again
+  await third.stop();
+  assert.equal(total(), 4);
 });
 
 Deno.test("an option of openTelemetry that does not exist is refused", () => {

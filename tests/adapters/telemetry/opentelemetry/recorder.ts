@@ -40,6 +40,8 @@ export class Recorder implements TracerProvider, MeterProvider {
   readonly values = new Map<string, { readonly value: number; readonly attributes: Attributes }[]>();
   /** Whether spans are sampled. */
   sampled = true;
+  /** Whether those are recorded that are not sampled. */
+  records = false;
 
   getTracer() {
     return {
@@ -100,7 +102,7 @@ export class Recorder implements TracerProvider, MeterProvider {
     };
     return {
       spanContext: () => own,
-      isRecording: () => this.sampled,
+      isRecording: () => this.sampled || this.records,
       setAttributes: (all: Attributes) => Object.assign(recorded.attributes, all),
       setAttribute: (key: string, value: never) => Object.assign(recorded.attributes, { [key]: value }),
       recordException: (exception: Exception) => void recorded.exceptions.push(exception),

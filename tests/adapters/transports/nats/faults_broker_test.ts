@@ -214,7 +214,7 @@ brokerTest(
   "what a user may not do is refused, and is in no endless loop",
   async ({ own, prefix }) => {
     await using stage = new Stage(prefix);
-    const permissions = `{ publish: { deny: ["${prefix}a.>"] } }`;
+    const permissions = `{ publish: { deny: ["${prefix}a.>", "_INBOX.${prefix}.>"] } }`;
     const users =
       `authorization { users: [ { user: "all", password: "a" }, { user: "some", password: "s", permissions: ${permissions} }, ` +
       `{ user: "deaf", password: "d", permissions: { subscribe: { deny: ["_INBOX.>"] } } } ] }`;
@@ -237,6 +237,17 @@ brokerTest(
     for (const ask of asks) assert(some.sendNow!(ask, (refusal) => refused.push(refusal)));
     await eventually(() => refused.length === asks.length, "each of them is refused");
     assert.deepEqual(refused.map((refusal) => refusal?.code), Array(50).fill("refused"));
+    const to = { kind: "reply", address: `_INBOX.${prefix}.posthorn.c.m.1.s` } as const;
+    const replies = parcels(inbox, 0, 2, { to, contentType: undefined });
+    for (const reply of [...replies, { ...replies[0], replyTo: { kind: "process" } } as const]) {
+      assert(some.sendNow!(reply, (refusal) => refused.push(refusal)));
+    }
+    await eventually(
+      () => refused.length >= asks.length + 3,
+      "replies are refused where they were asked for too",
+    );
+    await some.send(asks.slice(0, 1)); // the server has done all that was sent before
+    assert.deepEqual(refused.slice(50).map((refusal) => refusal?.code), Array(3).fill("refused"));
     const deaf = await stage.connect("deaf", { url: `nats://deaf:d@${host}` });
     await eventually(() => deaf.state.status === "refused", "it is refused");
     assert.match(deaf.state.reason!, /may not subscribe to _INBOX\.>/);

@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { System, type SystemOptions } from "@posthorn/posthorn";
 import { nats, type NatsOptions } from "@posthorn/posthorn/nats";
 import { sqlite } from "@posthorn/posthorn/sqlite";
+import type { Parcel, Refusal } from "@posthorn/posthorn/transport";
 import { brokerTest } from "../../../brokers/given.ts";
 import { Carrier, Ledger, ledger, Order, order } from "../../../runtime/remote/services.ts";
 import { asAdministrator, deleteStreams } from "./admin.ts";
-import { eventually } from "./stage.ts";
+import { eventually, forwardClock, parcels, Stage, total } from "./stage.ts";
 
 async function start(options: Omit<SystemOptions, "transport">, transport: NatsOptions): Promise<System> {
   const system = new System({ log: false, ...options, transport: nats(transport) });
@@ -88,28 +89,90 @@ for (const stored of [true, false]) {
   );
 }
 
-brokerTest(
-  "nats",
-  "a service that may not publish to the subject that replies share answers where it was asked",
-  async ({ own, prefix }) => {
-    const permissions = `{ publish: { deny: ["_INBOX.*.posthorn"] } }`;
-    const users =
-      `authorization { users: [ { user: "all", password: "a" }, { user: "some", password: "s", permissions: ${permissions} } ] }`;
-    const { url } = await own({ configuration: [users] });
-    const { host } = new URL(url);
+/** How the users of two services are configured: what the one that answers may do, or where it is. */
+const users: Readonly<Record<string, (names: { readonly namespace: string }) => string>> = {
+  "that may not publish to the subject that replies share": () =>
+    authorization(`{ publish: { deny: ["_INBOX.*.posthorn"] } }`),
+  "that may only respond": () =>
+    authorization(`{ publish: { allow: ["$JS.>", "*.posthorn.>"] }, allow_responses: true }`),
+  "in another account, whose server writes subjects for replies anew": ({ namespace }) => {
+    const asks = `${namespace}.order.*.lines`;
+    return `accounts {
+      shop: { jetstream: enabled, users: [ { user: some, password: s } ], exports: [ { service: "${asks}" } ] }
+      books: { jetstream: enabled, users: [ { user: all, password: a } ],
+        imports: [ { service: { account: shop, subject: "${asks}" } } ] }
+    }`;
+  },
+};
+
+function authorization(permissions: string): string {
+  return `authorization { users: [ { user: all, password: a }, { user: some, password: s, permissions: ${permissions} } ] }`;
+}
+
+for (const [who, configuration] of Object.entries(users)) {
+  brokerTest("nats", `a service ${who} answers where it was asked`, async ({ own, prefix }) => {
     const namespace = prefix;
+    const { url } = await own({ configuration: [configuration({ namespace })] });
+    const { host } = new URL(url);
     await using _shop = await start(
-      { name: "shop", actors: [order()], remote: [Ledger.note] },
+      { name: "shop", actors: [order()] },
       { url: `nats://some:s@${host}`, namespace, expose: [Order.add, Order.lines] },
     );
+    const clock = forwardClock();
     await using books = await start(
-      { name: "books", actors: [ledger()], remote: [Order] },
+      { name: "books", actors: [ledger()], remote: [Order], clock },
       { url: `nats://all:a@${host}`, namespace, expose: [Ledger.note] },
     );
     const ask = () => books.ref(Order, "ada").ask(Order.lines, { timeoutMs: 2_000 });
     const answered = () => ask().then(() => true, ({ code }) => code === "deadline");
     await eventually(answered, "the inbox is there");
+    assert.deepEqual(await ask(), []);
+    clock.forward(2_000); // from now on replies share a subject
     const replies = await Promise.all(Array.from({ length: 50 }, ask));
     assert.deepEqual(replies, Array(50).fill([]));
+  });
+}
+
+brokerTest(
+  "nats",
+  "replies that may not be published there are sent again however large they are together",
+  async ({ own, prefix }) => {
+    const permissions = `{ publish: { deny: ["_INBOX.*.posthorn"] } }`;
+    const { url } = await own({ configuration: [authorization(permissions)] });
+    const { host } = new URL(url);
+    await using stage = new Stage(prefix);
+    const inbox = stage.inbox("a", [total]);
+    const clock = forwardClock();
+    const asker = await stage.connect("asker", { url: `nats://all:a@${host}` }, { clock });
+    clock.forward(2_000);
+    const answering = await stage.connect("answering", { url: `nats://some:s@${host}` });
+    const asked = await stage.read(answering, inbox);
+    const answered = await stage.read(asker, { kind: "process" });
+    for (let index = 0; index < 15; index++) {
+      const [ask] = parcels(inbox, index, 1, {
+        to: { kind: "inbox", protocol: inbox.protocol, key: "ada", operation: total },
+        replyTo: { kind: "process" },
+        correlationId: `c${index}`,
+      });
+      assert(asker.sendNow!(ask, (refusal) => assert.fail(refusal?.message)));
+    }
+    await eventually(() => asked.deliveries.length === 15, "all are asked");
+    const unknown: Parcel[] = [];
+    for (const { replyTo } of asked.deliveries) {
+      const [reply] = parcels(inbox, 0, 1, {
+        to: { kind: "reply", address: replyTo! },
+        body: new Uint8Array(900_000),
+      });
+      const failed = (refusal: Refusal | undefined) => {
+        assert.equal(refusal, undefined);
+        unknown.push(reply);
+      };
+      assert(answering.sendNow!(reply, failed));
+    }
+    await eventually(() => answered.deliveries.length + unknown.length === 15, "none is given up");
+    assert(unknown.length > 0, "they have no room beside each other");
+    for (const reply of unknown) assert.deepEqual(await answering.send([reply]), [undefined]);
+    await eventually(() => answered.deliveries.length === 15, "all are answered");
+    assert.equal(new Set(answered.deliveries.map(({ correlationId }) => correlationId)).size, 15);
   },
 );

@@ -222,3 +222,11 @@ Deno.test("who is asked something cannot guess where the server's answers come",
   await stored;
   await session.close();
 });
+
+Deno.test("a session is new for two seconds", async () => {
+  const { clock, session } = stage();
+  await clock.advance(1_999);
+  assert.equal(session.isNew, true);
+  await clock.advance(1);
+  assert.equal(session.isNew, false);
+});

@@ -1,7 +1,7 @@
 // Two services and a stranger on a real NATS server.
 
 import assert from "node:assert/strict";
-import { systemClock, systemRandom } from "@posthorn/posthorn";
+import { type Clock, systemClock, systemRandom } from "@posthorn/posthorn";
 import { nats, type NatsOptions } from "@posthorn/posthorn/nats";
 import type {
   Channel,
@@ -62,10 +62,10 @@ export class Stage implements AsyncDisposable {
   async connect(
     service: string,
     options: NatsOptions,
-    { stored = true } = {},
+    { stored = true, clock = systemClock() }: { readonly stored?: boolean; readonly clock?: Clock } = {},
   ): Promise<TransportConnection> {
     const connection = await nats(options).open({
-      clock: systemClock(),
+      clock,
       random: systemRandom(),
       service: `${this.#prefix}-${service}`,
       instance: `${this.#prefix}-${++this.#processes}`,
@@ -89,6 +89,17 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+/** A clock of the machine for who measures how long something takes. A test may set it forward. */
+export function forwardClock(): Clock & { forward(byMs: number): void } {
+  const clock = systemClock();
+  let aheadMs = 0;
+  return {
+    ...clock,
+    monotonicMs: () => clock.monotonicMs() + aheadMs,
+    forward: (byMs) => void (aheadMs += byMs),
+  };
 }
 
 /** Parcels for one actor, whose bodies are numbers. */

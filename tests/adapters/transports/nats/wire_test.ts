@@ -12,6 +12,7 @@ const sending = {
   messageBytes: 1_000,
   payloadBytes: 2_000,
   mayShare: true,
+  isNew: false,
 };
 const body = new TextEncoder().encode("1");
 const tell: Parcel = {
@@ -135,13 +136,26 @@ Deno.test("replies to the asks of a process share a subject, and say beside it t
   assert.equal(full.headers.traceparent, "00-2");
   const own = routeOf(answer, { ...sending, mayShare: false }, true) as Route;
   assert.deepEqual([own.outgoing.subject, own.outgoing.reply], [address, undefined]);
+  const { outgoing: early } = routeOf(ask, { ...sending, isNew: true }, true) as Route;
+  assert.equal(early.reply, address.replace(".posthorn.", ".posthorn-own."));
+  const { subject, reply } = once({ ...answer, to: { kind: "reply", address: early.reply! } });
+  assert.deepEqual([subject, reply], [early.reply, undefined], "the shared one may not be known yet");
   assert.equal(routed(answer).outgoing.subject, address, "one that waits goes where it was asked for");
+  const asking = once({ ...answer, replyTo: { kind: "process" }, correlationId: "d" });
+  assert.deepEqual(
+    [asking.subject, asking.reply],
+    [address, "_INBOX.me.r.d"],
+    "one may ask for a reply itself",
+  );
   for (
     const address of [
       "_INBOX.x",
       "_INBOX.me.r.c",
       "_INBOX.me.posthorn",
       "_INBOX.me.posthorn.c",
+      "_INBOX.me.posthorn.c.d", // a stranger may have an inbox of that name
+      "_INBOX.me.posthorn.c.d.e",
+      "_INBOX.me.posthorn.c.d.e.f.g",
       "a.b.posthorn.c.d.e.f",
     ]
   ) {
