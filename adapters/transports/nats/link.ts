@@ -110,6 +110,7 @@ export class Link {
       const connection = await connect(server, settings, { clock, name, report, signal });
       const secret = random.ulid(clock.now());
       session = this.#made = new Session({ connection, clock, inbox: this.inbox, secret, denied: report });
+      if (signal.aborted) return undefined; // in the moment before: `close` did not know of this session
       requireServer(connection.info, server);
       await prepare(session);
       if (signal.aborted) return undefined;

@@ -69,8 +69,9 @@ export class Link {
     while (!signal.aborted && !this.#stop.signal.aborted) {
       if (this.#connection !== undefined && this.#state.status === "connected") {
         const channel = await openChannel(this.#connection, returned);
+        if (signal.aborted || this.#stop.signal.aborted) return void channel.close(); // nobody waits for it any more
         channel.on("close", () => this.#channels.delete(channel));
-        this.#channels.add(channel);
+        if (channel.active) this.#channels.add(channel);
         return channel;
       }
       await this.changed(signal);
@@ -114,7 +115,12 @@ export class Link {
   async #attempt(node: Node, connected: () => void): Promise<unknown> {
     const { client, settings, name, prepare } = this.#options;
     const broken = Promise.withResolvers<unknown>();
-    const stop = () => broken.resolve(undefined);
+    let isOver = false;
+    const end = (error?: unknown) => {
+      isOver = true;
+      broken.resolve(error);
+    };
+    const stop = () => end();
     this.#stop.signal.addEventListener("abort", stop);
     let connection: AmqpConnection | undefined;
     try {
@@ -126,21 +132,26 @@ export class Link {
       });
       made.on("error", (error) => {
         if (this.#connection === made) this.#connection = undefined; // nobody opens a channel on it
-        broken.resolve(error);
+        end(error);
       });
       made.on("connection.blocked", (why) => {
-        this.#become({ status: "blocked", reason: `the broker takes no messages: ${why}` });
+        if (!isOver) this.#become({ status: "blocked", reason: `the broker takes no messages: ${why}` });
       });
-      made.on("connection.unblocked", () => this.#become({ status: "connected" }));
+      made.on("connection.unblocked", () => {
+        if (!isOver) this.#become({ status: "connected" });
+      });
       made.on("connection", async () => {
+        // The client reads on what had arrived before its socket was destroyed. If that ends the handshake, it takes the
+        // connection for open: its heartbeat, or its next attempt, would keep the process alive. Only `close` ends both.
+        if (isOver) return void made.close();
         try {
           await prepare?.(made);
-          if (this.#stop.signal.aborted) return;
+          if (isOver) return;
           connected();
           this.#connection = made;
           this.#become({ status: "connected" });
         } catch (error) {
-          broken.resolve(error);
+          end(error);
         }
       });
       return await broken.promise;

@@ -203,9 +203,10 @@ export class RabbitmqConnection implements TransportConnection {
 
   /** Resolves when both connections have been tried once, or that takes too long. */
   async #tried(): Promise<void> {
+    const { signal } = this.#stop;
     const tried = async (link: Link) => {
-      while (link.state.status === "connecting" && link.fault === undefined) {
-        await link.changed(this.#stop.signal);
+      while (!signal.aborted && link.state.status === "connecting" && link.fault === undefined) {
+        await link.changed(signal);
       }
     };
     const both = Promise.all([tried(this.#reading), tried(this.#publishing)]);

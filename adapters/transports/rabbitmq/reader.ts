@@ -90,6 +90,7 @@ export class Reader {
       amqp.on("basic.cancel", end); // its queue is gone
       amqp.on("error", (error) => void (fault ??= error));
       this.#stop.signal.addEventListener("abort", end);
+      if (this.#stop.signal.aborted) return undefined; // while the channel was opened
       await this.#declare(amqp);
       this.#wasReady = true;
       this.#ready.resolve();

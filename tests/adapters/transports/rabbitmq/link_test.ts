@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { seededRandom, VirtualClock } from "@posthorn/posthorn/testing";
 import { Link } from "../../../../adapters/transports/rabbitmq/link.ts";
 import { settingsOf } from "../../../../adapters/transports/rabbitmq/options.ts";
-import { amqpError, ScriptedClient } from "./scripted.ts";
+import { amqpError, ScriptedChannel, ScriptedClient } from "./scripted.ts";
 
 async function stage({ url = "amqp://broker" as string | string[], prepare = () => Promise.resolve() } = {}) {
   const clock = new VirtualClock();
@@ -99,6 +99,47 @@ Deno.test("a connection that cannot be prepared is not used", async () => {
   await clock.settle();
   assert.equal(link.state.status, "refused");
   assert.ok(client.last.destroyed);
+  await link.close();
+});
+
+Deno.test("a connection that breaks while it is prepared is not used, although that succeeds", async () => {
+  const prepared = Promise.withResolvers<void>();
+  const { clock, client, link, states } = await stage({ prepare: () => prepared.promise });
+  client.last.emit("connection");
+  client.last.emit("error", amqpError("ECONNRESET"));
+  prepared.resolve();
+  await clock.settle();
+  assert.deepEqual(states, ["connecting"]);
+  await link.close();
+});
+
+Deno.test("what a connection says when it is over is not heard, and it is closed if it says that it is open", async () => {
+  const { clock, client, states, link } = await stage();
+  const { last } = client;
+  last.emit("error", amqpError("ECONNRESET"));
+  await clock.settle();
+  last.emit("connection");
+  last.emit("connection.blocked", "low on memory");
+  last.emit("connection.unblocked");
+  await clock.settle();
+  assert.deepEqual(states, ["connecting"]);
+  assert.ok(last.closed);
+  await link.close();
+});
+
+Deno.test("a channel that opens when nobody waits for it any more is closed", async () => {
+  const { clock, client, link } = await stage();
+  client.last.emit("connection");
+  await clock.settle();
+  const opened = Promise.withResolvers<ScriptedChannel>();
+  client.last.acquire = () => opened.promise;
+  const stop = new AbortController();
+  const waiting = link.channel(stop.signal);
+  stop.abort();
+  const channel = new ScriptedChannel();
+  opened.resolve(channel);
+  assert.equal(await waiting, undefined);
+  assert.ok(!channel.active);
   await link.close();
 });
 

@@ -29,8 +29,10 @@ export class ScriptedChannel extends Emitter implements AmqpChannel {
   _onHeader(): void {}
 
   close(): Promise<void> {
+    if (!this.active) return Promise.resolve();
     this.active = false;
     this.calls.push("close");
+    this.emit("close");
     return Promise.resolve();
   }
 
