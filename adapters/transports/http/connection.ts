@@ -46,6 +46,7 @@ export class HttpTransportConnection implements TransportConnection {
   #greeted: Promise<unknown> = Promise.resolve();
   #drained: Promise<void> | undefined;
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   readonly #callbacks: ConnectionCallbacks;
   #reads = false;
@@ -145,15 +146,17 @@ export class HttpTransportConnection implements TransportConnection {
   }
 
   close(): Promise<void> {
-    if (this.#closed) return Promise.resolve();
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true;
     for (const receiving of this.#readings) receiving[Symbol.dispose]();
     this.#reachability.close();
     this.#sender.close();
-    this.serving.close();
-    for (const peer of this.#peers.values()) peer.close(closed("send"));
+    const over = [this.serving.close(), ...this.#peers.values().map((peer) => peer.close(closed("send")))];
     this.#callbacks.onClose();
-    return Promise.resolve();
+    await Promise.all(over);
   }
 
   /** Greets all services. Waits for this one only: whether a process of it runs that has another store. */

@@ -6,6 +6,7 @@ import { Nonces } from "./nonces.ts";
 import type { Settings } from "./options.ts";
 import { RefusedRequest, stopping } from "./refused_request.ts";
 import { contentDigest, type Covered, readSignature } from "./signature.ts";
+import { UnderWay } from "./under_way.ts";
 
 /** The most bytes of a request besides the largest body: a batch of small ones, and what is in front of each. */
 export const batchBytesMax = 4_194_304;
@@ -45,6 +46,7 @@ export class Guard {
   /** The most bytes of a request. */
   readonly #bytesMax: number;
   readonly #readers = new Set<() => void>();
+  readonly #hashes = new UnderWay();
   #closed = false;
 
   constructor(services: GuardServices) {
@@ -56,10 +58,11 @@ export class Guard {
     );
   }
 
-  /** No body is read any more. */
-  close(): void {
+  /** No body is read any more. Resolves when no hash is computed either. */
+  close(): Promise<void> {
     this.#closed = true;
     for (const stop of this.#readers) stop();
+    return this.#hashes.over();
   }
 
   /** Throws a {@linkcode RefusedRequest} if it is not let in. `path` is that of the url that its sender named. */
@@ -84,8 +87,9 @@ export class Guard {
       "posthorn-from": from,
       "posthorn-to": to,
     };
-    const verified = await this.#rings.get(from)?.verify(keyid, signature, given.baseOf(covered));
-    if (verified !== true) {
+    const ring = this.#rings.get(from);
+    const verifying = ring?.verify(keyid, signature, given.baseOf(covered)) ?? Promise.resolve(false);
+    if (!await this.#hashes.until(verifying)) {
       throw unsigned(
         "Its signature is not one of that service: another key, or something was changed on the way",
       );
@@ -113,7 +117,9 @@ export class Guard {
       );
     }
     const { body, release } = await this.#read(request, from);
-    if (await contentDigest(body) === digest) return { from, nonce, expiresAtMs: untilMs, body, release };
+    if (await this.#hashes.until(contentDigest(body)) === digest) {
+      return { from, nonce, expiresAtMs: untilMs, body, release };
+    }
     release();
     throw unsigned("Its body is not the one whose digest was signed");
   }

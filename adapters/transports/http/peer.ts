@@ -9,6 +9,7 @@ import { encodeFrames, type Frame, FrameReader, framesType } from "./frames.ts";
 import { KeyRing } from "./key_ring.ts";
 import type { PeerSettings } from "./options.ts";
 import { byteSequence, contentDigest, type Covered, labelled, signatureBase } from "./signature.ts";
+import { UnderWay } from "./under_way.ts";
 
 /** How long a service has for its answer, in milliseconds. */
 const sendMs = 25_000;
@@ -84,6 +85,7 @@ export class Peer {
   readonly #attempts = new Set<Attempt>();
   /** What ends the pauses of requests that were refused, and are sent again. */
   readonly #pauses = new Set<() => void>();
+  readonly #hashes = new UnderWay();
   #greeting: Promise<Greeting> | undefined;
   #nextGreeting: Promise<Greeting> | undefined;
   /** Until when it wants to be left alone. */
@@ -189,11 +191,12 @@ export class Peer {
     }
   }
 
-  /** Ends all requests. */
-  close(reason: PosthornError): void {
+  /** Ends all requests. Resolves when no hash is computed for one any more. */
+  close(reason: PosthornError): Promise<void> {
     this.#closed = true;
     for (const attempt of this.#attempts) attempt.abort(reason);
     for (const end of this.#pauses) end();
+    return this.#hashes.over();
   }
 
   async #pause(ms: number): Promise<void> {
@@ -247,6 +250,22 @@ export class Peer {
     body: Uint8Array<ArrayBuffer>,
     attempt: Attempt,
   ): Promise<{ readonly response: Response; readonly nonce: string }> {
+    const { request, nonce } = await this.#hashes.until(this.#signed(method, path, body, attempt));
+    attempt.signal.throwIfAborted();
+    const answering = this.#settings.fetch(request);
+    answering.then((late) => {
+      if (attempt.signal.aborted) late.body?.cancel().catch(() => {}); // whoever waited for it has given it up
+    }, () => {});
+    return { response: await attempt.wait(answering), nonce };
+  }
+
+  /** A signed request. */
+  async #signed(
+    method: "GET" | "POST",
+    path: string,
+    body: Uint8Array<ArrayBuffer>,
+    attempt: Attempt,
+  ): Promise<{ readonly request: Request; readonly nonce: string }> {
     const { clock, random, service } = this.#services;
     const url = new URL(this.#settings.url!);
     url.pathname = path === "" ? url.pathname : `${url.pathname.replace(/\/$/, "")}/${path}`;
@@ -276,12 +295,7 @@ export class Peer {
       },
       ...method === "POST" && { body },
     });
-    attempt.signal.throwIfAborted();
-    const answering = this.#settings.fetch(request);
-    answering.then((late) => {
-      if (attempt.signal.aborted) late.body?.cancel().catch(() => {}); // whoever waited for it has given it up
-    }, () => {});
-    return { response: await attempt.wait(answering), nonce };
+    return { request, nonce };
   }
 
   /** Why a response is none of a service of this package; `undefined` if it is one. */

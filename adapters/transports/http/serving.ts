@@ -66,15 +66,16 @@ export class Serving {
     await Promise.all(this.#readings.values().map((reading) => reading.drain()));
   }
 
-  /** Nothing is left. */
-  close(): void {
+  /** Nothing is left. Resolves when nothing of it is under way. */
+  close(): Promise<void> {
     this.#isDrained = true;
-    this.#guard.close();
+    const closing = this.#guard.close();
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
     for (const reading of this.#readings.values()) reading.end();
     this.#readings.clear();
     this.responses.end();
+    return closing;
   }
 
   /**
