@@ -77,17 +77,7 @@ class KafkajsLink implements KafkaLink {
     builder.build = async (...where) => {
       if (this.#closed) throw closed();
       const pool = await build(...where);
-      for (const connection of pool.pool) {
-        // What was under way goes on with its next request, for which it would connect again.
-        const connect = connection.connect.bind(connection);
-        connection.connect = () => this.#closed ? Promise.reject(closed()) : connect();
-        // A request that begins while it disconnects is taken, and would never settle.
-        const disconnect = connection.disconnect.bind(connection);
-        connection.disconnect = async () => {
-          await disconnect();
-          connection.rejectRequests(this.#closed ? closed() : broken());
-        };
-        const { requestQueue } = connection;
+      for (const { requestQueue } of pool.pool) {
         // It would set a timer of a negative delay after each request, of which the platform warns.
         const schedule = requestQueue.scheduleCheckPendingRequests.bind(requestQueue);
         requestQueue.scheduleCheckPendingRequests = () => requestQueue.pending.length > 0 && schedule();
@@ -330,10 +320,6 @@ function bytesWith({ AssignerProtocol }: Library): Bytes {
 
 function closed(): KafkaError {
   return new KafkaError("CLOSED", "The connection to Kafka is closed");
-}
-
-function broken(): KafkaError {
-  return new KafkaError("CONNECTION", "The connection to Kafka has ended");
 }
 
 function certificates(ca: string | readonly string[] | undefined): string | string[] | undefined {

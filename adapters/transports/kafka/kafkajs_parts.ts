@@ -26,8 +26,6 @@ export interface RawRequest<Answer> {
 export interface Pool {
   readonly pool: readonly {
     readonly requestQueue: { readonly pending: readonly unknown[]; scheduleCheckPendingRequests(): unknown };
-    connect(): Promise<unknown>;
-    disconnect(): Promise<unknown>;
     rejectRequests(error: Error): void;
   }[];
   send<Answer>(request: RawRequest<Answer>): Promise<Answer>;
