@@ -33,8 +33,9 @@ export class Tally {
   #succeeded = 0;
   /** How many durations may be recorded now. */
   #durations = durationsMax;
+  /** When the clock was read last, and how many more begin before it is read again. */
   #lookedMs = 0;
-  #skipped = 0;
+  #toSkip = 0;
 
   constructor(attributes: Attributes, to: TallyReport) {
     this.#attributes = attributes;
@@ -43,15 +44,15 @@ export class Tally {
 
   /** One begins. Returns when, by the monotonic clock, if its duration is to be measured. */
   begin(clock: Pick<Clock, "monotonicMs">): number | undefined {
-    if (this.#skipped > 0) {
-      this.#skipped--;
+    if (this.#toSkip > 0) {
+      this.#toSkip--;
       return undefined;
     }
     const nowMs = clock.monotonicMs();
     this.#durations = Math.min(this.#durations + (nowMs - this.#lookedMs) * durationsPerMs, durationsMax);
     this.#lookedMs = nowMs;
     if (this.#durations < 1) {
-      this.#skipped = skippedMax;
+      this.#toSkip = skippedMax;
       return undefined;
     }
     this.#durations--;
