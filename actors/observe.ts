@@ -12,6 +12,7 @@ import type {
   ObservedProtocol,
   ObservedReply,
   ObservedSchedule,
+  ObservedTenure,
   ObservedTopic,
   Page,
   PageOptions,
@@ -74,6 +75,10 @@ export class SystemObservation implements Observation {
 
   outbox(options?: PageOptions): Promise<ObservedOutbox | undefined> {
     return this.#ask((questions) => questions.outbox(options));
+  }
+
+  tenures(options?: PageOptions): Promise<Page<ObservedTenure>> {
+    return this.#ask((questions) => questions.tenures(options));
   }
 
   async #ask<Answer>(ask: (questions: Observation) => Promise<Answer>): Promise<Answer> {

@@ -22,6 +22,7 @@ import type {
   ObservedProtocol,
   ObservedReply,
   ObservedSchedule,
+  ObservedTenure,
   ObservedTopic,
   RepliesFilter,
 } from "../../runtime/ports/observation.ts";
@@ -165,6 +166,10 @@ export class MemorySource implements ObservationSource {
       if (waiting > 0) selection.add(lane, { lane, waiting: countUpTo(waiting, range.countMax) });
     }
     return await selection.listing((lane) => lane);
+  }
+
+  tenures(): Promise<Listing<ObservedTenure>> {
+    return Promise.resolve(nothing);
   }
 
   /** The hosts of the actors of users. */

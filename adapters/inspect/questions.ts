@@ -185,6 +185,24 @@ export const questions: readonly Command[] = [
         ), "message to another service");
     },
   },
+  {
+    name: "tenures",
+    takes: [],
+    options: pageOptions,
+    says: "shards of the broker, and which instance accepted from each last",
+    ask: async (observation, { page, nowMs }) =>
+      list(await observation.tenures(page), (items) =>
+        table(
+          ["CHANNEL", "SHARD", "READ BY", "ACCEPTED", "POSITION"],
+          items.map(({ channel, shard, instance, acceptedMs, position }) => [
+            channel,
+            shard,
+            instance,
+            ago(acceptedMs, nowMs),
+            position,
+          ]),
+        ), "shard that messages were accepted of"),
+  },
 ];
 
 /** A page of a list. `what` is what each item is. */

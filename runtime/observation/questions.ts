@@ -15,6 +15,7 @@ import type {
   ObservedProtocol,
   ObservedReply,
   ObservedSchedule,
+  ObservedTenure,
   ObservedTopic,
   Page,
   PageOptions,
@@ -115,6 +116,10 @@ export class Questions implements Observation {
     const transport = this.#sources.find((source) => source.transport !== undefined)?.transport;
     if (transport !== undefined) return { transport, lanes };
     return lanes.items.length > 0 || range.after !== undefined ? { lanes } : undefined;
+  }
+
+  async tenures(options?: PageOptions): Promise<Page<ObservedTenure>> {
+    return await this.#list(rangeOf("tenures", options), (source, range) => source.tenures(range));
   }
 
   async #list<Item>(

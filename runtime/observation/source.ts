@@ -13,6 +13,7 @@ import type {
   ObservedProtocol,
   ObservedReply,
   ObservedSchedule,
+  ObservedTenure,
   ObservedTopic,
   RepliesFilter,
 } from "../ports/observation.ts";
@@ -33,6 +34,7 @@ export interface ObservationSource {
   replies(filter: RepliesFilter, range: Range): Promise<Listing<ObservedReply>>;
   unhosted(range: Range): Promise<Listing<ObservedProtocol>>;
   lanes(range: Range): Promise<Listing<ObservedLane>>;
+  tenures(range: Range): Promise<Listing<ObservedTenure>>;
   /** The state of the broker, if the source knows one. */
   readonly transport: TransportHealth | undefined;
 }

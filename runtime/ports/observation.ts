@@ -288,6 +288,8 @@ export interface Observation {
   unhosted(options?: PageOptions): Promise<Page<ObservedProtocol>>;
   /** The messages that wait to be sent to other services, by lane, and the state of the broker; `undefined` without a transport. */
   outbox(options?: PageOptions): Promise<ObservedOutbox | undefined>;
+  /** The shards of the broker that this service has accepted messages of, by channel and name; none without a store or a transport. */
+  tenures(options?: PageOptions): Promise<Page<ObservedTenure>>;
 }
 
 /** What waits to be sent to other services. */
@@ -306,4 +308,21 @@ export interface ObservedLane {
   readonly waiting: Count;
   /** When the oldest of them was written, in milliseconds since 1970; absent if that is not known. */
   readonly oldestMs?: number;
+}
+
+/** A shard of the broker, and the instance that accepted its last messages. */
+export interface ObservedTenure {
+  /** The channel that the shard is a part of: `inbox:order`, `event:order.settled`, `replies`. */
+  readonly channel: string;
+  /** The name of the shard, as the transport gave it. */
+  readonly shard: string;
+  /**
+   * The instance that accepted messages of it last, by the name that it had when it began to read the shard: one that was
+   * taken for dead by others goes on under another name. It may have ended since.
+   */
+  readonly instance: string;
+  /** When the last message of it was accepted, in milliseconds since 1970; absent if none was. */
+  readonly acceptedMs?: number;
+  /** The position in the log up to which all is accepted; absent if the shard is a queue. */
+  readonly position?: number;
 }

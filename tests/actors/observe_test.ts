@@ -243,6 +243,7 @@ inEach("an instance says what it hosts", async (world) => {
   const idle = { hosted: true, paused: false, actors: none, waiting: none, failing: none };
   assert.deepEqual(protocols, [{ protocol: "desk", ...idle }, { protocol: "worker", ...idle }]);
   assert.equal(await asked((observe) => observe.outbox()), undefined);
+  assert.deepEqual(await asked((observe) => observe.tenures()), { items: [] });
 });
 
 inEach("arguments that nobody may give get a code or an empty page", async (world) => {
@@ -254,6 +255,7 @@ inEach("arguments that nobody may give get a code or an empty page", async (worl
     await assert.rejects(asked((observe) => observe.actors({ protocol: "worker", limit })), invalid);
     await assert.rejects(asked((observe) => observe.instances({ limit })), invalid);
     await assert.rejects(asked((observe) => observe.schedules({ limit })), invalid);
+    await assert.rejects(asked((observe) => observe.tenures({ limit })), invalid);
   }
   for (const after of [odd<string>(1), "\ud800", "a\0b", "x".repeat(5_000), "é".repeat(801)]) {
     await assert.rejects(asked((observe) => observe.replies({ after })), invalid);
@@ -283,6 +285,7 @@ inEach("arguments that nobody may give get a code or an empty page", async (worl
         await asked((observe) => observe.schedules({ after })),
         await asked((observe) => observe.topics({ after })),
         await asked((observe) => observe.failing({ after })),
+        await asked((observe) => observe.tenures({ after })),
       ]
     ) assert.deepEqual(page, empty);
   }

@@ -1,6 +1,12 @@
 import type { JSX } from "hono/jsx/jsx-runtime";
 import type { Health } from "../../../runtime/ports/health.ts";
-import type { ObservedInstance, ObservedLane, ObservedOutbox } from "../../../runtime/ports/observation.ts";
+import type {
+  ObservedInstance,
+  ObservedLane,
+  ObservedOutbox,
+  ObservedTenure,
+  Page,
+} from "../../../runtime/ports/observation.ts";
 import { link } from "../links.ts";
 import { count } from "../parts/format.ts";
 import { Badge, Empty, Pager, Time } from "../parts/parts.tsx";
@@ -8,6 +14,7 @@ import { type Column, Table } from "../parts/table.tsx";
 import type { Screen } from "../screen.ts";
 import { pageOf } from "./page_of.ts";
 import { ProtocolTable } from "./protocol_table.tsx";
+import { Unreadable } from "./unreadable.tsx";
 
 /** The instances, the store, the broker, and the mail that nobody hosts. */
 export const service: Screen = {
@@ -16,10 +23,11 @@ export const service: Screen = {
   async view(request) {
     const { system: { observe, health }, nowMs } = request;
     const options = pageOf(request);
-    const [instances, unhosted, outbox] = await Promise.all([
+    const [instances, unhosted, outbox, tenures] = await Promise.all([
       observe.instances(options),
       observe.unhosted({ limit: 50 }),
       observe.outbox({ limit: 50 }),
+      observe.tenures({ limit: 50 }),
     ]);
     return {
       title: "Service",
@@ -54,9 +62,19 @@ export const service: Screen = {
             </>
           ),
         },
-        ...outbox === undefined
-          ? []
-          : [{ id: "outbox", live: "follow", content: <Outbox outbox={outbox} nowMs={nowMs} /> } as const],
+        ...outbox === undefined && !hasAny(tenures) ? [] : [
+          {
+            id: "outbox",
+            live: "follow",
+            content: (
+              <>
+                <h2>To other services</h2>
+                <Outbox outbox={outbox} nowMs={nowMs} />
+                <Tenures tenures={tenures} nowMs={nowMs} />
+              </>
+            ),
+          } as const,
+        ],
       ],
     };
   },
@@ -141,7 +159,10 @@ function instanceColumns(nowMs: number): Column<ObservedInstance>[] {
 }
 
 function Outbox(
-  { outbox: { transport, lanes }, nowMs }: { outbox: ObservedOutbox; nowMs: number },
+  { outbox: { transport, lanes } = { lanes: { items: [] } }, nowMs }: {
+    outbox: ObservedOutbox | undefined;
+    nowMs: number;
+  },
 ): JSX.Element {
   const columns: Column<ObservedLane>[] = [
     { head: "Lane", cell: ({ lane }) => <code>{lane}</code> },
@@ -150,7 +171,6 @@ function Outbox(
   ];
   return (
     <>
-      <h2>To other services</h2>
       {transport?.tenures !== undefined && (
         <p class="lead">{`This process reads ${transport.tenures} shards of the broker.`}</p>
       )}
@@ -165,4 +185,32 @@ function Outbox(
       {lanes.next !== undefined && <p class="lead">There are more lanes.</p>}
     </>
   );
+}
+
+function Tenures(
+  { tenures, nowMs }: { tenures: Page<ObservedTenure>; nowMs: number },
+): JSX.Element | null {
+  if (!hasAny(tenures)) return null;
+  const columns: Column<ObservedTenure>[] = [
+    { head: "Channel", cell: ({ channel }) => <code>{channel}</code> },
+    { head: "Shard", cell: ({ shard }) => <code>{shard}</code> },
+    { head: "Read by", cell: ({ instance }) => <code>{instance}</code> },
+    { head: "Last accepted", cell: ({ acceptedMs }) => <Time atMs={acceptedMs} nowMs={nowMs} /> },
+  ];
+  return (
+    <>
+      <Table
+        caption="Shards of the broker, by channel"
+        columns={columns}
+        rows={tenures.items}
+        keyOf={({ channel, shard }) => `${channel} ${shard}`}
+      />
+      <Unreadable page={tenures} />
+      {tenures.next !== undefined && <p class="lead">There are more shards.</p>}
+    </>
+  );
+}
+
+function hasAny({ items, unreadable = 0 }: Page<ObservedTenure>): boolean {
+  return items.length + unreadable > 0;
 }

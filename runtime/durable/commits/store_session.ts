@@ -9,6 +9,7 @@ import { OtherClocks } from "./other_clocks.ts";
 import { type Probes, probesOf } from "./probes.ts";
 import type { SetBy } from "../rows/schedule_row.ts";
 import { ValueEncoder } from "../rows/value_codec.ts";
+import { attemptName } from "../rows/writer_name.ts";
 
 /** How far the clock of another instance may be ahead: a position that it gave is never refused for less. */
 const aheadMaxMs = 3_600_000;
@@ -150,6 +151,6 @@ export class StoreSession {
 
   /** A name for one attempt to commit. */
   nextToken(): string {
-    return `${this.instance}-${(++this.#turns).toString(36)}`;
+    return attemptName(this.instance, ++this.#turns);
   }
 }

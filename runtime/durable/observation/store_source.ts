@@ -17,6 +17,7 @@ import { letterGroups, observedLetters } from "./observed_letters.ts";
 import { observedProtocols, unhostedProtocols } from "./observed_protocols.ts";
 import { observedReplies } from "./observed_replies.ts";
 import { observedSchedules } from "./observed_schedules.ts";
+import { observedTenures } from "./observed_tenures.ts";
 import { observedTopics } from "./observed_topics.ts";
 import { type ReadBounds, RowReader } from "./row_reader.ts";
 
@@ -85,6 +86,10 @@ export class StoreSource implements ObservationSource {
 
   lanes(range: Range): ReturnType<ObservationSource["lanes"]> {
     return observedLanes(this.#reader, range);
+  }
+
+  tenures(range: Range): ReturnType<ObservationSource["tenures"]> {
+    return observedTenures(this.#reader, range);
   }
 
   get #reader(): RowReader {

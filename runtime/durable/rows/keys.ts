@@ -1,4 +1,5 @@
 import type { ActorId, Address } from "../../language/address.ts";
+import { guarded } from "../../base/guarded.ts";
 import { postedPrefix } from "../../ports/transaction.ts";
 
 /** Separates the parts of a key: no name of a protocol and no key of an actor contains it. */
@@ -293,9 +294,18 @@ export function outboxLane(key: string): string {
   return key.split(separator)[1];
 }
 
+/** The prefix of what is known of the shards that this service reads. */
+export const sourcesPrefix: string = keyOf("source", "");
+
 /** The key of what is known of a shard that this service reads: the position of the last message that it accepted. */
 export function sourceKey(channel: string, shard: string): string {
-  return keyOf("source", channel, encodeName(shard));
+  return sourcesPrefix + keyOf(channel, encodeName(shard));
+}
+
+/** The channel and the shard in such a key. */
+export function sourceNamed(key: string): { readonly channel: string; readonly shard: string } {
+  const [, channel, name = ""] = key.split(separator);
+  return { channel, shard: guarded(() => decodeURIComponent(name), name) };
 }
 
 /** The key of a reply of another service that an actor of this one waits for. */

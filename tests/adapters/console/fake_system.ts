@@ -23,6 +23,7 @@ export function fakeObservation(given: Partial<Observation> = {}): Observation {
     replies: () => Promise.resolve(nothing),
     unhosted: () => Promise.resolve(nothing),
     outbox: () => Promise.resolve(undefined),
+    tenures: () => Promise.resolve(nothing),
     ...given,
   };
 }

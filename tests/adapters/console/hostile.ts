@@ -123,6 +123,12 @@ export function hostileObservation(text: string, nowMs: number): ConsoleSystem["
         transport: { name: text, status: "blocked", reason: text, tenures: 3 },
         lanes: { items: [{ lane: text, waiting, oldestMs: nowMs }], next: text },
       }),
+    tenures: () =>
+      Promise.resolve({
+        items: [{ channel: text, shard: text, instance: text, acceptedMs: nowMs, position: 7 }],
+        next: text,
+        unreadable: 1,
+      }),
   });
 }
 

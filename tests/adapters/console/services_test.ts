@@ -60,4 +60,31 @@ Deno.test("a console shows what waits for other services, and the state of the b
   const service = await textOf(shop, "service");
   assert.match(service, /transport memory connected/);
   assert.match(service, /To other services .*inbox:ledger 1 now/);
+  assert.doesNotMatch(service, /Read by/, "nothing was accepted of a shard");
+});
+
+Deno.test("a console shows which instance reads which shard, also one whose process has no broker", async () => {
+  const clock = new VirtualClock();
+  const broker = memoryBroker();
+  const store = memoryStore();
+  const transport = memoryTransport({ broker, expose: [Order.add] });
+  await using shop = new System({ name: "shop", actors: [order], store, clock, transport });
+  await using desk = new System({ actors: [], store, clock });
+  await using books = new System({
+    name: "books",
+    actors: [ledger],
+    clock,
+    transport: memoryTransport({ broker }),
+    remote: [Order.add],
+  });
+  await Promise.all([shop.ready(), desk.ready(), books.ready()]);
+  await clock.advance(5_000);
+  await books.ref(Order, "ada").tell(Order.add);
+  await clock.advance(5_000);
+  const { items: [{ shard, instance }] } = await shop.observe.tenures();
+  const table = new RegExp(
+    `To other services .*Channel Shard Read by Last accepted inbox:order ${shard} ${instance} 5 s ago`,
+  );
+  assert.match(await textOf(shop, "service"), table);
+  assert.match(await textOf(desk, "service"), table);
 });

@@ -14,6 +14,7 @@ import {
   mailPrefix,
   recordKey,
   scheduleKey,
+  sourceKey,
   subscriberKey,
   timerKey,
 } from "../../../../runtime/durable/rows/keys.ts";
@@ -23,7 +24,7 @@ import { endlessStore } from "./endless_store.ts";
 
 const protocols = fc.constantFrom("order", "orders", "ord", "a");
 const keys = fc.constantFrom("a", "a/1", "a/2", "ab", "b", "é", "\u{1f600}", "\uff5e", " ");
-const rows = fc.array(fc.record({ kind: fc.nat(4), protocol: protocols, key: keys, number: fc.nat(40) }), {
+const rows = fc.array(fc.record({ kind: fc.nat(5), protocol: protocols, key: keys, number: fc.nat(40) }), {
   maxLength: 60,
 });
 type Row = {
@@ -65,6 +66,7 @@ function entriesOf({ kind, protocol, key, number }: Row): [string, Uint8Array][]
       [timerKey(actor, `n${number}`), value(timer)],
     ];
   }
+  if (kind === 5) return [[sourceKey(`inbox:${protocol}`, key), value({ token: `i-${number}` })]];
   return number % 2 === 0
     ? [[subscriberKey(`${protocol}.done`, to), value({ to })]]
     : [[eventKey(`${protocol}.gone`, number), value({ id: "e", subject: "" })]];
@@ -150,6 +152,12 @@ Deno.test("pages of any size give each item once, however little one question ma
       assert.deepEqual(
         topics.map(({ topic }) => topic),
         namesOf(given, [4], ({ protocol, number }) => `${protocol}.${number % 2 === 0 ? "done" : "gone"}`),
+      );
+      const tenures = await pagesOf((options) => observe.tenures(options), limit);
+      const last = new Map(given.filter(({ kind }) => kind === 5).map((row) => [nameOf(row), row.number]));
+      assert.deepEqual(
+        tenures.map(({ channel, shard, instance }) => `${instance} ${channel}/${shard}`).toSorted(),
+        [...last].flatMap(([name, number]) => number % 7 === 0 ? [] : `i inbox:${name}`).toSorted(),
       );
     }),
     { numRuns: 150 },

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { actor, type Observation, protocol, submit, unchecked } from "@posthorn/posthorn";
+import { sourceKey } from "../../../../runtime/durable/rows/keys.ts";
 import { decodeValue, encodeValue } from "../../../../runtime/durable/rows/value_codec.ts";
 import { localKinds, onEach, ref, type Stage, Worker, worker } from "../durable_stage.ts";
 
@@ -38,7 +39,7 @@ const spoils: Readonly<Record<string, Uint8Array>> = {
 const Desk = protocol("desk", { later: submit(unchecked<number>(), unchecked<number>()) });
 const desk = actor(Desk, { state: () => null, on: { later: (ctx) => ctx.later() } });
 
-/** Writes that value into every row of the store. */
+/** Writes that value into every row of the store, and into rows of what did not happen in this one. */
 async function spoil(stage: Stage, value: Uint8Array): Promise<void> {
   const connection = await stage.store.open({ clock: stage.clock });
   const rows = await connection.list({ prefix: "", limit: 1_000 });
@@ -46,7 +47,9 @@ async function spoil(stage: Stage, value: Uint8Array): Promise<void> {
     const write = { key: row.key, value, oldBytes: row.value.length };
     await connection.commit([{ checks: [], writes: [write], removals: [] }]);
   }
-  await connection.commit([{ checks: [], writes: [{ key: "paused", value }], removals: [] }]);
+  for (const key of ["paused", sourceKey("inbox:worker", "0")]) {
+    await connection.commit([{ checks: [], writes: [{ key, value }], removals: [] }]);
+  }
   await connection.close();
 }
 
@@ -63,6 +66,7 @@ const askAll = async (observe: Observation) => ({
   replies: await observe.replies(),
   unhosted: await observe.unhosted(),
   outbox: await observe.outbox(),
+  tenures: await observe.tenures(),
 });
 
 onEach(localKinds, "parts of a row that have another type than they should are left out", async (stage) => {
@@ -121,6 +125,7 @@ for (const [which, value] of Object.entries(spoils)) {
     assert.ok(all.schedules.items.every(({ actor }) => ["ada", "bob"].includes(actor.key)));
     assert.equal(all.topics.items[0].topic, "worker.happened");
     assert.equal(all.letters.items.length + (all.letters.unreadable ?? 0), 1);
+    assert.deepEqual(all.tenures, { items: [], unreadable: 1 });
     await stage.kill(system);
   });
 }
