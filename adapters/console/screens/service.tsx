@@ -199,12 +199,14 @@ function Tenures(
   ];
   return (
     <>
-      <Table
-        caption="Shards of the broker, by channel"
-        columns={columns}
-        rows={tenures.items}
-        keyOf={({ channel, shard }) => `${channel} ${shard}`}
-      />
+      {tenures.items.length > 0 && (
+        <Table
+          caption="Shards of the broker, by channel"
+          columns={columns}
+          rows={tenures.items}
+          keyOf={({ channel, shard }) => `${channel} ${shard}`}
+        />
+      )}
       <Unreadable page={tenures} />
       {tenures.next !== undefined && <p class="lead">There are more shards.</p>}
     </>

@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { actor, protocol, System, tell } from "@posthorn/posthorn";
-import { console as posthornConsole } from "@posthorn/posthorn/console";
+import { console as posthornConsole, type ConsoleSystem } from "@posthorn/posthorn/console";
 import { memoryBroker, memoryStore, memoryTransport } from "@posthorn/posthorn/memory";
 import { VirtualClock } from "@posthorn/posthorn/testing";
+import { fakeObservation, fakeSystem } from "./fake_system.ts";
 
 const Order = protocol("order", { add: tell() });
 const Ledger = protocol("ledger", { record: tell() });
@@ -12,7 +13,7 @@ const order = actor(Order, { state: () => 0, on: { add: (ctx) => void ctx.state+
 const ledger = actor(Ledger, { state: () => 0, on: { record: (ctx) => void ctx.state++ } });
 
 /** What a page says, without its markup. */
-async function textOf(system: System, page: string): Promise<string> {
+async function textOf(system: ConsoleSystem, page: string): Promise<string> {
   const app = posthornConsole(system, { authorize: () => true });
   const html = await (await app.request(`/${page}`)).text();
   return html.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
@@ -87,4 +88,20 @@ Deno.test("a console shows which instance reads which shard, also one whose proc
   );
   assert.match(await textOf(shop, "service"), table);
   assert.match(await textOf(desk, "service"), table);
+});
+
+Deno.test("a console says how many rows of shards it leaves out, and that there are more", async () => {
+  const shown = (page: Awaited<ReturnType<ConsoleSystem["observe"]["tenures"]>>) =>
+    textOf(fakeSystem({ observe: fakeObservation({ tenures: () => Promise.resolve(page) }) }), "service");
+  const shard = { channel: "replies", shard: "0", instance: "one" };
+  const some = await shown({ items: [shard], next: "replies", unreadable: 2 });
+  assert.match(
+    some,
+    /Last accepted replies 0 one – 2 rows of this page cannot be read .* There are more shards\./,
+  );
+  assert.match(
+    await shown({ items: [], unreadable: 1 }),
+    /To other services Nothing waits to be sent\. 1 row of/,
+  );
+  assert.doesNotMatch(await shown({ items: [] }), /To other services/);
 });

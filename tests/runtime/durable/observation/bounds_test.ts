@@ -141,6 +141,11 @@ Deno.test("the largest page reads no more rows than a question may", async () =>
   }
 });
 
+Deno.test("a page of shards reads one row more than it has items", async () => {
+  const { rows } = await costOf(crowded(200_000), (observe) => observe.tenures({ limit: 250 }));
+  assert.equal(rows, 251);
+});
+
 Deno.test("counts end at ten thousand, and say that there may be more", async () => {
   const { connection } = crowded(1_000_000, { each: 1_000_000 });
   const observe = new Questions([new StoreSource({ connection, clock: systemClock(), instance: "me" })]);
