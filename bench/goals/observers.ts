@@ -1,13 +1,11 @@
 import { choose } from "../options.ts";
-import type { Outcome } from "../contender.ts";
 import { formatFigure, formatRate, tableOf } from "../format.ts";
 import type { Goal, Section } from "../section.ts";
-import { ratiosOf, type Spread } from "../statistics.ts";
-import { nobody, observed, observers, sizeOf, works } from "./observers_cases.ts";
+import type { Spread } from "../statistics.ts";
+import { observed, observers, sizeOf, works } from "./observers_cases.ts";
 import {
   alternate,
   failureLines,
-  figuresOf,
   finish,
   formatSpread,
   type GoalOptions,
@@ -39,7 +37,6 @@ export async function observersSection(options: GoalOptions): Promise<Section> {
         id,
         size,
         title: `${observer.title}, ${work.title}`,
-        base: `${nobody} ${work.id}`,
         run: smoke
           ? async () => ({ outcome: await observed(observer, work, size) })
           : ownProcess(import.meta.url, [observer.id, work.id, size], size, [], observer.env),
@@ -47,27 +44,23 @@ export async function observersSection(options: GoalOptions): Promise<Section> {
     })
   );
   const { series, failures } = await alternate(cases, options);
-  const rates = new Map(cases.map(({ id, size }) => {
-    const perSecond = ({ elapsedMs }: Outcome) => size * 1_000 / elapsedMs;
-    return [id, { perSecond, all: figuresOf(series[id], perSecond) }];
-  }));
-  const ratioOf = (id: string, base: string) => ratiosOf(rates.get(id)!.all, rates.get(base)!.all);
-  const rows = cases.map(({ id, title, base }) => {
-    const own = spread(series[id], rates.get(id)!.perSecond);
-    const ratio = id === base ? "" : formatSpread(ratioOf(id, base), "×");
-    return [title, own === undefined ? "no result" : formatRate(own.median), ratio];
+  const ratioOf = (id: string) => spread(series[id], ({ also }) => also?.ofNobody ?? NaN);
+  const rows = cases.map(({ id, title, size }) => {
+    const own = spread(series[id], ({ elapsedMs }) => size * 1_000 / elapsedMs);
+    return [title, own === undefined ? "no result" : formatRate(own.median), formatSpread(ratioOf(id), "×")];
   });
   return {
     title: "Observers: what it costs that somebody looks",
     markdown:
-      `Messages a second while somebody looks, and how many times as many as while nobody does, by round. Each case has a process of
-its own, the rounds alternate, and the time in which other programs had the core does not count. In memory the handlers do next
-to nothing, so whatever is done for each message shows.
+      `Messages a second while somebody looks, and how many times as many as those of another system in the same process, which does
+the same by turns and which nobody looks at. Two systems that nobody looks at show what such a comparison is good for. Each
+case has a process of its own in each round, and the time in which other programs had the core does not count. In memory the
+handlers do next to nothing, so whatever is done for each message shows.
 
 ${tableOf(["who looks, at what", "messages", "of nobody"], rows)}${failureLines(failures)}`,
-    goals: cases.flatMap(({ id, title, base }) => {
+    goals: cases.flatMap(({ id, title }) => {
       const most = slowerMax[id];
-      return most === undefined ? [] : [goalOf(title, most, ratioOf(id, base))];
+      return most === undefined ? [] : [goalOf(title, most, ratioOf(id))];
     }),
   };
 }

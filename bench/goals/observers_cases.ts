@@ -7,8 +7,8 @@ import { sqlite } from "@posthorn/posthorn/sqlite";
 import type { Outcome } from "../contender.ts";
 import { inFolder } from "../durable/stores.ts";
 import { leastOf } from "../least.ts";
+import { spreadOf } from "../statistics.ts";
 import { waitedForCoreMs } from "../waited.ts";
-import { runsInProcess } from "../workloads.ts";
 import { batchLength, Gate, paced } from "./pacing.ts";
 
 /** Somebody who looks at a system while it works. */
@@ -44,9 +44,6 @@ export interface Work {
   ) => Promise<Outcome>;
 }
 
-/** The id of nobody, with whom all others are compared. */
-export const nobody = "nobody";
-
 /** OpenTelemetry as Deno has it, with a sampler that takes nothing. Nobody listens where its metrics go. */
 const sampledOut = {
   OTEL_DENO: "true",
@@ -60,9 +57,9 @@ const request = trace.setSpanContext(ROOT_CONTEXT, {
   traceFlags: TraceFlags.NONE,
 });
 
-/** Nobody first. To measure another one, add it here. */
+/** Nobody first: that shows what a comparison is good for. To measure another one, add it here. */
 export const observers: readonly Observer[] = [
-  { id: nobody, title: "nobody" },
+  { id: "nobody", title: "nobody" },
   {
     id: "gone",
     title: "a listener that has gone",
@@ -135,9 +132,9 @@ const cartCount = 1_024;
 
 /** What is observed, from the fastest to what a service does. */
 export const works: readonly Work[] = [
-  { id: "burst", title: "in memory, from outside", size: 4_000 * batchLength, with: burst },
-  { id: "hops", title: "in memory, from turn to turn", size: 2_000 * batchLength, with: hops },
-  { id: "sqlite", title: "on SQLite", size: 32 * cartCount, with: turns },
+  { id: "burst", title: "in memory, from outside", size: 1_000 * batchLength, with: burst },
+  { id: "hops", title: "in memory, from turn to turn", size: 500 * batchLength, with: hops },
+  { id: "sqlite", title: "on SQLite", size: 8 * cartCount, with: turns },
 ];
 
 async function burst(...[options, use]: Parameters<Work["with"]>): Promise<Outcome> {
@@ -212,29 +209,58 @@ export function sizeOf(observer: Observer, work: Work, smoke: boolean): number {
   return smoke ? smokeSize : work.size / (work.id === "sqlite" ? 1 : observer.divisor ?? 1);
 }
 
+/** How many runs of each of two systems are compared in one process. */
+const pairs = 11;
+/** How long each of them is warmed up. */
+const warmUpMs = 500;
+
 /**
- * The fastest of several runs that somebody observes, without the time in which other programs had the core. All runs are
- * in one process, warmed up, and the observer looks from the first on.
+ * The fastest of several runs that somebody observes, and how many times as fast as nobody's it is. Another system that nobody
+ * observes does the same in the same process, by turns: whatever makes a process or a moment slow is the same for both. The
+ * time in which other programs had the core does not count.
  */
 export function observed(observer: Observer, work: Work, size: number): Promise<Outcome> {
-  return work.with(observer.options?.() ?? {}, async (system, runPlainly) => {
-    const end = await observer.begin?.(system);
-    const run = (size: number) => observer.within?.(() => runPlainly(size)) ?? runPlainly(size);
-    if (size === smokeSize) {
-      const outcome = await run(size);
+  return work.with({}, (_, runAlone) =>
+    work.with(observer.options?.() ?? {}, async (system, runPlainly) => {
+      const end = await observer.begin?.(system);
+      const run = (size: number) => observer.within?.(() => runPlainly(size)) ?? runPlainly(size);
+      if (size !== smokeSize) { for (const one of [runAlone, run]) await warmUp(one, size); }
+      const outcome = await compare({ alone: runAlone, own: run }, size, size === smokeSize ? 1 : pairs);
       end?.();
       return outcome;
-    }
-    const untilMs = performance.now() + 700;
-    for (let times = 0; times < 3 || performance.now() < untilMs; times++) await run(size / 4);
-    const outcomes: Outcome[] = [];
-    for (let times = 0; times < runsInProcess; times++) {
-      const waitedMs = waitedForCoreMs();
-      const outcome = await run(size);
-      const othersMs = waitedForCoreMs() - waitedMs;
-      outcomes.push({ ...outcome, elapsedMs: Math.max(outcome.elapsedMs - othersMs, 0) });
-    }
-    end?.();
-    return leastOf(outcomes);
-  });
+    }));
+}
+
+/** What runs as many messages as it is told to. */
+type Run = (size: number) => Promise<Outcome>;
+
+async function warmUp(run: Run, size: number): Promise<void> {
+  const untilMs = performance.now() + warmUpMs;
+  for (let times = 0; times < 3 || performance.now() < untilMs; times++) await run(size);
+}
+
+async function compare(
+  { alone, own }: { readonly alone: Run; readonly own: Run },
+  size: number,
+  pairs: number,
+): Promise<Outcome> {
+  const outcomes: Outcome[] = [];
+  const ratios: number[] = [];
+  for (let pair = 0; pair < pairs; pair++) {
+    const isFirst = pair % 2 === 0;
+    const first = await timed(isFirst ? own : alone, size);
+    const second = await timed(isFirst ? alone : own, size);
+    const [ownOutcome, aloneOutcome] = isFirst ? [first, second] : [second, first];
+    outcomes.push(ownOutcome);
+    ratios.push(aloneOutcome.elapsedMs / ownOutcome.elapsedMs);
+  }
+  return { ...leastOf(outcomes), also: { ofNobody: spreadOf(ratios)!.median } };
+}
+
+/** One run, without the time in which other programs had the core. */
+async function timed(run: Run, size: number): Promise<Outcome> {
+  const waitedMs = waitedForCoreMs();
+  const outcome = await run(size);
+  const othersMs = waitedForCoreMs() - waitedMs;
+  return { ...outcome, elapsedMs: Math.max(outcome.elapsedMs - othersMs, 0) };
 }
