@@ -7,13 +7,20 @@ export class EventStream {
     this.#reader = body.pipeThrough(new TextDecoderStream()).getReader();
   }
 
+  /** Opens a stream. If the server has no room, it comes again: a server notices after a while that a client has left. */
   static async open(url: string, path: string): Promise<EventStream> {
-    const { body } = await fetch(new URL(path, url), {
-      signal: AbortSignal.timeout(20_000),
-    });
-    const stream = new EventStream(body!);
-    await stream.#frame(); // how soon to come again
-    return stream;
+    const signal = AbortSignal.timeout(20_000);
+    for (;;) {
+      const { headers, body } = await fetch(new URL(path, url), { signal });
+      if (headers.has("content-length")) { // the answer is complete: it only says how soon to come again
+        await body!.cancel();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        continue;
+      }
+      const stream = new EventStream(body!);
+      await stream.#frame(); // how soon to come again
+      return stream;
+    }
   }
 
   /** The next event. */
