@@ -150,9 +150,9 @@ function askInTurn(
   requireNoCycle(runtime.delivery.find(turn.actor.protocol, turn.actor.key)!, target);
   waitsFor.push(target);
   const answer = waiter.wait(runtime, timeoutMs, () => void waitsFor.splice(waitsFor.indexOf(target), 1));
-  const sends = turn.intercepted?.sends;
-  if (sends === undefined) runtime.delivery.deliver(to, route, payload);
-  else sends.send(to, route, payload, (route) => runtime.delivery.deliver(to, route, payload));
+  const { interception } = turn;
+  if (interception === undefined) runtime.delivery.deliver(to, route, payload);
+  else interception.send(to, route, payload, (route) => runtime.delivery.deliver(to, route, payload));
   runtime.scheduler.lookSoon();
   return answer;
 }

@@ -160,9 +160,7 @@ export class Runtime implements RuntimeServices {
     const deadline = parts.deadline ??
       (timeoutMs === undefined ? undefined : deadlineAt((delay?.dueMs ?? this.clock.now()) + timeoutMs));
     const given = options?.headers ?? undefined;
-    const headers = given === undefined
-      ? cause?.causedHeaders
-      : withHeaders(cause?.intercepted?.added, given);
+    const headers = given === undefined ? cause?.causedHeaders : withHeaders(cause?.added?.added, given);
     const { failTo } = parts;
     const scope = options?.id === undefined || options.deduplicate === false
       ? undefined

@@ -375,7 +375,7 @@ class LoneHost implements TurnServices {
       delay: options && delayOf(operation, options, this.clock),
       headers: options?.headers === undefined
         ? cause?.causedHeaders
-        : withHeaders(cause?.intercepted?.added, options.headers),
+        : withHeaders(cause?.added?.added, options.headers),
     });
   }
 }

@@ -18,6 +18,11 @@ export interface Counted {
   sampledAt: number;
 }
 
+/** What knows when a message was accepted, in milliseconds since 1970; it may have to read that from a text. */
+interface Accepted {
+  readonly acceptedMs: number | undefined;
+}
+
 /** The times of a message that an event tells. */
 export interface MessageTimes {
   readonly acceptedMs?: number | undefined;
@@ -55,7 +60,8 @@ export class MessageReports {
   look(monotonicMs: number, nowMs: number): boolean {
     if (this.#inspectors.unobserved) return false;
     this.#aheadMs = nowMs - monotonicMs;
-    return this.#inspectors.sampling && this.#inMemory.look(monotonicMs);
+    const { sampling, sampledEveryMs } = this.#inspectors;
+    return sampling && this.#inMemory.look(monotonicMs, sampledEveryMs);
   }
 
   /** Listeners were added or removed. The first message of a sample stands for those since there is one. */
@@ -124,18 +130,19 @@ export class MessageReports {
   /** A turn in memory begins. */
   started(turn: Turn): void {
     const watch = turn.route.extras?.watch;
-    this.#started(turn, watch, watch?.acceptedMs, watch?.stands ?? 0);
+    this.#started(turn, watch, watch, watch?.stands ?? 0);
   }
 
   /** A turn of a durable actor begins. A message with which nothing was kept is drawn here. */
-  startedInStore(turn: Turn, acceptedMs: number | undefined): void {
+  startedInStore(turn: Turn, mail: Accepted): void {
     const watch = turn.route.extras?.watch;
     const { protocol } = turn.route.operation;
-    this.#started(turn, watch, acceptedMs, watch?.stands ?? this.#draw(this.#found, protocol));
+    this.#started(turn, watch, mail, watch?.stands ?? this.#draw(this.#found, protocol));
   }
 
-  #started(turn: Turn, watch: Watch | undefined, acceptedMs: number | undefined, stands: number): void {
+  #started(turn: Turn, watch: Watch | undefined, accepted: Accepted | undefined, stands: number): void {
     if (stands === 0 && !this.#inspectors.everything) return;
+    const acceptedMs = accepted?.acceptedMs;
     const message = this.#viewOf(turn, acceptedMs, this.#shown(stands));
     const startedMs = this.#clock.monotonicMs();
     turn.watched = { message, stands, startedMs, tookMs: undefined };
@@ -211,7 +218,8 @@ export class MessageReports {
 
   /** Draws a message in the store. Returns how many it stands for; 0 if it is not of the sample. */
   #draw(sampler: CountedSampler, protocol: string): number {
-    return this.#inspectors.sampling ? sampler.draw(protocol, this.#clock.monotonicMs()) : 0;
+    const { sampling, sampledEveryMs } = this.#inspectors;
+    return sampling ? sampler.draw(protocol, this.#clock.monotonicMs(), sampledEveryMs) : 0;
   }
 
   #tell(event: MessageInspection, message: MessageView, stands: number): void {

@@ -138,10 +138,8 @@ export class Route {
   /** The same route with further extras. */
   with(extras: RouteExtras): Route {
     const { operation, causationId, correlationId, replyTo, deadline } = this;
-    return new Route(operation, causationId, correlationId, replyTo, deadline, {
-      ...this.extras,
-      ...extras,
-    });
+    const all = this.extras === undefined ? extras : { ...this.extras, ...extras };
+    return new Route(operation, causationId, correlationId, replyTo, deadline, all);
   }
 }
 

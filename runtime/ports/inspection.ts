@@ -118,10 +118,11 @@ export type Inspector = (event: Inspection) => void;
 /** Options of {@linkcode System.inspect}. */
 export interface InspectOptions {
   /**
-   * Whether the listener hears `accepted`, `started` and `done` of a sample only: of about one message a millisecond in
-   * this process. So it costs next to nothing, however much the system does. All other events it hears in full. Each message
-   * of the sample says in `stands` how many messages of its protocol it stands for: all that were accepted since the one
-   * before it. The sum of `stands` over `accepted` is the number of messages, up to the latest one of the sample.
+   * Whether the listener hears `accepted`, `started` and `done` of a sample only: of at most so many messages a second in
+   * this process, from 1 to 1,000; `true` is 1,000. So it costs next to nothing, however much the system does. All other
+   * events it hears in full. Listeners share one sample, the largest that one of them wants. Each message of it says in
+   * `stands` how many messages of its protocol it stands for: all that were accepted since the one before it. The sum of
+   * `stands` over `accepted` is the number of messages, up to the latest one of the sample.
    *
    * In memory a message of the sample is heard of from its acceptance to its end. With a store nothing is kept of a message
    * that is read again: whose actor was not in memory when it was accepted, that another process accepted, or that is tried
@@ -130,12 +131,16 @@ export interface InspectOptions {
    *
    * @default {false}
    */
-  readonly sampled?: boolean;
+  readonly sampled?: boolean | number;
 }
+
+/** The most messages a second in a sample. */
+const sampledMax = 1_000;
 
 interface Listener {
   readonly inspector: Inspector;
-  readonly sampled: boolean;
+  /** How many messages a second it hears of; Infinity for all. */
+  readonly perSecond: number;
   /** Whether it still listens. */
   listens: boolean;
 }
@@ -150,6 +155,8 @@ export class Inspectors {
   everything = false;
   /** Whether a listener hears of a sample. */
   sampling = false;
+  /** How far apart the messages of the sample are at least. */
+  sampledEveryMs = 0;
   readonly #onChange: (unobserved: boolean) => void;
   readonly #onFailure: (error: unknown) => void;
 
@@ -162,9 +169,12 @@ export class Inspectors {
     this.#onFailure = onFailure;
   }
 
+  /** Throws a `RangeError` if a sample is too large, or empty. */
   add(inspector: Inspector, { sampled = false }: InspectOptions = {}): Disposable {
-    const listener: Listener = { inspector, sampled, listens: true }; // the same function can be added twice
-    this.#set(sampled ? [...this.#listeners, listener] : [listener, ...this.#listeners]);
+    const perSecond = sampled === true ? sampledMax : sampled === false ? Infinity : sampled;
+    if (sampled !== false && !(perSecond >= 1 && perSecond <= sampledMax)) throw outOfRange(sampled);
+    const listener: Listener = { inspector, perSecond, listens: true }; // the same function can be added twice
+    this.#set(isSampled(listener) ? [...this.#listeners, listener] : [listener, ...this.#listeners]);
     return { [Symbol.dispose]: () => this.#remove(listener) };
   }
 
@@ -176,14 +186,14 @@ export class Inspectors {
   /** Tells the listeners of every message. */
   emitEach(event: MessageInspection): void {
     for (const listener of this.#listeners) {
-      if (listener.sampled) return;
+      if (isSampled(listener)) return;
       this.#tell(listener, event);
     }
   }
 
   /** Tells the listeners of a sample. */
   emitSampled(event: MessageInspection): void {
-    for (const listener of this.#listeners) if (listener.sampled) this.#tell(listener, event);
+    for (const listener of this.#listeners) if (isSampled(listener)) this.#tell(listener, event);
   }
 
   #tell(listener: Listener, event: Inspection): void {
@@ -211,8 +221,18 @@ export class Inspectors {
 
   #set(listeners: readonly Listener[]): void {
     this.#listeners = listeners;
-    this.everything = listeners.some(({ sampled }) => !sampled);
-    this.sampling = listeners.some(({ sampled }) => sampled);
+    const sampled = listeners.filter(isSampled);
+    this.everything = sampled.length < listeners.length;
+    this.sampling = sampled.length > 0;
+    this.sampledEveryMs = 1_000 / Math.max(1, ...sampled.map(({ perSecond }) => perSecond));
     this.#onChange(this.unobserved = listeners.length === 0);
   }
+}
+
+function isSampled({ perSecond }: Listener): boolean {
+  return perSecond <= sampledMax;
+}
+
+function outOfRange(sampled: unknown): RangeError {
+  return new RangeError(`Cannot use sampled: it must be true, or from 1 to ${sampledMax}, and is ${sampled}`);
 }

@@ -1,4 +1,4 @@
-/** Chooses the messages of a sample: at most one in a millisecond of the monotonic clock. */
+/** Chooses the messages of a sample: at most one in some milliseconds of the monotonic clock. */
 export class Sampler {
   /** Whether the next message is one of the sample. The first one is. */
   due = true;
@@ -6,9 +6,9 @@ export class Sampler {
   #takenMs = -Infinity;
 
   /** The clock was read. Returns whether a message has become due by that. */
-  look(monotonicMs: number): boolean {
+  look(monotonicMs: number, everyMs: number): boolean {
     this.#lookedMs = monotonicMs;
-    if (this.due || monotonicMs - this.#takenMs < 1) return false;
+    if (this.due || monotonicMs - this.#takenMs < everyMs) return false;
     return this.due = true;
   }
 
@@ -33,9 +33,9 @@ export class CountedSampler {
   }
 
   /** Draws the next message. Returns how many of its protocol it stands for, with itself; 0 if it is not of the sample. */
-  draw(protocol: string, monotonicMs: number): number {
+  draw(protocol: string, monotonicMs: number, everyMs: number): number {
     const stands = (this.#since.get(protocol) ?? 0) + 1;
-    this.#sampler.look(monotonicMs);
+    this.#sampler.look(monotonicMs, everyMs);
     const taken = this.#sampler.take();
     this.#since.set(protocol, taken ? 0 : stands);
     return taken ? stands : 0;

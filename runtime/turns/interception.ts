@@ -10,33 +10,9 @@ import { MessageView } from "../ports/message_view.ts";
 import { Passage } from "./passage.ts";
 import type { Turn } from "./turn.ts";
 import { turnOver } from "./turn_errors.ts";
-import type { InterceptedTurn } from "./turn_extras.ts";
 
-/** A handler, and what it gets. */
-interface Handling {
-  readonly handler: Handler;
-  readonly value: unknown;
-}
-
-/** A message that is sent, as its interceptors see it. */
-class Sending {
-  readonly operation: Operation;
-  readonly key: string;
-  readonly id: MessageId;
-  readonly send: (route: Route) => unknown;
-
-  constructor(operation: Operation, key: string, id: MessageId, send: (route: Route) => unknown) {
-    this.operation = operation;
-    this.key = key;
-    this.id = id;
-    this.send = send;
-  }
-
-  /** For error messages. */
-  toString(): string {
-    return nameOf(this.operation, this.key);
-  }
-}
+/** Sends a message with the route that its interceptors have left. */
+type Send = (route: Route) => unknown;
 
 /** The interceptors of a system. */
 export class Interception {
@@ -44,8 +20,6 @@ export class Interception {
   readonly #sends: readonly Interceptor[];
   readonly #ids: Ids;
   readonly #onFailure: (error: unknown) => void;
-  /** What is added to a turn before its interceptors have added anything. */
-  readonly #sending: InterceptedTurn = { sends: this };
 
   /** Calls `onFailure` when an interceptor fails after it has sent its message. */
   constructor(interceptors: readonly Interceptor[], ids: Ids, onFailure: (error: unknown) => void) {
@@ -70,7 +44,7 @@ export class Interception {
   #around(handler: Handler, builtIn: boolean): Handler {
     return (turn, value) => {
       if (builtIn && !Publication.is(value)) return handler(turn, value);
-      return this.#turn(turn as Turn, builtIn ? value as Publication : undefined, { handler, value });
+      return this.#turn(turn as Turn, builtIn ? value as Publication : undefined, handler, value);
     };
   }
 
@@ -86,40 +60,40 @@ export class Interception {
     const operation = published ?? route.operation;
     const key = published === undefined ? to.key : "";
     const id = route.extras?.id ?? this.#ids.next();
-    return this.sendAt(0, new Sending(operation, key, id, send), route) as Result;
+    return this.sendAt(0, operation, key, id, route, send) as Result;
   }
 
   /** Sends a message with the interceptors from there on around it. */
-  sendAt(index: number, sending: Sending, route: Route): unknown {
+  sendAt(
+    index: number,
+    operation: Operation,
+    key: string,
+    id: MessageId,
+    route: Route,
+    send: Send,
+  ): unknown {
     const interceptor = this.#sends[index];
-    if (interceptor === undefined) return sending.send(route);
-    const { operation, key, id } = sending;
+    if (interceptor === undefined) return send(route);
     const view = new MessageView(this.#ids, operation, key, id, route, 0, undefined);
-    return new SendPassage(this, index, sending, route).send(interceptor, view, this.#onFailure);
+    return new SendPassage(this, index, operation, key, id, route, send)
+      .send(interceptor, view, this.#onFailure);
   }
 
-  #turn(turn: Turn, heard: Publication | undefined, handling: Handling): unknown {
+  #turn(turn: Turn, heard: Publication | undefined, handler: Handler, value: unknown): unknown {
     const { route, messageId, attempt } = turn;
     const operation = heard === undefined ? route.operation : heard.operation;
     const key = heard === undefined ? turn.key : "";
-    if (this.sends) turn.intercepted = this.#sending;
-    const view = new MessageView(
-      this.#ids,
-      operation,
-      key,
-      messageId,
-      route,
-      attempt,
-      route.extras?.watch?.acceptedMs,
-    );
-    return this.turnAt(0, turn, view, handling);
+    if (this.sends) turn.interception = this;
+    const acceptedMs = route.extras?.watch?.acceptedMs;
+    const view = new MessageView(this.#ids, operation, key, messageId, route, attempt, acceptedMs);
+    return this.turnAt(0, turn, view, handler, value);
   }
 
   /** Runs a turn with the interceptors from there on around it. */
-  turnAt(index: number, turn: Turn, view: MessageView, handling: Handling): unknown {
+  turnAt(index: number, turn: Turn, view: MessageView, handler: Handler, value: unknown): unknown {
     const interceptor = this.#turns[index];
-    if (interceptor === undefined) return handling.handler(turn, handling.value);
-    return new TurnPassage(this, index, turn, view, handling).turn(interceptor, view);
+    if (interceptor === undefined) return handler(turn, value);
+    return new TurnPassage(this, index, turn, view, handler, value).turn(interceptor, view);
   }
 }
 
@@ -127,19 +101,33 @@ export class Interception {
 class SendPassage extends Passage {
   readonly #interception: Interception;
   readonly #index: number;
-  readonly #sending: Sending;
+  readonly #operation: Operation;
+  readonly #key: string;
+  readonly #id: MessageId;
   readonly #route: Route;
+  readonly #send: Send;
 
-  constructor(interception: Interception, index: number, sending: Sending, route: Route) {
+  constructor(
+    interception: Interception,
+    index: number,
+    operation: Operation,
+    key: string,
+    id: MessageId,
+    route: Route,
+    send: Send,
+  ) {
     super();
     this.#interception = interception;
     this.#index = index;
-    this.#sending = sending;
+    this.#operation = operation;
+    this.#key = key;
+    this.#id = id;
     this.#route = route;
+    this.#send = send;
   }
 
   protected override get what(): string {
-    return `send ${this.#sending}`;
+    return `send ${nameOf(this.#operation, this.#key)}`;
   }
 
   protected override get headers(): AddedHeaders | undefined {
@@ -147,14 +135,14 @@ class SendPassage extends Passage {
   }
 
   protected override next(headers: AddedHeaders | undefined): unknown {
-    const { id } = this.#sending;
+    const id = this.#id;
     const route = this.#route;
     const next = headers !== undefined
       ? route.with({ id, headers })
       : route.extras?.id === id
       ? route
       : route.with({ id });
-    return this.#interception.sendAt(this.#index + 1, this.#sending, next);
+    return this.#interception.sendAt(this.#index + 1, this.#operation, this.#key, id, next, this.#send);
   }
 }
 
@@ -164,15 +152,24 @@ class TurnPassage extends Passage {
   readonly #index: number;
   readonly #turn: Turn;
   readonly #view: MessageView;
-  readonly #handling: Handling;
+  readonly #handler: Handler;
+  readonly #value: unknown;
 
-  constructor(interception: Interception, index: number, turn: Turn, view: MessageView, handling: Handling) {
+  constructor(
+    interception: Interception,
+    index: number,
+    turn: Turn,
+    view: MessageView,
+    handler: Handler,
+    value: unknown,
+  ) {
     super();
     this.#interception = interception;
     this.#index = index;
     this.#turn = turn;
     this.#view = view;
-    this.#handling = handling;
+    this.#handler = handler;
+    this.#value = value;
   }
 
   protected override get what(): string {
@@ -190,9 +187,8 @@ class TurnPassage extends Passage {
   protected override next(headers: AddedHeaders | undefined, added: AddedHeaders | undefined): unknown {
     const turn = this.#turn;
     if (headers !== undefined) {
-      const all = mergedHeaders(turn.intercepted?.added ?? {}, added!);
-      turn.intercepted = { ...turn.intercepted, added: all, headers };
+      turn.added = { added: mergedHeaders(turn.added?.added ?? {}, added!), headers };
     }
-    return this.#interception.turnAt(this.#index + 1, turn, this.#view, this.#handling);
+    return this.#interception.turnAt(this.#index + 1, turn, this.#view, this.#handler, this.#value);
   }
 }

@@ -17,7 +17,8 @@ import type { Handle, RouteParts, TurnActor } from "./turn_services.ts";
 import { type LaterAnswer, openedIn, type OpenedLater, TurnLaters } from "./turn_laters.ts";
 import { notTransient, turnOver } from "./turn_errors.ts";
 import { refIn, TurnActorRef } from "./turn_ref.ts";
-import type { InterceptedTurn, TurnExtras, WatchedTurn } from "./turn_extras.ts";
+import type { Interception } from "./interception.ts";
+import type { AddedToTurn, TurnExtras, WatchedTurn } from "./turn_extras.ts";
 import { signalOf } from "./turn_signal.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
 
@@ -31,6 +32,8 @@ export class Turn {
   private ownState: unknown;
   /** Whether the state was assigned. */
   changed = false;
+  /** The interceptors around what it sends; absent if there are none. */
+  interception: Interception | undefined = undefined;
   private over = false;
   private ownId: MessageId | undefined = undefined;
   /** The first message that is sent with the commit. Most turns send no other. */
@@ -193,10 +196,9 @@ export class Turn {
 
   /** Keeps a message of the handler with a given route until the commit. */
   dispatch(to: ActorId, route: Route, payload: unknown): void {
-    const sends = this.extras?.intercepted?.sends;
-    if (sends?.takes(route.operation)) {
-      sends.send(to, route, payload, (route) => this.post(to, route, payload));
-    } else this.post(to, route, payload);
+    const { interception } = this;
+    if (!interception?.takes(route.operation)) return this.post(to, route, payload);
+    interception.send(to, route, payload, (route) => this.post(to, route, payload));
   }
 
   /** Keeps a message with a given route until the commit. */
@@ -314,18 +316,18 @@ export class Turn {
     this.ensureExtras.watched = watched;
   }
 
-  /** What its interceptors add to it. */
-  get intercepted(): InterceptedTurn | undefined {
-    return this.extras?.intercepted;
+  /** What its interceptors add to all that it causes. */
+  get added(): AddedToTurn | undefined {
+    return this.extras?.added;
   }
 
-  set intercepted(intercepted: InterceptedTurn) {
-    this.ensureExtras.intercepted = intercepted;
+  set added(added: AddedToTurn) {
+    this.ensureExtras.added = added;
   }
 
   /** The headers of what it causes: those of its message, and those of its interceptors. */
   get causedHeaders(): Readonly<Record<string, string>> | undefined {
-    return this.extras?.intercepted?.headers ?? this.route.extras?.headers;
+    return this.extras?.added?.headers ?? this.route.extras?.headers;
   }
 
   /** Whether it has ended, or its message was taken back. */
@@ -381,9 +383,10 @@ export class Turn {
     const known = this.others?.routeTo(operation);
     if (known !== undefined) return known;
     const { route } = this;
-    if (this.causedHeaders !== undefined) return this.routeOf(operation, {}); // they are passed on
     const id = this.messageId;
-    return new Route(operation, id, route.correlationId ?? id);
+    const { causedHeaders: headers } = this; // they are passed on
+    const extras = headers && { id: this.interception && this.actor.services.ids.next(), headers };
+    return new Route(operation, id, route.correlationId ?? id, undefined, undefined, extras);
   }
 
   private refuse(what: string): never {

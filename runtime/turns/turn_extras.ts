@@ -1,18 +1,14 @@
 import type { ScheduleChange } from "./schedules.ts";
-import type { Interception } from "./interception.ts";
 import type { TurnSignal } from "./turn_signal.ts";
 import type { WaitingTurn } from "./wait_chain.ts";
 import type { TurnLaters } from "./turn_laters.ts";
 import type { MessageView } from "../ports/message_view.ts";
 
-/** What the interceptors around a turn add to it. */
-export interface InterceptedTurn {
-  /** The interceptors of what it sends; absent if there are none. */
-  readonly sends?: Interception;
-  /** The headers that they gave it for all that it causes. */
-  readonly added?: Readonly<Record<string, string>>;
+/** The headers that the interceptors around a turn add to all that it causes. */
+export interface AddedToTurn {
+  readonly added: Readonly<Record<string, string>>;
   /** These, with the headers of its message. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** What is kept of a turn while somebody listens to events. */
@@ -39,5 +35,5 @@ export interface TurnExtras {
   waitsFor?: WaitingTurn[];
   laters?: TurnLaters;
   watched?: WatchedTurn;
-  intercepted?: InterceptedTurn;
+  added?: AddedToTurn;
 }

@@ -15,6 +15,14 @@ import { guarded, untraced } from "./guarded.ts";
 import { within } from "./light_context.ts";
 import { ReceivedTrace } from "./received_trace.ts";
 
+/** Headers that were written for a span. */
+interface Written {
+  readonly of: SpanContext;
+  /** The context that has it, if its trace is not sampled: then no other span was begun in there. */
+  readonly dropped: Context | undefined;
+  readonly headers: AddedHeaders;
+}
+
 /** The headers of W3C Trace Context and Baggage. */
 const w3cFields = ["traceparent", "tracestate", "baggage"];
 
@@ -27,7 +35,7 @@ export class Carrier {
   #isW3c: boolean | undefined = undefined;
   /** The trace that was read last, and the headers that were written last: most messages of a trace say the same. */
   #read: ReceivedTrace | undefined = undefined;
-  #written: { readonly of: SpanContext; readonly headers: AddedHeaders } | undefined = undefined;
+  #written: Written | undefined = undefined;
 
   /**
    * The headers by which others continue the trace of a span whose parent is in a context, or that of the parent if there is
@@ -63,6 +71,16 @@ export class Carrier {
     }
   }
 
+  /** Whether a context is the one in which the last message was sent, and its trace is not sampled. */
+  dropsIn(context: Context): boolean {
+    return this.#written !== undefined && context === this.#written.dropped;
+  }
+
+  /** Whether that is so, and a message goes on with that trace. */
+  continues(context: Context, headers: AddedHeaders | undefined): boolean {
+    return this.dropsIn(context) && isOf(this.#written!.headers, headers);
+  }
+
   #receive(headers: AddedHeaders): ReceivedTrace | undefined {
     const known = this.#read;
     if (known?.traceparent === headers.traceparent && known?.tracestate === headers.tracestate) return known;
@@ -74,6 +92,11 @@ export class Carrier {
     span: Span | undefined,
     given: AddedHeaders | undefined,
   ): AddedHeaders | undefined {
+    if (span === undefined && this.dropsIn(parent)) {
+      const { headers } = this.#written!;
+      if (given?.traceparent === undefined) return headers;
+      if (isOf(headers, given)) return undefined;
+    }
     const isOwn = given !== undefined && parent instanceof ReceivedTrace &&
       given.traceparent === parent.traceparent;
     if (isOwn && span === undefined) return undefined;
@@ -85,11 +108,13 @@ export class Carrier {
       const isSame = given.traceparent.startsWith(traceId, 3) && given.traceparent.endsWith("-00");
       if (isSame) return undefined;
     }
-    if (this.#written?.of === own) return this.#written.headers;
+    const known = this.#written;
+    if (known?.of === own) return known.headers;
     const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
     const tracestate = traceState && guarded(() => traceState.serialize());
     const headers: AddedHeaders = tracestate ? { traceparent, tracestate } : { traceparent };
-    this.#written = { of: own, headers };
+    const dropped = span === undefined && traceFlags === TraceFlags.NONE ? parent : undefined;
+    this.#written = { of: own, dropped, headers };
     return headers;
   }
 
@@ -103,4 +128,10 @@ export class Carrier {
     }
     return this.#isW3c && baggage === undefined;
   }
+}
+
+/** Whether a message has the trace of some headers, and nothing besides. */
+function isOf({ traceparent, tracestate }: AddedHeaders, given: AddedHeaders | undefined): boolean {
+  return given !== undefined && given.traceparent === traceparent && given.tracestate === tracestate &&
+    given.baggage === undefined;
 }

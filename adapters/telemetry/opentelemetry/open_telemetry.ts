@@ -22,10 +22,10 @@ import { StoppedError } from "../../../runtime/base/errors.ts";
 import { CancelledError } from "../../../runtime/base/cancelled_error.ts";
 import { type OptionNames, requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import { isThenable } from "../../../runtime/base/thenable.ts";
-import { codeOf } from "../../../runtime/base/thrown.ts";
 import type { InspectedMessage, Inspection } from "../../../runtime/ports/inspection.ts";
 import type { AddedHeaders, GoOn, Inspectable, Interceptor } from "../../../runtime/ports/interceptor.ts";
 import { Carrier } from "./carrier.ts";
+import { goOnWith } from "./go_on_with.ts";
 import { guarded, untraced } from "./guarded.ts";
 import { Instruments } from "./instruments.ts";
 import { attributesOf, Labels } from "./labels.ts";
@@ -107,6 +107,9 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Interceptor {
   return new OpenTelemetry(options);
 }
 
+/** Of how many messages a second it is recorded how long they waited. */
+const waitsPerSecond = 100;
+
 /** The options of the spans of sends and of turns. */
 const producer: SpanOptions = { kind: SpanKind.PRODUCER };
 const consumer: SpanOptions = { kind: SpanKind.CONSUMER };
@@ -166,7 +169,9 @@ class OpenTelemetry implements Interceptor {
     try {
       const own = span === undefined ? parent : within(parent, span);
       const added = this.#carrier.headersOf(parent, span, headers) ?? this.#restated(headers, own);
-      const result = context.with(own, goOnWith, undefined, goOn, added);
+      const result = span === undefined && this.#isIn(own, headers)
+        ? goOnWith(goOn, added)
+        : context.with(own, goOnWith, undefined, goOn, added);
       if (!isThenable(result)) (operation ?? tally)?.succeeded();
       else if (operation !== undefined || tally !== undefined) {
         const ending = operation ?? new TracedOperation(undefined, tally, undefined, this.#clock);
@@ -180,7 +185,9 @@ class OpenTelemetry implements Interceptor {
   }
 
   observe(system: Inspectable): Disposable {
-    const listening = system.inspect((event) => guarded(() => this.#hear(event)), { sampled: true });
+    const listening = system.inspect((event) => guarded(() => this.#hear(event)), {
+      sampled: waitsPerSecond,
+    });
     this.#systems++;
     let ended = false;
     return {
@@ -246,7 +253,7 @@ class OpenTelemetry implements Interceptor {
   #parentOf(headers: AddedHeaders | undefined): Context {
     try {
       const active = context.active();
-      if (headers === undefined || hasTrace(active)) return active;
+      if (headers === undefined || this.#carrier.dropsIn(active) || hasTrace(active)) return active;
       const given = this.#carrier.contextOf(headers);
       if (given === ROOT_CONTEXT) return active;
       const baggage = propagation.getBaggage(active);
@@ -269,10 +276,19 @@ class OpenTelemetry implements Interceptor {
     return tracestate === undefined ? { traceparent } : { traceparent, tracestate };
   }
 
+  /**
+   * Whether the active context is that of a message, or the one in which the message was sent, so that the turn need not enter
+   * another: to enter one takes longer than all the rest of a trace that is not sampled.
+   */
+  #isIn(own: Context, headers: AddedHeaders | undefined): boolean {
+    const active = context.active();
+    return active === own || this.#carrier.continues(active, headers);
+  }
+
   /** Begins a span; none if its parent is not sampled, and the parent decides. */
   #start(name: string, options: SpanOptions, parent: Context): Span | undefined {
     try {
-      if (this.#parentDecides && isDropped(parent)) return undefined;
+      if (this.#parentDecides && (this.#carrier.dropsIn(parent) || isDropped(parent))) return undefined;
       const span = this.#tracer.startSpan(name, options, parent);
       span.spanContext(); // it is asked for later, where nothing may be thrown
       return span;
@@ -349,32 +365,6 @@ function isValid({ traceId, spanId }: SpanContext): boolean {
 /** Whether the span of a context is the active one. */
 function isWithin(own: Context): boolean {
   return trace.getSpan(context.active()) === trace.getSpan(own);
-}
-
-/**
- * Goes on with headers; with fewer, or without any, if they do not fit beside those of the message, or a propagator has made
- * headers that cannot be sent.
- */
-function goOnWith(goOn: GoOn, headers: AddedHeaders | undefined): unknown {
-  if (headers === undefined) return goOn();
-  try {
-    return goOn(headers);
-  } catch (error) {
-    if (!["too-large", "invalid-headers"].includes(codeOf(error, ""))) throw error;
-    try {
-      return goOnWith(goOn, fewer(headers));
-    } catch {
-      throw error; // it has gone on before, and that failed
-    }
-  }
-}
-
-/** Headers without the next one that a trace can do without; nothing if all of them have to go. */
-function fewer(headers: AddedHeaders): AddedHeaders | undefined {
-  const name = ["tracestate", "baggage"].find((name) => name in headers);
-  if (name === undefined) return undefined;
-  const { [name]: _, ...others } = headers;
-  return others;
 }
 
 /** A message as far as it tells its turn from all others. */

@@ -4,7 +4,7 @@ import type { Clock } from "../../../runtime/base/clock.ts";
 import { errorType } from "./error_type.ts";
 
 /** How many durations are recorded in a millisecond, and how many at once after a pause. */
-const durationsPerMs = 1;
+const durationsPerMs = 0.1;
 const durationsMax = 1_000;
 /** How many are not measured before the clock is read again, when no more durations may be recorded. */
 const skippedMax = 32;
@@ -23,8 +23,8 @@ export interface TallyReport {
 
 /**
  * Counts the sends or the turns of one operation, and measures how long they take. To tell an SDK of a number takes as long as
- * many messages do, so successes are told of together, and if there are more than a thousand a second, the durations of a
- * thousand are.
+ * many messages do, so successes are told of together. Of an operation that is busy for long, a hundred durations a second
+ * are.
  */
 export class Tally {
   readonly #attributes: Attributes;

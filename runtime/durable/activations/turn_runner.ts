@@ -106,7 +106,7 @@ export class TurnRunner {
     const { fault } = this.#activation;
     if (fault !== undefined) return this.#failed(batch, turn, fault.error);
     if (turn.isFirst) this.#activation.emit("activated");
-    if (host.observed) services.delivery.reports.startedInStore(turn, mail.acceptedMs);
+    if (host.observed) services.delivery.reports.startedInStore(turn, mail);
     let result: unknown;
     let awaited: boolean;
     try {

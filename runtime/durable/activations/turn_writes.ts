@@ -73,7 +73,7 @@ export class DurableTurn extends Turn {
   /** Its message as the cause of its reply. */
   get causeOfReply(): MessageHeader {
     const { head } = this.mail;
-    return this.intercepted === undefined ? head : { ...head, headers: this.causedHeaders };
+    return this.added === undefined ? head : { ...head, headers: this.causedHeaders };
   }
 
   /** The store that its actor is in. */

@@ -1,7 +1,7 @@
 // What events tell about time, in memory and with every store, and what a listener of a sample hears.
 
 import assert from "node:assert/strict";
-import { type Clock, type Inspection, System } from "@posthorn/posthorn";
+import { type Clock, type Inspection, type InspectOptions, System } from "@posthorn/posthorn";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { fail, note, Stage, stage, Worker, worker } from "../memory_stage.ts";
@@ -18,7 +18,7 @@ function timesOf(events: readonly Inspection[]): string[] {
   });
 }
 
-function hear(system: System, options?: { readonly sampled: boolean }): Inspection[] {
+function hear(system: System, options?: InspectOptions): Inspection[] {
   const events: Inspection[] = [];
   system.inspect((event) => events.push(event), options);
   return events;
@@ -149,6 +149,43 @@ for (const store of [undefined, memoryStore]) {
     await stopped;
   });
 }
+
+for (const store of [undefined, memoryStore]) {
+  const where = store === undefined ? "in memory" : "with a store";
+
+  Deno.test(`listeners share a sample of as many messages a second as one of them wants, ${where}`, async () => {
+    const clock = new VirtualClock();
+    await using system = new System({ actors: [worker()], clock, log: false, store: store?.(), drainMs: 0 });
+    await system.ready();
+    const second = async () => {
+      const before = few.length;
+      for (let n = 0; n < 1_000; n++) {
+        void system.ref(Worker, "ada").ask(Worker.call, () => 1);
+        await clock.advance(1);
+      }
+      return few.slice(before).filter(({ type }) => type === "accepted").length;
+    };
+    const few = hear(system, { sampled: 10 });
+    const alone = await second();
+    assert(alone >= 9 && alone <= 11, `${alone} of 1000`);
+    const many = system.inspect(() => {}, { sampled: true });
+    assert(await second() > 900);
+    many[Symbol.dispose]();
+    const again = await second();
+    assert(again >= 9 && again <= 11, `${again} of 1000`);
+    const stopped = system.stop();
+    await clock.advance(20_000);
+    await stopped;
+  });
+}
+
+Deno.test("a sample of less than one message a second, or of more than a thousand, is refused", async () => {
+  await using system = new System({ actors: [worker()], log: false });
+  for (const sampled of [0, -1, 1_001, NaN, Infinity, "many" as never]) {
+    const refused = new RegExp(`Cannot use sampled: it must be true, or from 1 to 1000, and is ${sampled}`);
+    assert.throws(() => system.inspect(() => {}, { sampled }), refused);
+  }
+});
 
 Deno.test("a listener of a sample hears every failure and every dead letter", async () => {
   await using it = stage(worker({ retry: { attempts: 2 } }));

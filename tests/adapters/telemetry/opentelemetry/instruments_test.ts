@@ -61,7 +61,7 @@ Deno.test("failures are counted at once, by their type", () => {
   assert.equal(attributes["error.type"], "TypeError");
 });
 
-Deno.test("each duration is recorded up to a thousand a second, and of more a thousand", async () => {
+Deno.test("a thousand durations are recorded at once, and of more a hundred a second", async () => {
   const it = new Measured();
   it.send(1_000);
   assert.equal(it.durations, 1_000);
@@ -69,10 +69,10 @@ Deno.test("each duration is recorded up to a thousand a second, and of more a th
   assert.equal(it.durations, 1_000);
   await it.clock.advance(500);
   it.send(5_000);
-  assert.equal(it.durations, 1_500);
+  assert.equal(it.durations, 1_050);
   await it.clock.advance(60_000);
   it.send(5_000);
-  assert.equal(it.durations, 2_500);
+  assert.equal(it.durations, 2_050);
   it.instruments.end();
   assert.equal(it.sent.reduce((sum, value) => sum + value), 16_000); // the numbers are of all
 });

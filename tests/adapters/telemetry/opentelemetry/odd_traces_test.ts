@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { context, INVALID_SPAN_CONTEXT, propagation, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { memoryStore } from "@posthorn/posthorn/memory";
+import { CountingContext } from "./recorder.ts";
 import { Shop, TracedShop } from "./traced_shop.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
@@ -135,6 +136,66 @@ Deno.test("a message that is sent within a span that is not sampled begins none,
   assert.deepEqual(it.recorder.tree, ["GET open"]);
   const header = `00-${traceId}-${spanId}-00`;
   assert.deepEqual(it.rung, [{ header, spanId }, { header, spanId }]);
+});
+
+for (const store of [undefined, memoryStore]) {
+  const where = store === undefined ? "in memory" : "with a store";
+
+  Deno.test(`turns of traces that are not sampled run each in its own, however they come, ${where}`, async () => {
+    await using it = new TracedShop({ store: store?.() });
+    await it.system.ready();
+    it.recorder.sampled = false;
+    const spans = [1, 2, 3].map(() => it.recorder.getTracer().startSpan("GET", {}, ROOT_CONTEXT));
+    const contexts = spans.map((span) => trace.setSpan(ROOT_CONTEXT, span));
+    it.recorder.sampled = true;
+    const order = [0, 1, 0, 0, 2, 1, 1, 0];
+    const sent = order.map((n) =>
+      context.with(contexts[n], () => it.system.ref(Shop, "main").tell(Shop.ring, ""))
+    );
+    await it.clock.settle();
+    await Promise.all(sent);
+    assert.deepEqual(
+      it.rung,
+      order.map((n) => {
+        const { traceId, spanId } = spans[n].spanContext();
+        return { header: `00-${traceId}-${spanId}-00`, spanId };
+      }),
+    );
+    assert.deepEqual(it.recorder.tree, ["GET open", "GET open", "GET open"]);
+  });
+}
+
+Deno.test("a turn of a trace that is not sampled enters no context if it is already in that of its message", async () => {
+  await using it = new TracedShop();
+  const contexts = new CountingContext();
+  context.disable();
+  context.setGlobalContextManager(contexts);
+  it.recorder.sampled = false;
+  const span = it.recorder.getTracer().startSpan("GET");
+  it.recorder.sampled = true;
+  const { traceId, spanId } = span.spanContext();
+  const header = `00-${traceId}-${spanId}-00`;
+  await context.with(trace.setSpan(ROOT_CONTEXT, span), () => it.ring("next"));
+  assert.deepEqual(it.rung, [{ header, spanId }, { header, spanId }]);
+  assert.equal(contexts.entered, 2); // ours, and one to see whether the program keeps contexts
+  await it.ring("next", { traceparent: header });
+  assert.equal(it.rung.length, 4);
+  assert.equal(contexts.entered, 4); // nobody has sent this one in a context of its trace
+});
+
+Deno.test("baggage beside a trace that is not sampled goes with its message alone", async () => {
+  await using it = new TracedShop();
+  it.recorder.sampled = false;
+  const span = it.recorder.getTracer().startSpan("GET");
+  const within = trace.setSpan(ROOT_CONTEXT, span);
+  const heard: unknown[] = [];
+  const { traceId, spanId } = span.spanContext();
+  const traceparent = `00-${traceId}-${spanId}-00`;
+  it.hear = () => heard.push(propagation.getBaggage(context.active())?.getEntry("user")?.value);
+  await context.with(within, () => it.ring());
+  await context.with(within, () => it.ring("", { traceparent, baggage: "user=ada" }));
+  await context.with(within, () => it.ring());
+  assert.deepEqual(heard, [undefined, "ada", undefined]);
 });
 
 Deno.test("what a sampler drops of a trace that is sampled says so to all that follows", async () => {

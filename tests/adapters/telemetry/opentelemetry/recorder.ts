@@ -142,6 +142,21 @@ export class StorageContext implements ContextManager {
   }
 }
 
+/** Counts how often a context was entered. */
+export class CountingContext extends StorageContext {
+  entered = 0;
+
+  override with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
+    own: Context,
+    call: F,
+    thisArg?: ThisParameterType<F>,
+    ...args: A
+  ): ReturnType<F> {
+    this.entered++;
+    return super.with(own, call, thisArg, ...args);
+  }
+}
+
 /** A propagator with one header of its own. */
 export const oneHeader: TextMapPropagator<Record<string, string>> = {
   inject(own, carrier) {
@@ -158,17 +173,17 @@ export const oneHeader: TextMapPropagator<Record<string, string>> = {
 /** That of W3C, as far as the adapter does not write and read its headers itself. */
 export const w3c: TextMapPropagator<Record<string, string>> = {
   inject(own, carrier) {
-    const { traceId, spanId } = trace.getSpanContext(own)!;
-    carrier.traceparent = `00-${traceId}-${spanId}-01`;
+    const { traceId, spanId, traceFlags } = trace.getSpanContext(own)!;
+    carrier.traceparent = `00-${traceId}-${spanId}-0${traceFlags}`;
     const entries = propagation.getBaggage(own)?.getAllEntries() ?? [];
     carrier.baggage = entries.map(([name, { value }]) => `${name}=${value}`).join(",");
   },
   extract(own, carrier) {
-    const [, traceId, spanId] = carrier.traceparent.split("-");
+    const [, traceId, spanId, flags] = carrier.traceparent.split("-");
     const baggage = Object.fromEntries(
       carrier.baggage.split(",").map((entry) => entry.split("=")).map(([name, value]) => [name, { value }]),
     );
-    const parent = trace.setSpanContext(own, { traceId, spanId, traceFlags: 1 });
+    const parent = trace.setSpanContext(own, { traceId, spanId, traceFlags: Number(flags) });
     return propagation.setBaggage(parent, propagation.createBaggage(baggage));
   },
   fields: () => ["traceparent", "tracestate", "baggage"],

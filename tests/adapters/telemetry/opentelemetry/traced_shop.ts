@@ -30,6 +30,9 @@ export class TracedShop implements AsyncDisposable {
   /** Of each `ring`: its `traceparent` and the id of the span that is active. */
   readonly rung: { readonly header: string | undefined; readonly spanId: string | undefined }[] = [];
 
+  /** Called by each `ring`. */
+  hear = () => {};
+
   constructor(options: Partial<SystemOptions> = {}, tracing: Parameters<typeof openTelemetry>[0] = {}) {
     register(w3c);
     const shop = actor(Shop, {
@@ -38,6 +41,7 @@ export class TracedShop implements AsyncDisposable {
         close: (_ctx, afterMs) => new Promise<void>((resolve) => this.clock.setTimer(afterMs, resolve)),
         ring: (ctx, text) => {
           const spanId = trace.getSpan(context.active())?.spanContext().spanId;
+          this.hear();
           this.rung.push({ header: ctx.headers.traceparent, spanId });
           if (text === "next") ctx.ref(Shop, "next").tell(Shop.ring, "");
           if (text === "own") ctx.ref(Shop, "next").tell(Shop.ring, "", { headers: { own: "1" } });
