@@ -15,8 +15,8 @@ const bytesOfUnit = 3;
 const own = { enumerable: true, configurable: true, writable: true };
 
 /**
- * Returns a plain, frozen copy of the headers from a caller; later changes of the given object have no
- * effect. Headers travel with the message and with all messages that its turn sends. Throws a
+ * Returns a plain, frozen copy of the headers from a caller, or these themselves if they are that already; later changes of the
+ * given object have no effect. Headers travel with the message and with all messages that its turn sends. Throws a
  * `PosthornError`: `invalid-headers` unless they are a plain object of strings, `too-large` if there are more
  * than 64 or they take more than 8 KiB.
  */
@@ -48,6 +48,7 @@ function copyOf(given: Headers): Headers {
   const names = readable(() => namesOf(given));
   requireAtMost(names.length, headersMax, "headers");
   return readable(() => {
+    if (isFrozenData(given, names)) return given;
     const copy: Record<string, string> = {};
     for (const name of names) {
       if (name === "__proto__") Object.defineProperty(copy, name, { ...own, value: given[name] });
@@ -55,6 +56,13 @@ function copyOf(given: Headers): Headers {
     }
     return copy;
   });
+}
+
+/** Whether an object has these properties alone, and none can ever change: not what a getter returns either. */
+function isFrozenData(given: Headers, names: readonly string[]): boolean {
+  return Object.isFrozen(given) && Object.getPrototypeOf(given) === Object.prototype &&
+    Reflect.ownKeys(given).length === names.length &&
+    names.every((name) => Object.getOwnPropertyDescriptor(given, name)?.get === undefined);
 }
 
 /** Plain headers, frozen. Throws unless they are texts within the bounds. */

@@ -5,7 +5,6 @@ import {
   propagation,
   ROOT_CONTEXT,
   type Span,
-  type SpanContext,
   trace,
   TraceFlags,
 } from "@opentelemetry/api";
@@ -15,11 +14,10 @@ import { guarded, untraced } from "./guarded.ts";
 import { within } from "./light_context.ts";
 import { ReceivedTrace } from "./received_trace.ts";
 
-/** Headers that were written for a span. */
-interface Written {
-  readonly of: SpanContext;
-  /** The context that has it, if its trace is not sampled: then no other span was begun in there. */
-  readonly dropped: Context | undefined;
+/** A context in which messages of a trace that is not sampled are sent. */
+interface Sender {
+  readonly context: Context;
+  /** What all of them get that have no headers of their own: no message from elsewhere has this object. */
   readonly headers: AddedHeaders;
 }
 
@@ -33,9 +31,9 @@ const w3cFields = ["traceparent", "tracestate", "baggage"];
 export class Carrier {
   /** Whether the propagator of the program is that of W3C; unknown before the first message. */
   #isW3c: boolean | undefined = undefined;
-  /** The trace that was read last, and the headers that were written last: most messages of a trace say the same. */
+  /** The trace that was read last, and the sender that was last: most messages of a trace say the same. */
   #read: ReceivedTrace | undefined = undefined;
-  #written: Written | undefined = undefined;
+  #sender: Sender | undefined = undefined;
 
   /**
    * The headers by which others continue the trace of a span whose parent is in a context, or that of the parent if there is
@@ -71,14 +69,14 @@ export class Carrier {
     }
   }
 
-  /** Whether a context is the one in which the last message was sent, and its trace is not sampled. */
+  /** Whether a context is known to have a trace that is not sampled. */
   dropsIn(context: Context): boolean {
-    return this.#written !== undefined && context === this.#written.dropped;
+    return this.#sender !== undefined && context === this.#sender.context;
   }
 
-  /** Whether that is so, and a message goes on with that trace. */
-  continues(context: Context, headers: AddedHeaders | undefined): boolean {
-    return this.dropsIn(context) && isOf(this.#written!.headers, headers);
+  /** Whether a message with these headers was sent in a context, or by a turn that such a message has caused. */
+  wasSentIn(context: Context, headers: AddedHeaders | undefined): boolean {
+    return this.dropsIn(context) && headers === this.#sender!.headers;
   }
 
   #receive(headers: AddedHeaders): ReceivedTrace | undefined {
@@ -92,10 +90,9 @@ export class Carrier {
     span: Span | undefined,
     given: AddedHeaders | undefined,
   ): AddedHeaders | undefined {
-    if (span === undefined && this.dropsIn(parent)) {
-      const { headers } = this.#written!;
-      if (given?.traceparent === undefined) return headers;
-      if (isOf(headers, given)) return undefined;
+    const sender = this.#sender;
+    if (span === undefined && sender?.context === parent && given?.traceparent === undefined) {
+      return sender.headers;
     }
     const isOwn = given !== undefined && parent instanceof ReceivedTrace &&
       given.traceparent === parent.traceparent;
@@ -104,17 +101,18 @@ export class Carrier {
     if (own === undefined) return undefined;
     const { traceId, spanId, traceFlags, traceState } = own;
     if (traceId === INVALID_TRACEID || spanId === INVALID_SPANID) return undefined;
-    if (traceFlags === TraceFlags.NONE && given?.traceparent !== undefined) {
+    const isDropped = traceFlags === TraceFlags.NONE;
+    if (isDropped && given?.traceparent !== undefined) {
       const isSame = given.traceparent.startsWith(traceId, 3) && given.traceparent.endsWith("-00");
-      if (isSame) return undefined;
+      const isElsewhere = given === sender?.headers && parent !== sender.context; // in a context of the handler's own
+      if (isSame) return isElsewhere ? { traceparent: given.traceparent } : undefined;
     }
-    const known = this.#written;
-    if (known?.of === own) return known.headers;
     const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
     const tracestate = traceState && guarded(() => traceState.serialize());
     const headers: AddedHeaders = tracestate ? { traceparent, tracestate } : { traceparent };
-    const dropped = span === undefined && traceFlags === TraceFlags.NONE ? parent : undefined;
-    this.#written = { of: own, dropped, headers };
+    Object.freeze(headers); // so that it goes as it is
+    const isAlone = isDropped && span === undefined && propagation.getBaggage(parent) === undefined;
+    if (isAlone) this.#sender = { context: parent, headers };
     return headers;
   }
 
@@ -128,10 +126,4 @@ export class Carrier {
     }
     return this.#isW3c && baggage === undefined;
   }
-}
-
-/** Whether a message has the trace of some headers, and nothing besides. */
-function isOf({ traceparent, tracestate }: AddedHeaders, given: AddedHeaders | undefined): boolean {
-  return given !== undefined && given.traceparent === traceparent && given.tracestate === tracestate &&
-    given.baggage === undefined;
 }

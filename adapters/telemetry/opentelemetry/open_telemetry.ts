@@ -282,7 +282,7 @@ class OpenTelemetry implements Interceptor {
    */
   #isIn(own: Context, headers: AddedHeaders | undefined): boolean {
     const active = context.active();
-    return active === own || this.#carrier.continues(active, headers);
+    return active === own || this.#carrier.wasSentIn(active, headers);
   }
 
   /** Begins a span; none if its parent is not sampled, and the parent decides. */

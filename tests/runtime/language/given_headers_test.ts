@@ -152,6 +152,28 @@ inEach("a change of what was given does not reach the message", async (world) =>
   assert.deepEqual(heard, [{ trace: "1" }]);
 });
 
+Deno.test("headers that are frozen go as they are, and all others as a copy that is", () => {
+  const frozen = Object.freeze({ trace: "1" });
+  assert.equal(givenHeaders(frozen), frozen);
+  let reads = 0;
+  const counted = () => String(++reads);
+  const hidden = Object.defineProperty({ trace: "1" }, "own", { value: "2" });
+  const others: readonly Headers[] = [
+    { trace: "1" },
+    Object.freeze(Object.defineProperty({}, "trace", { get: counted, enumerable: true })),
+    Object.freeze(Object.assign(Object.create(null), { trace: "1" })),
+    Object.freeze(hidden),
+    Object.freeze({ trace: "1", [Symbol("own")]: "2" }),
+  ];
+  for (const given of others) {
+    const headers = givenHeaders(given);
+    assert.notEqual(headers, given);
+    assert(Object.isFrozen(headers));
+    assert.deepEqual({ ...headers }, { trace: "1" });
+    assert.deepEqual(Reflect.ownKeys(headers), ["trace"]);
+  }
+});
+
 Deno.test("headers replace those of the same name, also in other letters", () => {
   const cases: readonly (readonly [before: Headers, others: Headers, merged: Headers])[] = [
     [{ trace: "1", own: "1" }, { trace: "2" }, { trace: "2", own: "1" }],

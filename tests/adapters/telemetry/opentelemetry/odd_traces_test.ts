@@ -1,7 +1,14 @@
 // Messages whose traces are odd, hostile or not sampled.
 
 import assert from "node:assert/strict";
-import { context, INVALID_SPAN_CONTEXT, propagation, ROOT_CONTEXT, trace } from "@opentelemetry/api";
+import {
+  context,
+  createContextKey,
+  INVALID_SPAN_CONTEXT,
+  propagation,
+  ROOT_CONTEXT,
+  trace,
+} from "@opentelemetry/api";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { CountingContext } from "./recorder.ts";
 import { Shop, TracedShop } from "./traced_shop.ts";
@@ -181,6 +188,67 @@ Deno.test("a turn of a trace that is not sampled enters no context if it is alre
   await it.ring("next", { traceparent: header });
   assert.equal(it.rung.length, 4);
   assert.equal(contexts.entered, 4); // nobody has sent this one in a context of its trace
+});
+
+for (const store of [undefined, memoryStore]) {
+  const where = store === undefined ? "in memory" : "with a store";
+
+  Deno.test(`no turn of a trace that is not sampled finds what the program keeps beside the span of another sender, ${where}`, async () => {
+    const tenant = createContextKey("tenant");
+    for (const order of ["AB", "BA", "ATBTA", "AR", "ATRTA", "AC", "ACA", "ATCTA"]) {
+      await using it = new TracedShop({ store: store?.() });
+      await it.system.ready();
+      it.recorder.sampled = false;
+      const start = (parent = ROOT_CONTEXT) => it.recorder.getTracer().startSpan("GET", {}, parent);
+      const [within, other] = [start(), start()].map((span) => trace.setSpan(ROOT_CONTEXT, span));
+      const own = trace.getSpanContext(within)!;
+      const received = trace.setSpanContext(ROOT_CONTEXT, { ...own, isRemote: true });
+      const contexts: Record<string, typeof within> = {
+        A: within.setValue(tenant, "A"),
+        B: within.setValue(tenant, "B"),
+        C: trace.setSpan(within, start(within)).setValue(tenant, "C"), // within a span of its own
+        R: received.setValue(tenant, "R"), // around the span of a message, as a handler or an interceptor may make it
+        T: other.setValue(tenant, "T"),
+      };
+      const headers = { traceparent: `00-${own.traceId}-${own.spanId}-00` }; // a turn passes on what it has got
+      const heard: unknown[] = [];
+      it.hear = () => heard.push(context.active().getValue(tenant));
+      const main = it.system.ref(Shop, "main");
+      const sent = [...order].map((name) =>
+        context.with(contexts[name], () => main.tell(Shop.ring, "", "RC".includes(name) ? { headers } : {}))
+      );
+      await it.clock.settle();
+      await Promise.all(sent);
+      heard.forEach((value, n) => assert(value === undefined || value === order[n], `${order}: ${heard}`));
+      assert.equal(heard.length, order.length);
+    }
+  });
+}
+
+Deno.test("without a propagator no turn finds the baggage of another sender in its context", async () => {
+  await using it = new TracedShop();
+  propagation.disable();
+  it.recorder.sampled = false;
+  const within = trace.setSpan(ROOT_CONTEXT, it.recorder.getTracer().startSpan("GET"));
+  const ada = propagation.setBaggage(within, propagation.createBaggage({ user: { value: "ada" } }));
+  const heard: unknown[] = [];
+  it.hear = () => heard.push(propagation.getBaggage(context.active()));
+  const main = it.system.ref(Shop, "main");
+  const sent = [ada, within].map((one) => context.with(one, () => main.tell(Shop.ring, "")));
+  await it.clock.settle();
+  await Promise.all(sent);
+  assert.deepEqual(heard, [undefined, undefined]);
+});
+
+Deno.test("turns enter no context though others of the same trace had baggage, which their headers say", async () => {
+  await using it = new TracedShop();
+  it.recorder.sampled = false;
+  const within = trace.setSpan(ROOT_CONTEXT, it.recorder.getTracer().startSpan("GET"));
+  const ada = propagation.setBaggage(within, propagation.createBaggage({ user: { value: "ada" } }));
+  const heard: unknown[] = [];
+  it.hear = () => heard.push(context.active() === within);
+  for (const one of [within, ada, within]) await context.with(one, () => it.ring());
+  assert.deepEqual(heard, [true, false, true]);
 });
 
 Deno.test("baggage beside a trace that is not sampled goes with its message alone", async () => {
