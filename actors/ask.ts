@@ -151,8 +151,13 @@ function askInTurn(
   waitsFor.push(target);
   const answer = waiter.wait(runtime, timeoutMs, () => void waitsFor.splice(waitsFor.indexOf(target), 1));
   const { interception } = turn;
-  if (interception === undefined) runtime.delivery.deliver(to, route, payload);
-  else interception.send(to, route, payload, (route) => runtime.delivery.deliver(to, route, payload));
+  try {
+    if (interception === undefined) runtime.delivery.deliver(to, route, payload);
+    else interception.send(to, route, payload, (route) => runtime.delivery.deliver(to, route, payload));
+  } catch (error) {
+    waiter.end(); // an interceptor has sent nothing: nobody waits for that answer
+    throw error;
+  }
   runtime.scheduler.lookSoon();
   return answer;
 }

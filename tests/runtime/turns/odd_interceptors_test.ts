@@ -12,7 +12,7 @@ import {
 import type { Store } from "@posthorn/posthorn/store";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { VirtualClock } from "@posthorn/posthorn/testing";
-import { note, notesOf, Stage, Worker, worker } from "../memory_stage.ts";
+import { note, notesOf, Stage, Walker, walker, Worker, worker } from "../memory_stage.ts";
 
 Deno.test("an interceptor that throws while the handler runs fails the turn when that has settled", async () => {
   const gate = Promise.withResolvers<void>();
@@ -38,6 +38,24 @@ Deno.test("an interceptor that throws while the handler runs fails the turn when
   assert.deepEqual(it.dead, ["ada run: failed", "ada run: failed"]);
   assert.match(it.system.deadLetters.list()[0].message, /impatient/);
   assert.deepEqual(await notesOf(it.ref("ada")), []);
+});
+
+Deno.test("if an interceptor refuses an ask of a turn, nothing waits for its answer any more", async () => {
+  const refusing: Interceptor = {
+    send(message, goOn) {
+      if (message.key !== "wim") return goOn();
+      if (message.operation === "call") throw new Error("refused");
+    },
+  };
+  const clock = new VirtualClock();
+  await using it = new Stage({ actors: [walker(), worker()], clock, intercept: [refusing] });
+  const answer = it.walker("wil").ask(Walker.call, async (ctx) => {
+    await assert.rejects(ctx.ref(Walker, "wim").ask(Walker.call, () => 1, { timeoutMs: 100 }), /refused/);
+    await new Promise<void>((resolve) => clock.setTimer(1_000, resolve)); // longer than the ask would have waited
+    return "went on";
+  });
+  await clock.advance(2_000);
+  assert.equal(await answer, "went on");
 });
 
 const Shelf = protocol("shelf", { put: tell(unchecked<string>()) });
