@@ -1,5 +1,6 @@
 import {
   type Context,
+  context,
   INVALID_SPANID,
   INVALID_TRACEID,
   propagation,
@@ -79,6 +80,17 @@ export class Carrier {
     return this.dropsIn(context) && headers === this.#sender!.headers;
   }
 
+  /**
+   * The trace of a message once more, if it has the headers of a sender and was sent neither in that context nor in that of
+   * a turn which this sender has caused, but in one that the handler has made: so it gets another object.
+   */
+  apart(parent: Context, headers: AddedHeaders | undefined): AddedHeaders | undefined {
+    const sender = this.#sender;
+    if (sender === undefined || headers !== sender.headers || parent === sender.context) return undefined;
+    if (parent instanceof ReceivedTrace && parent === context.active()) return undefined;
+    return { traceparent: headers.traceparent };
+  }
+
   #receive(headers: AddedHeaders): ReceivedTrace | undefined {
     const known = this.#read;
     if (known?.traceparent === headers.traceparent && known?.tracestate === headers.tracestate) return known;
@@ -104,8 +116,7 @@ export class Carrier {
     const isDropped = traceFlags === TraceFlags.NONE;
     if (isDropped && given?.traceparent !== undefined) {
       const isSame = given.traceparent.startsWith(traceId, 3) && given.traceparent.endsWith("-00");
-      const isElsewhere = given === sender?.headers && parent !== sender.context; // in a context of the handler's own
-      if (isSame) return isElsewhere ? { traceparent: given.traceparent } : undefined;
+      if (isSame) return undefined;
     }
     const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
     const tracestate = traceState && guarded(() => traceState.serialize());

@@ -146,7 +146,8 @@ class OpenTelemetry implements Interceptor {
     const tally = this.#metrics?.sends(labels);
     const operation = this.#operation(seen, tally);
     try {
-      const added = this.#carrier.headersOf(parent, span, headers);
+      const carrier = this.#carrier;
+      const added = carrier.headersOf(parent, span, headers) ?? carrier.apart(parent, headers);
       const accepted = goOnWith(goOn, added);
       (operation ?? tally)?.follow(accepted);
       return accepted;

@@ -225,6 +225,23 @@ for (const store of [undefined, memoryStore]) {
   });
 }
 
+Deno.test("a message that a handler sends in a context without a span finds nothing of the sender of its trace", async () => {
+  const tenant = createContextKey("tenant");
+  for (const own of [ROOT_CONTEXT, ROOT_CONTEXT.setValue(tenant, "B")]) {
+    await using it = new TracedShop();
+    it.recorder.sampled = false;
+    const span = it.recorder.getTracer().startSpan("GET", {}, ROOT_CONTEXT);
+    const heard: unknown[] = [];
+    it.hear = (next) => {
+      heard.push(context.active().getValue(tenant));
+      if (heard.length === 1) context.with(own, next);
+    };
+    await context.with(trace.setSpan(ROOT_CONTEXT, span).setValue(tenant, "A"), () => it.ring());
+    assert.deepEqual(heard, ["A", undefined]);
+    assert.deepEqual(it.rung[1], it.rung[0]);
+  }
+});
+
 Deno.test("without a propagator no turn finds the baggage of another sender in its context", async () => {
   await using it = new TracedShop();
   propagation.disable();

@@ -30,8 +30,8 @@ export class TracedShop implements AsyncDisposable {
   /** Of each `ring`: its `traceparent` and the id of the span that is active. */
   readonly rung: { readonly header: string | undefined; readonly spanId: string | undefined }[] = [];
 
-  /** Called by each `ring`. */
-  hear = () => {};
+  /** Called by each `ring`, with a function that sends one to another shop. */
+  hear: (next: () => void) => void = () => {};
 
   constructor(options: Partial<SystemOptions> = {}, tracing: Parameters<typeof openTelemetry>[0] = {}) {
     register(w3c);
@@ -41,7 +41,7 @@ export class TracedShop implements AsyncDisposable {
         close: (_ctx, afterMs) => new Promise<void>((resolve) => this.clock.setTimer(afterMs, resolve)),
         ring: (ctx, text) => {
           const spanId = trace.getSpan(context.active())?.spanContext().spanId;
-          this.hear();
+          this.hear(() => ctx.ref(Shop, "next").tell(Shop.ring, ""));
           this.rung.push({ header: ctx.headers.traceparent, spanId });
           if (text === "next") ctx.ref(Shop, "next").tell(Shop.ring, "");
           if (text === "own") ctx.ref(Shop, "next").tell(Shop.ring, "", { headers: { own: "1" } });
