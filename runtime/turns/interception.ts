@@ -80,11 +80,10 @@ export class Interception {
   }
 
   #turn(turn: Turn, heard: Publication | undefined, handler: Handler, value: unknown): unknown {
-    const { route, messageId, attempt } = turn;
+    const { route, messageId, attempt, acceptedMs } = turn;
     const operation = heard === undefined ? route.operation : heard.operation;
     const key = heard === undefined ? turn.key : "";
     if (this.sends) turn.interception = this;
-    const acceptedMs = route.extras?.watch?.acceptedMs;
     const view = new MessageView(this.#ids, operation, key, messageId, route, attempt, acceptedMs);
     return this.turnAt(0, turn, view, handler, value);
   }

@@ -90,6 +90,11 @@ export class Turn {
     return (this.route.extras?.attempts ?? 0) + 1;
   }
 
+  /** When its message was accepted, in milliseconds since 1970, if that is known. */
+  get acceptedMs(): number | undefined {
+    return this.route.extras?.watch?.acceptedMs;
+  }
+
   get now(): number {
     return this.ensureExtras.now ??= this.actor.services.clock.now();
   }
@@ -187,11 +192,8 @@ export class Turn {
 
   /** Keeps a message until the commit. */
   send(to: ActorId, operation: Operation, payload: unknown, parts?: Omit<RouteParts, "cause">): void {
-    this.dispatch(
-      to,
-      parts === undefined ? this.routeTo(operation) : this.routeOf(operation, parts),
-      payload,
-    );
+    const route = parts === undefined ? this.routeTo(operation) : this.routeOf(operation, parts);
+    this.dispatch(to, route, payload);
   }
 
   /** Keeps a message of the handler with a given route until the commit. */
@@ -382,9 +384,7 @@ export class Turn {
     if (first !== undefined && first.operation === operation && first.plain) return first;
     const known = this.others?.routeTo(operation);
     if (known !== undefined) return known;
-    const { route } = this;
-    const id = this.messageId;
-    const { causedHeaders: headers } = this; // they are passed on
+    const { route, messageId: id, causedHeaders: headers } = this; // which are passed on
     const extras = headers && { id: this.interception && this.actor.services.ids.next(), headers };
     return new Route(operation, id, route.correlationId ?? id, undefined, undefined, extras);
   }

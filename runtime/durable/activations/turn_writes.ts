@@ -65,6 +65,10 @@ export class DurableTurn extends Turn {
     this.place = mail.head.firstPlace ?? mail.place;
   }
 
+  override get acceptedMs(): number | undefined {
+    return this.mail.acceptedMs;
+  }
+
   /** What it writes with its commit, besides its state and messages. */
   get rows(): WriteSet {
     return this.ownRows ??= new WriteSet();

@@ -151,4 +151,29 @@ for (const store of [undefined, memoryStore]) {
     assert.deepEqual(seen, [{ mine: "1" }]);
     assert(changes.length >= 5 && !changes.includes(true), `${changes}`);
   });
+
+  Deno.test(`an interceptor knows of each attempt when its message was accepted, as events tell it, ${where}`, async () => {
+    const told: Record<string, unknown[]> = { a: [], b: [] };
+    const shelf = actor(Shelf, {
+      state: () => 0,
+      on: {
+        put(ctx) {
+          if (ctx.attempt === 1) throw new Error("again");
+        },
+      },
+      retry: { attempts: 2, baseMs: 100, maxMs: 100 },
+    });
+    const intercept: Interceptor[] = [{
+      turn: (message, goOn) => (told[message.key].push(message.acceptedMs), goOn()),
+    }];
+    await using it = new Stage({ actors: [shelf], intercept, store: store?.() });
+    await it.system.ready();
+    const listening = it.system.inspect(() => {}, { sampled: 1 });
+    const nowMs = it.clock.now();
+    for (const key of ["a", "b"]) void it.system.ref(Shelf, key).tell(Shelf.put, "x");
+    await it.clock.advance(1_000);
+    listening[Symbol.dispose]();
+    const unknown = store === undefined ? undefined : nowMs; // in memory nobody has read the clock for the second one
+    assert.deepEqual(told, { a: [nowMs, nowMs], b: [unknown, unknown] });
+  });
 }
