@@ -24,7 +24,7 @@ export interface InspectedMessage extends ActorId {
   readonly headers: Readonly<Record<string, string>> | undefined;
   /**
    * When it was accepted, in milliseconds since 1970. With a store it is the time of its position, which the instance gave
-   * that accepted it. In memory it is `undefined` if the message was accepted before anybody listened.
+   * that accepted it. In memory it is `undefined` if nobody was told that the message was accepted.
    */
   readonly acceptedMs: number | undefined;
   /**
@@ -47,7 +47,7 @@ export interface InspectedMessage extends ActorId {
  * - `dead`: the message became a dead letter. `cancelled`: whoever submitted it took it back; a turn of it that runs ends
  *   without a further event.
  * - `tookMs` of `done`, `failed`, `retrying` and `cancelled` is how long its handler took; until it was taken back, if it
- *   runs. It is absent if no turn ran, or if nobody listened when that began.
+ *   runs. It is absent if no turn ran, or if nobody was told that it began.
  * - Both durations are of the monotonic clock, with a part of a millisecond. Only if another process, or the process before
  *   a restart, accepted the message, `waitedMs` compares the clocks of the two, and is never below 0. In memory it is absent
  *   if nobody listened when the message was accepted.
@@ -120,9 +120,10 @@ export interface InspectOptions {
   /**
    * Whether the listener hears `accepted`, `started` and `done` of a sample only: of at most so many messages a second in
    * this process, from 1 to 1,000; `true` is 1,000. So it costs next to nothing, however much the system does. All other
-   * events it hears in full. Listeners share one sample, the largest that one of them wants. Each message of it says in
-   * `stands` how many messages of its protocol it stands for: all that were accepted since the one before it. The sum of
-   * `stands` over `accepted` is the number of messages, up to the latest one of the sample.
+   * events it hears in full, without `tookMs` if the message is not of the sample. Listeners share one sample, the largest
+   * that one of them wants. Each message of it says in `stands` how many messages of its protocol it stands for: all that
+   * were accepted since the one before it. The sum of `stands` over `accepted` is the number of messages, up to the latest
+   * one of the sample.
    *
    * In memory a message of the sample is heard of from its acceptance to its end. With a store nothing is kept of a message
    * that is read again: whose actor was not in memory when it was accepted, that another process accepted, or that is tried
