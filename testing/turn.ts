@@ -297,7 +297,7 @@ function outcomeOf({ outgoing, answers, schedules = [], ending }: Turn, host: Lo
       protocol: route.operation.protocol,
       key: to.key,
       operation: route.operation.name,
-      id: String(route.extras?.id ?? host.ids.ulid()),
+      id: host.ids.text(route.extras?.id ?? host.ids.ulid()),
       payload,
       ...(route.extras?.delay !== undefined && { dueMs: route.extras.delay.dueMs }),
       ...addresses(route),

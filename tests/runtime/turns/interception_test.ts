@@ -357,6 +357,16 @@ Deno.test("a lone turn has interceptors too", async () => {
   assert.deepEqual(lines, ["a turn worker/test run", "a send worker/bob note", "a end worker/test run"]);
 });
 
+Deno.test("a lone turn shows what it sends with the ids that its interceptors see", async () => {
+  const seen: string[] = [];
+  const send: Interceptor["send"] = (message, goOn) => (seen.push(message.id), goOn());
+  const { sent } = await turn(worker(), Worker.run, (ctx) => {
+    for (const id of [undefined, undefined, "own"]) ctx.ref(Worker, "bob").tell(Worker.note, "1", { id });
+  }, { storable: false, intercept: [{ send }] });
+  assert.deepEqual(sent.map(({ id }) => id), seen);
+  assert.equal(new Set(seen).size, 3);
+});
+
 Deno.test("what interceptors began that listen to events ends when the system has stopped", async () => {
   const ended: string[] = [];
   const listener = (name: string): Interceptor => ({
