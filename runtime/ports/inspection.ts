@@ -1,3 +1,4 @@
+import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
 import { isThenable } from "../base/thenable.ts";
 import type { ActorId } from "../language/address.ts";
 import type { DeadLetter } from "./dead_letters.ts";
@@ -135,6 +136,8 @@ export interface InspectOptions {
   readonly sampled?: boolean | number;
 }
 
+const optionNames: OptionNames<InspectOptions> = { sampled: true };
+
 /** The most messages a second in a sample. */
 const sampledMax = 1_000;
 
@@ -170,10 +173,19 @@ export class Inspectors {
     this.#onFailure = onFailure;
   }
 
-  /** Throws a `RangeError` if a sample is too large, or empty. */
-  add(inspector: Inspector, { sampled = false }: InspectOptions = {}): Disposable {
+  /**
+   * Throws a `RangeError` if a sample is too large, or empty, and a `TypeError` if the listener is no function or an option
+   * does not exist.
+   */
+  add(inspector: Inspector, options: InspectOptions = {}): Disposable {
+    if (typeof inspector !== "function") {
+      throw new TypeError(`Cannot inspect: the listener is no function, but of type ${typeof inspector}`);
+    }
+    requireKnownOptions("inspect", options, optionNames);
+    const { sampled = false } = options;
     const perSecond = sampled === true ? sampledMax : sampled === false ? Infinity : sampled;
-    if (sampled !== false && !(perSecond >= 1 && perSecond <= sampledMax)) throw outOfRange(sampled);
+    const isSize = typeof perSecond === "number" && perSecond >= 1 && perSecond <= sampledMax;
+    if (sampled !== false && !isSize) throw outOfRange(sampled);
     const listener: Listener = { inspector, perSecond, listens: true }; // the same function can be added twice
     this.#set(isSampled(listener) ? [...this.#listeners, listener] : [listener, ...this.#listeners]);
     return { [Symbol.dispose]: () => this.#remove(listener) };
@@ -235,5 +247,6 @@ function isSampled({ perSecond }: Listener): boolean {
 }
 
 function outOfRange(sampled: unknown): RangeError {
-  return new RangeError(`Cannot use sampled: it must be true, or from 1 to ${sampledMax}, and is ${sampled}`);
+  const value = typeof sampled === "number" ? sampled : `of type ${typeof sampled}`;
+  return new RangeError(`Cannot use sampled: it must be true, or from 1 to ${sampledMax}, and is ${value}`);
 }

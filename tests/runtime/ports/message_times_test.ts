@@ -181,9 +181,10 @@ for (const store of [undefined, memoryStore]) {
 
 Deno.test("a sample of less than one message a second, or of more than a thousand, is refused", async () => {
   await using system = new System({ actors: [worker()], log: false });
-  for (const sampled of [0, -1, 1_001, NaN, Infinity, "many" as never]) {
-    const refused = new RegExp(`Cannot use sampled: it must be true, or from 1 to 1000, and is ${sampled}`);
-    assert.throws(() => system.inspect(() => {}, { sampled }), refused);
+  for (const sampled of [0, -1, 1_001, NaN, Infinity, "100", 10n, [5], null]) {
+    const value = typeof sampled === "number" ? sampled : `of type ${typeof sampled}`;
+    const refused = new RegExp(`Cannot use sampled: it must be true, or from 1 to 1000, and is ${value}`);
+    assert.throws(() => system.inspect(() => {}, { sampled: sampled as never }), refused);
   }
 });
 
