@@ -6,7 +6,10 @@ import { errorType } from "./error_type.ts";
 /** How many durations are recorded in a millisecond, and how many at once after a pause. */
 const durationsPerMs = 0.1;
 const durationsMax = 1_000;
-/** How many are not measured before the clock is read again, when no more durations may be recorded. */
+/**
+ * How many successes are not measured before the clock is read again, when no more durations may be recorded; fewer if they
+ * are reported before.
+ */
 const skippedMax = 32;
 
 /** Where the numbers of a tally go. Nothing here throws. */
@@ -75,6 +78,7 @@ export class Tally {
       if (tookMs !== undefined) this.#to.record(tookMs, this.#attributes);
       return;
     }
+    this.#toSkip = 0; // what is told of at once takes longer than the clock
     const attributes = this.#to.withError(this.#attributes, error);
     this.#to.count(1, attributes);
     if (tookMs !== undefined) this.#to.record(tookMs, attributes);
@@ -84,6 +88,7 @@ export class Tally {
   report(): void {
     const succeeded = this.#succeeded;
     this.#succeeded = 0;
+    this.#toSkip = 0; // the next one may come much later
     this.#to.count(succeeded, this.#attributes);
   }
 }

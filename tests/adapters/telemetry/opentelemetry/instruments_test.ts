@@ -76,3 +76,15 @@ Deno.test("a thousand durations are recorded at once, and of more a hundred a se
   it.instruments.end();
   assert.equal(it.sent.reduce((sum, value) => sum + value), 16_000); // the numbers are of all
 });
+
+Deno.test("of the few messages after a burst each duration is recorded, whether they succeed or not", async () => {
+  for (const error of [undefined, new TypeError("no")]) {
+    const it = new Measured();
+    it.send(2_000, error);
+    for (let n = 1; n <= 10; n++) {
+      await it.clock.advance(10_000);
+      it.send(1, error);
+      assert.equal(it.durations, 1_000 + n);
+    }
+  }
+});
