@@ -124,12 +124,13 @@ function askHere(
   runtime: Runtime,
   publication: Publication,
   respondents: readonly Address[],
-  { replyTo, deadline, extras: { id, headers } = {} }: Route,
+  { correlationId, replyTo, deadline, extras: { id, headers } = {} }: Route,
 ): void {
   const own = headers && { headers };
+  const chain = correlationId ?? id;
   for (const to of respondents) {
     const operation = runtime.delivery.operationAt(to);
-    runtime.delivery.deliver(to, new Route(operation, id, id, replyTo, deadline, own), publication);
+    runtime.delivery.deliver(to, new Route(operation, id, chain, replyTo, deadline, own), publication);
   }
 }
 

@@ -17,7 +17,10 @@ export interface InspectedMessage extends ActorId {
   readonly id: string;
   /** The id of the message whose turn sent this one. */
   readonly causationId: string | undefined;
-  /** The id of the first message in the chain of messages that led to this one. */
+  /**
+   * The id of the first message in the chain of messages that led to this one. For a function that hears an event with a
+   * store it is the id of the publication: the log of events keeps no other.
+   */
   readonly correlationId: string;
   /** The number of attempts that have started. */
   readonly attempts: number;

@@ -82,12 +82,13 @@ export function intakeOf(intake: IntakeServices): Intake {
       const found = Publication.is(payload)
         ? intake.respondents?.of(topicKey(payload.operation), payload.check().subject) ?? []
         : [];
-      const { replyTo, deadline, extras: { id, headers } = {} } = route;
+      const { correlationId, replyTo, deadline, extras: { id, headers } = {} } = route;
+      const chain = correlationId ?? id;
       const own = headers && { headers };
       const ask = () => {
         for (const to of found) {
           const operation = delivery.operationAt(to);
-          delivery.deliver(to, new Route(operation, id, id, replyTo, deadline, own), payload);
+          delivery.deliver(to, new Route(operation, id, chain, replyTo, deadline, own), payload);
         }
       };
       return { count: found.length, ask };

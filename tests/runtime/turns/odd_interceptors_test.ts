@@ -6,6 +6,7 @@ import {
   type InspectedMessage,
   type Interceptor,
   protocol,
+  survey,
   tell,
   unchecked,
 } from "@posthorn/posthorn";
@@ -58,6 +59,7 @@ Deno.test("if an interceptor refuses an ask of a turn, nothing waits for its ans
   assert.equal(await answer, "went on");
 });
 
+const Opinion = protocol("opinion", { say: survey(unchecked<string>()) });
 const Shelf = protocol("shelf", { put: tell(unchecked<string>()) });
 
 for (const store of [undefined, memoryStore]) {
@@ -175,5 +177,22 @@ for (const store of [undefined, memoryStore]) {
     listening[Symbol.dispose]();
     const unknown = store === undefined ? undefined : nowMs; // in memory nobody has read the clock for the second one
     assert.deepEqual(told, { a: [nowMs, nowMs], b: [unknown, unknown] });
+  });
+
+  Deno.test(`an interceptor sees in which chain of messages a survey asks a function, ${where}`, async () => {
+    const chains: string[] = [];
+    const send: Interceptor["send"] = (message, goOn) => (chains.push(message.correlationId), goOn());
+    const turn: Interceptor["turn"] = (message, goOn) => (chains.push(message.correlationId), goOn());
+    const intercept: Interceptor[] = [{ send, turn }];
+    await using it = new Stage({ actors: [walker()], intercept, store: store?.() });
+    await it.system.ready();
+    it.system.subscribe(Opinion.say, () => "yes");
+    await it.clock.advance(100);
+    const answer = it.walker("wil").ask(Walker.call, async (ctx) => {
+      for await (const opinion of ctx.survey(Opinion.say, { max: 1 })) return opinion;
+    });
+    await it.clock.advance(1_000);
+    assert.equal(await answer, "yes");
+    assert.deepEqual([chains.length, new Set(chains).size], [4, 1]);
   });
 }
