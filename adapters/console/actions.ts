@@ -1,6 +1,6 @@
 import type { Control } from "../../runtime/ports/control.ts";
 import type { DeadLetterFilter } from "../../runtime/ports/observation.ts";
-import { link, type Parameters } from "./links.ts";
+import { FieldError, link, type Parameters } from "./links.ts";
 
 /** The fields of a form that was sent. */
 export type Fields = (name: string) => string | undefined;
@@ -8,36 +8,35 @@ export type Fields = (name: string) => string | undefined;
 /** Something that an operator can do. It resolves with the URL that shows what came of it. */
 export type Action = (control: Control, fields: Fields) => Promise<string>;
 
-/** A form lacks a field, which no page of the console sends. */
-export class MissingFieldError extends Error {
-  override name = "MissingFieldError";
-}
-
 /** The actions, by the last segment of their URLs. */
 export const actions: Readonly<Record<string, Action>> = {
   async resend(control, fields) {
     const id = required(fields, "id");
+    const filter = filterOf(fields); // before anything is done, since it may be refused
     await control.resend(id);
-    return link("dead-letters", { ...filterOf(fields), did: "resend", id });
+    return link("dead-letters", { ...filter, did: "resend", id });
   },
   async "resend-all"(control, fields) {
-    const { done, failed, more } = await control.resendAll(filterOf(fields));
-    return link("dead-letters", { ...filterOf(fields), ...bulk("resend-all", done, failed, more) });
+    const filter = filterOf(fields);
+    const { done, failed, more } = await control.resendAll(filter);
+    return link("dead-letters", { ...filter, ...bulk("resend-all", done, failed, more) });
   },
   async discard(control, fields) {
+    const filter = filterOf(fields);
     const was = await control.discard(required(fields, "id"));
-    return link("dead-letters", { ...filterOf(fields), did: was ? "discard" : "no-letter" });
+    return link("dead-letters", { ...filter, did: was ? "discard" : "no-letter" });
   },
   async "discard-all"(control, fields) {
-    const { done, failed, more } = await control.discardAll(filterOf(fields));
-    return link("dead-letters", { ...filterOf(fields), ...bulk("discard-all", done, failed, more) });
+    const filter = filterOf(fields);
+    const { done, failed, more } = await control.discardAll(filter);
+    return link("dead-letters", { ...filter, ...bulk("discard-all", done, failed, more) });
   },
   async "cancel-schedule"(control, fields) {
     const was = await control.cancelSchedule(actorOf(fields), required(fields, "name"));
     return link("schedules", { did: was ? "cancel-schedule" : "no-schedule" });
   },
   async "cancel-request"(control, fields) {
-    const caller = fields("caller");
+    const caller = fields("caller") || undefined;
     const outcome = await control.cancelRequest(
       required(fields, "reply"),
       caller === undefined ? {} : { caller },
@@ -66,15 +65,15 @@ function actorOf(fields: Fields) {
   return { protocol: required(fields, "protocol"), key: required(fields, "key") };
 }
 
+/** The filter of a form. One that is there and says nothing is refused: what was meant for some must not match all. */
 function filterOf(fields: Fields): DeadLetterFilter {
-  const protocol = fields("protocol");
-  const reason = fields("reason");
-  const operation = fields("operation");
-  return {
-    ...protocol !== undefined && { protocol },
-    ...reason !== undefined && { reason },
-    ...operation !== undefined && { operation },
-  };
+  const filter: Record<string, string> = {};
+  for (const name of ["protocol", "reason", "operation"]) {
+    const value = fields(name);
+    if (value === "") throw new FieldError(`The field ${name} is empty`);
+    if (value !== undefined) filter[name] = value;
+  }
+  return filter;
 }
 
 function bulk(did: string, done: number, failed: number, more: boolean): Parameters {
@@ -83,6 +82,6 @@ function bulk(did: string, done: number, failed: number, more: boolean): Paramet
 
 function required(fields: Fields, name: string): string {
   const value = fields(name);
-  if (value === undefined) throw new MissingFieldError(`The field ${name} is missing`);
+  if (value === undefined || value === "") throw new FieldError(`The field ${name} is missing`);
   return value;
 }

@@ -4,12 +4,12 @@ import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import { NONCE, secureHeaders } from "hono/secure-headers";
 import { codeOf } from "../../runtime/base/thrown.ts";
-import { actions, MissingFieldError } from "./actions.ts";
+import { actions } from "./actions.ts";
 import { admit } from "./admission.ts";
 import { Answers } from "./answers.tsx";
 import { assets, assetsVersion } from "./assets/assets.ts";
 import type { ConsoleContext, ConsoleVariables } from "./context.ts";
-import { fieldValue } from "./links.ts";
+import { FieldError, fieldValue } from "./links.ts";
 import { faultFrame, LivePages } from "./live.ts";
 import { Watch } from "./measures/watch.ts";
 import { type ConsoleOptions, requireConsoleOptions } from "./options.ts";
@@ -164,9 +164,9 @@ function addActions(app: ConsoleApp, { system, watch, answers }: Parts): void {
       watch.look(); // to see what becomes of it
       const form = new URLSearchParams(await context.req.text());
       try {
-        return context.redirect(await act(system.control, (field) => fieldValue(form.get(field))), 303);
+        return context.redirect(await act(system.control, (name) => fieldValue(form, name)), 303);
       } catch (error) {
-        return answers.failed(context, error, error instanceof MissingFieldError ? 400 : 409);
+        return answers.failed(context, error, error instanceof FieldError ? 400 : 409);
       }
     });
   }

@@ -21,12 +21,18 @@ export function fieldText(value: string): string {
   return encodeURIComponent(value.toWellFormed());
 }
 
-/** The value in the text of a field; `undefined` if it is empty, or was not written by a page of the console. */
-export function fieldValue(text: string | null): string | undefined {
+/** A form lacks a field, or has one that cannot be read, which no page of the console sends. */
+export class FieldError extends Error {
+  override name = "FieldError";
+}
+
+/** The value of a field of a form; `undefined` if it is absent. Throws a {@linkcode FieldError} if it cannot be read. */
+export function fieldValue(form: URLSearchParams, name: string): string | undefined {
+  const text = form.get(name);
   try {
-    return decodeURIComponent(text ?? "") || undefined;
+    return text === null ? undefined : decodeURIComponent(text);
   } catch {
-    return undefined;
+    throw new FieldError(`The field ${name} cannot be read`);
   }
 }
 

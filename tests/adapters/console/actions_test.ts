@@ -194,6 +194,21 @@ Deno.test("a form that lacks a field, or is too large, changes nothing", async (
   assert.deepEqual(large.calls, []);
 });
 
+Deno.test("a filter that cannot be read, or says nothing, does not match all dead letters", async () => {
+  const cases = ["protocol", "reason", "operation"].flatMap((name) => [
+    [{ [name]: "%E0%A4%A" }, `The field ${name} cannot be read`] as const,
+    [{ [name]: "" }, `The field ${name} is empty`] as const,
+  ]);
+  for (const action of ["discard-all", "resend-all", "discard", "resend"]) {
+    for (const [fields, words] of cases) {
+      const { status, calls, text } = await send(action, { id: "m", ...fields });
+      assert.deepEqual(calls, []);
+      assert.equal(status, 400);
+      assert.ok(text.includes(words));
+    }
+  }
+});
+
 Deno.test("the words of a notice are the console's own, whatever its URL says", async () => {
   const app = posthornConsole(fakeSystem(), { authorize: () => true });
   for (
