@@ -131,6 +131,7 @@ function addScreen(app: ConsoleApp, screen: Screen, { system, watch, pages, answ
       "cache-control": "no-store",
       "x-accel-buffering": "no",
     };
+    if (context.req.method === "HEAD") return context.body(null, 200, events); // its stream would be open, and nobody reads it
     const { refusal } = pages;
     // its browser asks again later
     if (refusal !== undefined) return context.body(`retry: 10000\n\n${faultFrame(refusal)}`, 200, events);

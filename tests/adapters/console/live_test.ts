@@ -149,6 +149,19 @@ Deno.test("one page more than may be open is refused, and a page that is closed 
   for (const answer of open.slice(1)) await answer.body!.cancel();
 });
 
+Deno.test("who asks only for the head of an open page takes no room", async () => {
+  const { app, clock } = stage();
+  for (let asked = 0; asked < 33; asked++) {
+    const head = await app.request("/topics", { method: "HEAD", headers });
+    assert.equal(head.headers.get("content-type"), "text/event-stream");
+    assert.equal(head.body, null);
+  }
+  const frames = new Frames(await app.request("/topics", { headers }));
+  assert.equal(await frames.next(), "retry: 2000\n\n");
+  await frames.close();
+  assert.equal(clock.waiting, 1, "only the console listens for a while");
+});
+
 Deno.test("a page that nobody reads takes the place of another for five minutes only, and ends when the system stops", async () => {
   const { app, clock, stop } = stage();
   const open = [];
