@@ -131,7 +131,13 @@ export type {
   StoreHealth,
   TransportHealth,
 } from "./runtime/ports/health.ts";
-export type { BulkResult, CancelRequestOptions, Control, StoreControl } from "./runtime/ports/control.ts";
+export type {
+  BulkResult,
+  CancelRequestOptions,
+  Control,
+  StoreControl,
+  WhichLetter,
+} from "./runtime/ports/control.ts";
 export type { Scheduled, ScheduleFilter } from "./runtime/ports/scheduled.ts";
 export type { LaneStats, ProtocolStats, Stats, TurnStats, UnhostedStats } from "./runtime/ports/stats.ts";
 export type { Signal } from "./runtime/activations/resident.ts";

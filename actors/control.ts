@@ -3,7 +3,7 @@ import type { Cancellation, CancelOptions } from "../runtime/language/ticket.ts"
 import { NotFoundError } from "../runtime/base/errors.ts";
 import { isSound } from "../runtime/base/thrown.ts";
 import { shownActor } from "../runtime/messages/shown_name.ts";
-import type { BulkResult, CancelRequestOptions, Control } from "../runtime/ports/control.ts";
+import type { BulkResult, CancelRequestOptions, Control, WhichLetter } from "../runtime/ports/control.ts";
 import { requireFilter, requireProtocol } from "../runtime/ports/control_arguments.ts";
 import type { DeadLetterFilter } from "../runtime/ports/observation.ts";
 import type { StoredLetters } from "../runtime/durable/background/stored_letters.ts";
@@ -19,24 +19,24 @@ export class SystemControl implements Control {
     this.#runtime = runtime;
   }
 
-  async resend(id: string): Promise<void> {
+  async resend(id: string, which?: WhichLetter): Promise<void> {
     const { delivery, persistence } = this.#runtime;
     try {
-      return await delivery.deadLetters.resend(id);
+      return await delivery.deadLetters.resend(id, which);
     } catch (error) {
       if (persistence === undefined || !isUnknown(error)) throw error;
     }
-    await this.#stored((letters) => letters.resend(id)); // it may be beyond the bound of the list
+    await this.#stored((letters) => letters.resend(id, which)); // it may be beyond the bound of the list
   }
 
   resendAll(filter: DeadLetterFilter): Promise<BulkResult> {
     return this.#all("resend", filter, (letters) => letters.resendAll(filter));
   }
 
-  async discard(id: string): Promise<boolean> {
+  async discard(id: string, which?: WhichLetter): Promise<boolean> {
     const { delivery, persistence } = this.#runtime;
-    if (await delivery.deadLetters.discard(id)) return true;
-    return persistence !== undefined && await this.#stored((letters) => letters.discard(id));
+    if (await delivery.deadLetters.discard(id, which)) return true;
+    return persistence !== undefined && await this.#stored((letters) => letters.discard(id, which));
   }
 
   discardAll(filter: DeadLetterFilter): Promise<BulkResult> {

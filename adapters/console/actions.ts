@@ -1,4 +1,4 @@
-import type { Control } from "../../runtime/ports/control.ts";
+import type { Control, WhichLetter } from "../../runtime/ports/control.ts";
 import type { DeadLetterFilter } from "../../runtime/ports/observation.ts";
 import { FieldError, link, type Parameters } from "./links.ts";
 
@@ -13,7 +13,7 @@ export const actions: Readonly<Record<string, Action>> = {
   async resend(control, fields) {
     const id = required(fields, "id");
     const filter = filterOf(fields); // before anything is done, since it may be refused
-    await control.resend(id);
+    await control.resend(id, whichOf(fields));
     return link("dead-letters", { ...filter, did: "resend", id });
   },
   async "resend-all"(control, fields) {
@@ -23,7 +23,7 @@ export const actions: Readonly<Record<string, Action>> = {
   },
   async discard(control, fields) {
     const filter = filterOf(fields);
-    const was = await control.discard(required(fields, "id"));
+    const was = await control.discard(required(fields, "id"), whichOf(fields));
     return link("dead-letters", { ...filter, did: was ? "discard" : "no-letter" });
   },
   async "discard-all"(control, fields) {
@@ -60,6 +60,13 @@ export const actions: Readonly<Record<string, Action>> = {
     return link("protocols", { did: "resume" });
   },
 };
+
+/** Which dead letter of those with one id was shown; `undefined` if the form does not say it. */
+function whichOf(fields: Fields): WhichLetter | undefined {
+  if (fields("atMs") === undefined) return undefined;
+  const atMs = Number(required(fields, "atMs"));
+  return { protocol: required(fields, "toProtocol"), key: required(fields, "toKey"), atMs };
+}
 
 function actorOf(fields: Fields) {
   return { protocol: required(fields, "protocol"), key: required(fields, "key") };

@@ -10,7 +10,7 @@ import { namedOperation, Route } from "../messages/envelope.ts";
 import { Ids } from "../messages/ids.ts";
 import { withdrawalOf } from "../messages/later.ts";
 import { isCaller, noReply, replyKey, timeOfReplyName } from "../messages/reply_name.ts";
-import type { BulkResult, CancelRequestOptions } from "../ports/control.ts";
+import type { BulkResult, CancelRequestOptions, WhichLetter } from "../ports/control.ts";
 import { requireFilter, requireProtocol } from "../ports/control_arguments.ts";
 import type { DeadLetterFilter } from "../ports/observation.ts";
 import { type ResolvedOptions, resolveOptions } from "../ports/options.ts";
@@ -105,8 +105,8 @@ class ControlOfStore implements OpenedControl {
     });
   }
 
-  resend(id: string): Promise<void> {
-    return this.#letters.resend(id);
+  resend(id: string, which?: WhichLetter): Promise<void> {
+    return this.#letters.resend(id, which);
   }
 
   async resendAll(filter: DeadLetterFilter): Promise<BulkResult> {
@@ -114,8 +114,8 @@ class ControlOfStore implements OpenedControl {
     return await this.#letters.resendAll(filter);
   }
 
-  discard(id: string): Promise<boolean> {
-    return this.#letters.discard(id);
+  discard(id: string, which?: WhichLetter): Promise<boolean> {
+    return this.#letters.discard(id, which);
   }
 
   async discardAll(filter: DeadLetterFilter): Promise<BulkResult> {

@@ -1,5 +1,6 @@
 import type { ActorId } from "../language/address.ts";
 import type { Cancellation, CancelOptions } from "../language/ticket.ts";
+import type { DeadLetter } from "./dead_letters.ts";
 import type { DeadLetterFilter } from "./observation.ts";
 
 /** What became of the dead letters that matched. */
@@ -11,6 +12,12 @@ export interface BulkResult {
   /** Whether there may be more that match: a call resends or discards 10,000 at most. */
   readonly more: boolean;
 }
+
+/**
+ * Which dead letter is meant, as a list tells it. Senders choose ids, so several dead letters may have the same: callers over
+ * HTTP with one `Idempotency-Key`, or one id that was sent to two actors.
+ */
+export type WhichLetter = Pick<DeadLetter, "protocol" | "key" | "atMs">;
 
 /** Options of {@linkcode StoreControl.cancelRequest}. */
 export interface CancelRequestOptions extends CancelOptions {
@@ -26,9 +33,10 @@ export interface CancelRequestOptions extends CancelOptions {
 export interface StoreControl {
   /**
    * Resends a dead letter, as {@linkcode DeadLetters.resend} does: also one that is in the store and not in the list of this
-   * process. Rejects with the same errors, and then the dead letter is kept.
+   * process. Rejects with the same errors, and then the dead letter is kept. If several have that id, it is the oldest, or the
+   * oldest of those that are meant.
    */
-  resend(id: string): Promise<void>;
+  resend(id: string, which?: WhichLetter): Promise<void>;
   /**
    * Resends the dead letters that match, oldest first. One that cannot be resent stays, and does not stop the others. Those
    * that fail again meanwhile are not resent twice. `{}` matches all.
@@ -36,8 +44,11 @@ export interface StoreControl {
    * Rejects with a `TypeError` or a `RangeError` if the filter has a field that does not exist, or one that is no text.
    */
   resendAll(filter: DeadLetterFilter): Promise<BulkResult>;
-  /** Removes a dead letter: its message is lost. Resolves with whether there was one. */
-  discard(id: string): Promise<boolean>;
+  /**
+   * Removes a dead letter: its message is lost. Resolves with whether there was one. If several have that id, it is the
+   * oldest, or the oldest of those that are meant.
+   */
+  discard(id: string, which?: WhichLetter): Promise<boolean>;
   /** Removes the dead letters that match. Rejects as {@linkcode StoreControl.resendAll} does. */
   discardAll(filter: DeadLetterFilter): Promise<BulkResult>;
   /** Cancels a schedule, as {@linkcode System.cancelSchedule} does. */

@@ -1,5 +1,6 @@
 import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
 import { namePattern } from "../language/protocol.ts";
+import type { WhichLetter } from "./control.ts";
 import type { DeadLetter } from "./dead_letters.ts";
 import type { DeadLetterFilter } from "./observation.ts";
 
@@ -28,6 +29,16 @@ export function matches(
   return (protocol === undefined || protocol === letter.protocol) &&
     (reason === undefined || reason === letter.reason) &&
     (operation === undefined || operation === letter.operation);
+}
+
+/** Whether a dead letter has that id, and is the one that is meant if several have it. */
+export function isMeant(
+  { id, protocol, key, atMs }: Pick<DeadLetter, "id" | keyof WhichLetter>,
+  meant: string,
+  which?: WhichLetter,
+): boolean {
+  if (id !== meant || which === undefined) return id === meant;
+  return protocol === which.protocol && key === which.key && atMs === which.atMs;
 }
 
 /** Throws a `RangeError` unless it is a name that a protocol of a user can have. */

@@ -15,8 +15,8 @@ import {
 } from "../base/errors.ts";
 import { type Held, Shares } from "../base/shares.ts";
 import { codeOf, isSound, isThrown } from "../base/thrown.ts";
-import type { BulkResult } from "./control.ts";
-import { changedMax, matches } from "./control_arguments.ts";
+import type { BulkResult, WhichLetter } from "./control.ts";
+import { changedMax, isMeant, matches } from "./control_arguments.ts";
 import type { DeadLetterFilter } from "./observation.ts";
 
 /** A message that will not be delivered, with the reason. */
@@ -242,8 +242,8 @@ export class InMemoryDeadLetters implements DeadLetters {
     return Array.from(this.#entries, ({ letter }) => letter);
   }
 
-  resend(id: string): void | Promise<void> {
-    const entry = this.#find(id);
+  resend(id: string, which?: WhichLetter): void | Promise<void> {
+    const entry = this.#find(id, which);
     if (entry === undefined) {
       throw new NotFoundError("unknown-dead-letter", `Cannot resend ${id}: no such dead letter is kept`);
     }
@@ -257,16 +257,18 @@ export class InMemoryDeadLetters implements DeadLetters {
     return sent.then(() => this.remove(entry)).finally(() => this.#sending.delete(entry));
   }
 
-  /** The oldest with that id, if it is kept; if possible one that is not being resent. */
-  #find(id: string): DeadLetterEntry | undefined {
+  /** The oldest that is meant, if it is kept; if possible one that is not being resent. */
+  #find(id: string, which?: WhichLetter): DeadLetterEntry | undefined {
     const first = (sending: boolean) =>
-      this.#entries.values().find((one) => one.letter.id === id && this.#sending.has(one) === sending);
+      this.#entries.values().find((one) =>
+        isMeant(one.letter, id, which) && this.#sending.has(one) === sending
+      );
     return first(false) ?? first(true);
   }
 
-  /** Removes the oldest with that id. Resolves with whether there was one. */
-  async discard(id: string): Promise<boolean> {
-    const entry = this.#find(id);
+  /** Removes the oldest that is meant. Resolves with whether there was one. */
+  async discard(id: string, which?: WhichLetter): Promise<boolean> {
+    const entry = this.#find(id, which);
     if (entry?.discard !== undefined) return await entry.discard();
     if (entry !== undefined) this.remove(entry);
     return entry !== undefined;

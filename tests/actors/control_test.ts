@@ -256,6 +256,27 @@ Deno.test("dead letters are discarded, one or all that match", async () => {
   await assert.rejects(control.resend("3"), { code: "unknown-dead-letter" });
 });
 
+Deno.test("of dead letters with the same id, the one that is meant is discarded or resent", async () => {
+  let isMended = false;
+  await using it = stage(breakable(() => isMended));
+  for (const key of ["ada", "bob", "cem"]) await it.ref(key).tell(Worker.note, key, { id: "same" });
+  await it.clock.advance(5);
+  const { control, deadLetters } = it.system;
+  const keys = () => deadLetters.list().map(({ key }) => key);
+  const [, bob, cem] = deadLetters.list();
+  assert.equal(await control.discard("same", bob), true);
+  assert.deepEqual(keys(), ["ada", "cem"]);
+  assert.equal(await control.discard("same", bob), false, "and none of the others");
+  assert.equal(await control.discard("same", { ...cem, atMs: cem.atMs + 1 }), false);
+  isMended = true;
+  await control.resend("same", cem);
+  await it.clock.settle();
+  assert.deepEqual(await notesOf(it.ref("cem")), ["cem"]);
+  await assert.rejects(control.resend("same", cem), { code: "unknown-dead-letter" });
+  assert.deepEqual(keys(), ["ada"]);
+  assert.equal(await control.discard("same"), true, "without that it is the oldest");
+});
+
 Deno.test("a filter that is not understood changes nothing", async () => {
   await using it = stage(breakable(() => false));
   await it.ref("ada").tell(Worker.note, "1");

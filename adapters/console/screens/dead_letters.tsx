@@ -188,26 +188,30 @@ function columnsFor(
     },
     {
       head: "Payload",
-      cell: ({ id, key, payload }) =>
-        payload === undefined
-          ? <span class="none">none</span>
-          : <Opened text={valueText(payload)} id={`payload-${id}-${key}`} label="Payload" />,
+      cell: ({ id, protocol, key, atMs, payload }) =>
+        payload === undefined ? <span class="none">none</span> : (
+          <Opened
+            text={valueText(payload)}
+            id={`payload-${id}-${protocol}-${key}-${atMs}`}
+            label="Payload"
+          />
+        ),
     },
     { head: "Message", cell: ({ id, correlationId }) => <MessageId id={id} of={correlationId ?? id} /> },
   ];
   if (!mayAct) return columns;
   const action: Column<ObservedDeadLetter> = {
     head: "Action",
-    cell: ({ id, protocol, key }) => (
+    cell: ({ id, protocol, key, atMs }) => (
       <div class="acts">
-        <Act action="resend" values={{ id, ...prefixed(filter) }} look="strong">
+        <Act action="resend" values={valuesOf({ id, protocol, key, atMs }, filter)} look="strong">
           Send again
           <span class="hidden">{` to ${protocol}/${key}`}</span>
         </Act>
         <Confirm
-          id={`discard-${id}-${key}`}
+          id={`discard-${id}-${protocol}-${key}-${atMs}`}
           action="discard"
-          values={{ id, ...prefixed(filter) }}
+          values={valuesOf({ id, protocol, key, atMs }, filter)}
           label="Discard…"
           question={`The message to ${protocol}/${key} is removed for good.`}
           sure="Discard it"
@@ -218,7 +222,10 @@ function columnsFor(
   return [...columns, action];
 }
 
-/** The filter as fields of a form, so that whoever sent it comes back to the same list. */
-function prefixed({ protocol, reason, operation }: DeadLetterFilter) {
-  return { protocol, reason, operation };
+/** A dead letter as fields of a form, since others may have its id, and the filter, to come back to the same list. */
+function valuesOf(
+  { id, protocol, key, atMs }: Pick<ObservedDeadLetter, "id" | "protocol" | "key" | "atMs">,
+  filter: DeadLetterFilter,
+) {
+  return { id, toProtocol: protocol, toKey: key, atMs: String(atMs), ...filter };
 }

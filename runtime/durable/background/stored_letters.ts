@@ -10,8 +10,8 @@ import { Reply } from "../../messages/builtin_protocols.ts";
 import { Remote } from "../../messages/remote_address.ts";
 import { uncounted } from "../../messages/respondents.ts";
 import { shownActor } from "../../messages/shown_name.ts";
-import type { BulkResult } from "../../ports/control.ts";
-import { changedMax, matches } from "../../ports/control_arguments.ts";
+import type { BulkResult, WhichLetter } from "../../ports/control.ts";
+import { changedMax, isMeant, matches } from "../../ports/control_arguments.ts";
 import type { DeadLetterFilter } from "../../ports/observation.ts";
 import type { Entry } from "../../ports/store.ts";
 import { commitKnown } from "../commits/commit_one.ts";
@@ -46,18 +46,18 @@ export class StoredLetters {
     this.#gone = gone;
   }
 
-  /** Resends the oldest with that id. Rejects with a `NotFoundError` if there is none. */
-  async resend(id: string): Promise<void> {
-    const found = await this.#find(id);
+  /** Resends the oldest that is meant. Rejects with a `NotFoundError` if there is none. */
+  async resend(id: string, which?: WhichLetter): Promise<void> {
+    const found = await this.#find(id, which);
     if (found === undefined) {
       throw new NotFoundError("unknown-dead-letter", `Cannot resend ${id}: no such dead letter is kept`);
     }
     await this.resendRow(found.row, found.read);
   }
 
-  /** Removes the oldest with that id. Resolves with whether there was one. */
-  async discard(id: string): Promise<boolean> {
-    const found = await this.#find(id);
+  /** Removes the oldest that is meant. Resolves with whether there was one. */
+  async discard(id: string, which?: WhichLetter): Promise<boolean> {
+    const found = await this.#find(id, which);
     return found !== undefined && await this.discardRow(found.row);
   }
 
@@ -140,13 +140,16 @@ export class StoredLetters {
     throw new MailboxFullError(shownActor(to.protocol, to.key), waiting, room.capacity, room.what);
   }
 
-  /** The oldest with that id. */
-  async #find(id: string): Promise<{ readonly row: Entry; readonly read: ReadLetter } | undefined> {
+  /** The oldest that is meant. */
+  async #find(
+    id: string,
+    which?: WhichLetter,
+  ): Promise<{ readonly row: Entry; readonly read: ReadLetter } | undefined> {
     const { connection } = this.#services.session;
     for await (const rows of pages(connection, { prefix: deadPrefix, limit: pageMax })) {
       for (const row of rows) {
         const read = letterIn(row);
-        if (read?.letter.id === id) return { row, read };
+        if (read !== undefined && isMeant(read.letter, id, which)) return { row, read };
       }
     }
   }

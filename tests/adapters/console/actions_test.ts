@@ -5,7 +5,9 @@ import {
   type ConsoleOptions,
   type ConsoleSystem,
 } from "@posthorn/posthorn/console";
+import { VirtualClock } from "@posthorn/posthorn/testing";
 import { fakeControl, fakeSystem } from "./fake_system.ts";
+import { Order, Shop } from "./shop_system.ts";
 
 const own = { "sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded" };
 
@@ -47,11 +49,11 @@ const ada = { protocol: "order", key: "a/d&a=1 ü" };
 
 Deno.test("each action tells the system what to do, and leads to the page that shows what came of it", async () => {
   const cases: readonly (readonly [string, Record<string, string>, unknown[], string])[] = [
-    ["resend", { id: "m 1" }, ["resend", "m 1"], "./dead-letters?did=resend&id=m+1"],
+    ["resend", { id: "m 1" }, ["resend", "m 1", undefined], "./dead-letters?did=resend&id=m+1"],
     [
       "resend",
       { id: "m", ...letter },
-      ["resend", "m"],
+      ["resend", "m", undefined],
       "./dead-letters?protocol=order&reason=card-refused&operation=settle&did=resend&id=m",
     ],
     [
@@ -61,7 +63,13 @@ Deno.test("each action tells the system what to do, and leads to the page that s
       "./dead-letters?protocol=order&reason=card-refused&operation=settle&did=resend-all&done=2&failed=1",
     ],
     ["resend-all", {}, ["resendAll", {}], "./dead-letters?did=resend-all&done=2&failed=1"],
-    ["discard", { id: "m" }, ["discard", "m"], "./dead-letters?did=discard"],
+    ["discard", { id: "m" }, ["discard", "m", undefined], "./dead-letters?did=discard"],
+    [
+      "discard",
+      { id: "m", toProtocol: "order", toKey: encodeURIComponent("a\nü"), atMs: "7" },
+      ["discard", "m", { protocol: "order", key: "a\nü", atMs: 7 }],
+      "./dead-letters?did=discard",
+    ],
     [
       "discard-all",
       { reason: "x" },
@@ -99,6 +107,31 @@ Deno.test("each action tells the system what to do, and leads to the page that s
     const shown = await sent.app.request(new URL(location, "http://shop.example/").href);
     assert.match(await shown.text(), /class="notice[^>]*role="status"/);
   }
+});
+
+Deno.test("of dead letters with the same id, the buttons of one do what they say to that one", async () => {
+  const clock = new VirtualClock();
+  const shop = new Shop({ clock, log: false });
+  await using system = shop.system;
+  for (const key of ["ada", "bob", "cem"]) {
+    await system.ref(Order, key).tell(Order.charge, undefined, { id: "1" }); // as with one Idempotency-Key of three callers
+  }
+  await clock.settle();
+  const app = posthornConsole(system, { authorize: () => true, actions: true });
+  const press = async (action: string, key: string) => {
+    const text = await (await app.request("/dead-letters")).text();
+    const row = text.split("<tr ").find((row) => row.includes(`key=${key}`))!;
+    const form = row.split("<form ").find((form) => form.includes(`action="./${action}"`))!;
+    const fields = [...form.matchAll(/name="(\w+)" value="([^"]*)"/g)].map((
+      [, name, value],
+    ) => [name, value]);
+    const body = new URLSearchParams(fields).toString();
+    assert.equal((await app.request(`/${action}`, { method: "POST", headers: own, body })).status, 303);
+    return system.deadLetters.list().map((letter) => letter.key);
+  };
+  assert.deepEqual(await press("discard", "bob"), ["ada", "cem"]);
+  shop.bankIsOpen = true;
+  assert.deepEqual(await press("resend", "cem"), ["ada"]);
 });
 
 Deno.test("a console does nothing unless it was told that it may", async () => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { actor, protocol, StoreError, System, tell, TerminalError, unchecked } from "@posthorn/posthorn";
+import { controlStore } from "@posthorn/posthorn/store";
 import { slicesOf } from "../../../runtime/base/slices_of.ts";
 import { deadPrefix } from "../../../runtime/durable/rows/keys.ts";
 import {
@@ -71,6 +72,33 @@ onEach(kinds, "dead letters are discarded, one or all that match", async (stage)
   assert.deepEqual(await control.discardAll({}), { done: 1, failed: 0, more: false });
   await assert.rejects(control.resend("3"), { code: "unknown-dead-letter" });
 });
+
+onEach(
+  kinds,
+  "of dead letters with the same id, the one that is meant is discarded or resent",
+  async (stage) => {
+    let isMended = false;
+    const system = await stage.start([worker(breakable(() => isMended))]);
+    for (const key of ["ada", "bob", "cem"]) {
+      await ref(system, key).tell(Worker.run, `mend ${key}`, { id: "same" });
+      await stage.settle();
+    }
+    const keys = async () => (await system.observe.deadLetters()).items.map(({ key }) => key);
+    const [cem, bob] = (await system.observe.deadLetters()).items;
+    await using beside = await controlStore(stage.store, { clock: stage.clock });
+    for (const control of [system.control, beside]) {
+      assert.equal(await control.discard("same", { ...bob, key: "dan" }), false);
+    }
+    assert.equal(await beside.discard("same", bob), true);
+    assert.equal(await system.control.discard("same", bob), false, "and none of the others");
+    assert.deepEqual(await keys(), ["cem", "ada"]);
+    isMended = true;
+    await system.control.resend("same", cem);
+    await stage.settle();
+    assert.deepEqual(await notesOf(system, "cem"), ["cem"]);
+    assert.deepEqual(await keys(), ["ada"]);
+  },
+);
 
 onEach(kinds, "messages that fail again are not resent twice", async (stage) => {
   const system = await stage.start([worker(breakable(() => false))]);
