@@ -122,7 +122,9 @@ export class MessageMetrics {
 
   #dead(reason: string): void {
     const count = this.#reasons.get(reason);
-    const hidden = reason === other || reason.length > reasonUnitsMax || this.#reasons.size >= reasonsMax;
+    // Of those that are not well-formed two would be written alike, and a metric may not have the same labels twice.
+    const isWord = reason.length <= reasonUnitsMax && reason.isWellFormed();
+    const hidden = reason === other || !isWord || this.#reasons.size >= reasonsMax;
     if (count === undefined && hidden) return; // it counts among the others
     this.#reasons.set(reason, (count ?? 0) + 1);
   }

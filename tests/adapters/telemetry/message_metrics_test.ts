@@ -136,12 +136,12 @@ Deno.test("MessageMetrics has numbers of their own for 50 reasons, and loses no 
 
 Deno.test("MessageMetrics counts a reason among the others if it is called so, or is no word", () => {
   const metrics = new MessageMetrics();
-  for (const reason of ["~other", "x".repeat(101), "x".repeat(100), "~other"]) {
+  for (const reason of ["~other", "x".repeat(101), "x".repeat(100), "~other", "\ud800", "\ud801"]) {
     metrics.observe({ type: "dead", letter: letterOf(reason) });
   }
-  assert.deepEqual(numbersOf(metrics.families(4, false)), [
+  assert.deepEqual(numbersOf(metrics.families(6, false)), [
     `posthorn_dead_total{reason="${"x".repeat(100)}"} 1`,
-    'posthorn_dead_total{reason="~other"} 3',
+    'posthorn_dead_total{reason="~other"} 5',
   ]);
 });
 
