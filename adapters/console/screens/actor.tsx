@@ -123,13 +123,29 @@ function State({ actor: { state, fault } }: { actor: ObservedActorDetails }): JS
   );
 }
 
-/** JSON with a line for each of its parts; other text as it is. */
+/** How much indentation a state may have, in UTF-16 units: that of a small one that is deep can be a thousand times as long. */
+const indentationMax = 200_000;
+
+/** JSON with a line for each of its parts; other text, and what would be mostly indentation, as it is. */
 function indented(text: string): string {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    const value: unknown = JSON.parse(text);
+    return indentationOf(text) <= indentationMax ? JSON.stringify(value, null, 2) : text;
   } catch {
     return text; // it was cut, or is no JSON
   }
+}
+
+/** How much indentation JSON gets, at most. */
+function indentationOf(json: string): number {
+  let [depth, sum] = [0, 0];
+  for (const character of json.replace(/"(?:[^"\\]|\\.)*"/g, "")) {
+    if (character === "[" || character === "{") depth++;
+    else if (character === "]" || character === "}") depth--;
+    else if (character !== ",") continue;
+    sum += 2 * depth; // a line begins
+  }
+  return sum;
 }
 
 function Messages({ actor, nowMs }: { actor: ObservedActorDetails; nowMs: number }): JSX.Element {

@@ -284,6 +284,24 @@ Deno.test("another site can embed nothing of a console", async () => {
   );
 });
 
+Deno.test("a state has a line for each of its parts, unless they would be mostly indentation", async () => {
+  const shown = async (state: string) => {
+    const actor = { protocol: "order", key: "ada", state, waiting: { count: 0, more: false }, paused: false };
+    const observe = fakeObservation({
+      actor: () => Promise.resolve({ ...actor, messages: [], schedules: [], subscriptions: [] }),
+    });
+    const app = posthornConsole(fakeSystem({ observe }), { authorize: () => true });
+    return await (await app.request("/actor?protocol=order&key=ada")).text();
+  };
+  assert.ok((await shown(`[{"a":"[[[\\"[["},[]]`)).includes(
+    "[\n  {\n    &quot;a&quot;: &quot;[[[\\&quot;[[&quot;\n  },\n  []\n]",
+  ));
+  const deep = `${"[".repeat(1_000)}${"1,".repeat(30_000)}1${"]".repeat(1_000)}`;
+  const page = await shown(deep);
+  assert.ok(page.includes(deep));
+  assert.ok(page.length < 100_000, `the page has ${page.length} UTF-16 units`);
+});
+
 Deno.test("a list of a million rows is a page, and says that there are more", async () => {
   const asked: { limit?: number; after?: string }[] = [];
   const observe = fakeObservation({
