@@ -79,9 +79,10 @@ async function actorsLike({ system: { observe } }: ScreenRequest, text: string):
     const prefixes = [text, ...slash > 0 && protocol === text.slice(0, slash) ? [text.slice(slash + 1)] : []];
     return prefixes.filter((prefix) => prefix !== "").map((prefix) => ({ protocol, prefix }));
   });
-  const found: ObservedActor[] = [];
+  const found = new Map<string, ObservedActor>(); // a key may begin with both: `order/order/7`
   for (const filter of wanted) {
-    found.push(...(await observe.actors({ ...filter, limit: actorsMax, countMax: 100 })).items);
+    const { items } = await observe.actors({ ...filter, limit: actorsMax, countMax: 100 });
+    for (const actor of items) found.set(`${actor.protocol}/${actor.key}`, actor);
   }
-  return found;
+  return [...found.values()];
 }

@@ -3,7 +3,7 @@ import { console as posthornConsole, type ConsoleSystem } from "@posthorn/postho
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import { Hono } from "hono";
 import { fakeObservation, fakeSystem } from "./fake_system.ts";
-import { Shop } from "./shop_system.ts";
+import { Order, Shop } from "./shop_system.ts";
 import { hostileEvents, hostileObservation, hostilePages, hostileTexts } from "./hostile.ts";
 
 const authorize = () => true;
@@ -282,6 +282,16 @@ Deno.test("another site can embed nothing of a console", async () => {
     await status({ "sec-fetch-site": "none", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" }),
     200,
   );
+});
+
+Deno.test("a search shows an actor once, also if its key begins with its protocol", async () => {
+  const shop = new Shop();
+  await using system = shop.system;
+  for (const key of ["order/ox", "oy"]) await system.ref(Order, key).tell(Order.remind);
+  const app = posthornConsole(system, { authorize: () => true });
+  const page = await (await app.request("/search?q=order/o")).text();
+  const keys = [...page.matchAll(/data-key="([^"]*)"/g)].map(([, key]) => key);
+  assert.deepEqual(keys, ["order/order/ox", "order/oy"]);
 });
 
 Deno.test("a state has a line for each of its parts, unless they would be mostly indentation", async () => {
