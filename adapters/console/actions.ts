@@ -5,16 +5,18 @@ import { FieldError, link, type Parameters } from "./links.ts";
 /** The fields of a form that was sent. */
 export type Fields = (name: string) => string | undefined;
 
-/** Something that an operator can do. It resolves with the URL that shows what came of it. */
-export type Action = (control: Control, fields: Fields) => Promise<string>;
+/** Something that an operator can do at a time. It resolves with the URL that shows what came of it. */
+export type Action = (control: Control, fields: Fields, nowMs: number) => Promise<string>;
 
 /** The actions, by the last segment of their URLs. */
 export const actions: Readonly<Record<string, Action>> = {
-  async resend(control, fields) {
+  async resend(control, fields, nowMs) {
     const id = required(fields, "id");
     const filter = filterOf(fields); // before anything is done, since it may be refused
-    await control.resend(id, whichOf(fields));
-    return link("dead-letters", { ...filter, did: "resend", id });
+    const which = whichOf(fields);
+    await control.resend(id, which);
+    const sent = { toProtocol: which?.protocol, toKey: which?.key, sinceMs: String(nowMs) };
+    return link("dead-letters", { ...filter, did: "resend", id, ...sent });
   },
   async "resend-all"(control, fields) {
     const filter = filterOf(fields);

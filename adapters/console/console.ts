@@ -165,7 +165,8 @@ function addActions(app: ConsoleApp, { system, watch, answers }: Parts): void {
       watch.look(); // to see what becomes of it
       const form = new URLSearchParams(await context.req.text());
       try {
-        return context.redirect(await act(system.control, (name) => fieldValue(form, name)), 303);
+        const fields = (name: string) => fieldValue(form, name);
+        return context.redirect(await act(system.control, fields, system.clock.now()), 303);
       } catch (error) {
         return answers.failed(context, error, error instanceof FieldError ? 400 : 409);
       }

@@ -16,7 +16,7 @@ const outcomes: Readonly<Record<Cancellation, string>> = {
   "given-up": "The request was given up: nobody gets a reply, and whether it has an effect is unknown.",
 };
 
-/** What the console says of an action that was done: its words are here alone, its URL gives only ids and numbers. */
+/** What the console says of an action that was done: its words are here alone, its URL gives only names and numbers. */
 export function Notice({ request }: { request: ScreenRequest }): JSX.Element | null {
   const did = parameter(request, "did");
   const id = parameter(request, "id");
@@ -52,11 +52,18 @@ function outcomeOf(outcome: string | undefined): string {
   return known === undefined ? "The request is over." : outcomes[known];
 }
 
-/** A message that was sent again, and what became of it so far. */
-function Resent({ id, request: { watch } }: { id: string; request: ScreenRequest }): JSX.Element {
-  const [last] = watch.happenings.latest(1, (one) => one.id === id && one.type !== "accepted");
+/** A message that was sent again, and what became of it since then: not how it failed before, and not another one with its id. */
+function Resent({ id, request }: { id: string; request: ScreenRequest }): JSX.Element {
+  const sinceMs = Number(parameter(request, "sinceMs") ?? 0);
+  const [protocol, key] = [parameter(request, "toProtocol"), parameter(request, "toKey")];
+  const [last] = request.watch.happenings.latest(
+    1,
+    (one) =>
+      one.id === id && one.type !== "accepted" && one.atMs >= sinceMs &&
+      (protocol ?? one.protocol) === one.protocol && (key ?? one.key) === one.key,
+  );
   const became = last === undefined
-    ? "It waits for its turn, or another instance handles it."
+    ? "Nothing is known of its turn yet: it waits for it, another instance has it, or it is not in the sample."
     : becameOf(last);
   const tone = last?.type === "failed" || last?.type === "retrying" || last?.type === "dead" ? "bad" : "good";
   return (

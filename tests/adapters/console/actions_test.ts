@@ -5,6 +5,7 @@ import {
   type ConsoleOptions,
   type ConsoleSystem,
 } from "@posthorn/posthorn/console";
+import { memoryStore } from "@posthorn/posthorn/memory";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { fakeControl, fakeSystem } from "./fake_system.ts";
 import { Order, Shop } from "./shop_system.ts";
@@ -48,13 +49,14 @@ const letter = { protocol: "order", reason: "card-refused", operation: "settle" 
 const ada = { protocol: "order", key: "a/d&a=1 ü" };
 
 Deno.test("each action tells the system what to do, and leads to the page that shows what came of it", async () => {
+  const since = `sinceMs=${new VirtualClock().now()}`;
   const cases: readonly (readonly [string, Record<string, string>, unknown[], string])[] = [
-    ["resend", { id: "m 1" }, ["resend", "m 1", undefined], "./dead-letters?did=resend&id=m+1"],
+    ["resend", { id: "m 1" }, ["resend", "m 1", undefined], `./dead-letters?did=resend&id=m+1&${since}`],
     [
       "resend",
       { id: "m", ...letter },
       ["resend", "m", undefined],
-      "./dead-letters?protocol=order&reason=card-refused&operation=settle&did=resend&id=m",
+      `./dead-letters?protocol=order&reason=card-refused&operation=settle&did=resend&id=m&${since}`,
     ],
     [
       "resend-all",
@@ -132,6 +134,38 @@ Deno.test("of dead letters with the same id, the buttons of one do what they say
   assert.deepEqual(await press("discard", "bob"), ["ada", "cem"]);
   shop.bankIsOpen = true;
   assert.deepEqual(await press("resend", "cem"), ["ada"]);
+});
+
+Deno.test("of a message that was sent again it is told what became of it since, and not before, nor of another with its id", async () => {
+  const clock = new VirtualClock();
+  const shop = new Shop({ clock, log: false, store: memoryStore() });
+  await using system = shop.system;
+  await system.ready();
+  const app = posthornConsole(system, { authorize: () => true, actions: true });
+  await app.request("/dead-letters"); // it listens
+  for (const key of ["ada", "bob"]) await system.ref(Order, key).tell(Order.charge, undefined, { id: "1" });
+  await clock.advance(1_000);
+  const [, bob] = system.deadLetters.list();
+  await system.control.pause("order");
+  const body = new URLSearchParams({ id: "1", toProtocol: "order", toKey: "bob", atMs: String(bob.atMs) });
+  const answer = await app.request("/resend", { method: "POST", headers: own, body: body.toString() });
+  const told = async () => {
+    const page = await app.request(new URL(answer.headers.get("location")!, "http://shop.example/").href);
+    return /role="status"><strong>The message was sent again.<\/strong> ([^<]*) </.exec(await page.text())
+      ?.[1];
+  };
+  await clock.settle();
+  assert.equal(
+    await told(),
+    "Nothing is known of its turn yet: it waits for it, another instance has it, or it is not in the sample.",
+  );
+  shop.bankIsOpen = true;
+  await system.control.resume("order");
+  await clock.settle();
+  assert.match(await told() ?? "", /^order\/bob has handled it/);
+  await system.control.resend("1"); // to ada
+  await clock.settle();
+  assert.match(await told() ?? "", /^order\/bob has handled it/);
 });
 
 Deno.test("a console does nothing unless it was told that it may", async () => {
