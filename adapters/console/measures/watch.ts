@@ -189,6 +189,8 @@ export class Watch {
     this.series.clear();
     this.operations.clear();
     this.happenings.clear();
+    this.#waits = new Histogram(timeBoundsMs);
+    this.#turns = new Histogram(timeBoundsMs);
     this.#failed = 0;
   }
 }

@@ -128,6 +128,21 @@ Deno.test("the series is five minutes long, and all is forgotten when it ends", 
   assert.deepEqual(watch.happenings.latest(10), []);
 });
 
+Deno.test("the times of its last second are not those of the first one of the next time", async () => {
+  const { clock, watch, tell, listens } = stage();
+  watch.look();
+  await clock.advance(59_500);
+  tell("started", { waitedMs: 5_000 });
+  tell("done", { tookMs: 5_000 });
+  await clock.advance(1_000);
+  assert.ok(!listens());
+  await clock.advance(3_600_000);
+  watch.look();
+  await clock.advance(1_000);
+  const [first] = watch.series.seconds;
+  assert.deepEqual([first.waitP50Ms, first.turnP99Ms], [undefined, undefined]);
+});
+
 Deno.test("an error without words does not stop the watch", () => {
   const { watch, tell } = stage();
   watch.look();
