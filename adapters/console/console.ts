@@ -184,7 +184,8 @@ function toFirstPage(context: ConsoleContext): Response | undefined {
   const { path, method } = context.req;
   const mount = routePath(context).replace(/\/\*$/, "");
   const rest = path.split("/").slice(mount.split("/").length);
-  if (method !== "GET" || rest.some((segment) => segment !== "")) return undefined;
+  if (method !== "GET" && method !== "HEAD") return undefined;
+  if (rest.some((segment) => segment !== "")) return undefined;
   const { pathname } = new URL(context.req.url); // in it nothing is decoded, as a header needs it
   const last = pathname.slice(pathname.lastIndexOf("/") + 1);
   return notStored(context.redirect(last === "" ? "./overview" : `./${last}/overview`));

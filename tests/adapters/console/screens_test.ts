@@ -122,6 +122,8 @@ Deno.test("a console works under any path, and its own path leads to its first p
       const location = new URL(answer.headers.get("location")!, `http://localhost${own}`).pathname;
       assert.equal(location, `${path === "/" ? "" : path}/overview`);
       assert.equal((await app.request(location)).status, 200);
+      const head = await app.request(own, { method: "HEAD" });
+      assert.deepEqual([head.status, head.headers.get("location")], [302, answer.headers.get("location")]);
     }
   }
 });
