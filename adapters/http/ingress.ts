@@ -95,6 +95,9 @@ type RequestHandler = (context: Context) => Response | Promise<Response>;
 /**
  * Adds one handler for each path, because Hono serves a request with a single matching handler on a fast
  * path. A request with a known path and another method gets a 405 if the operation exists.
+ *
+ * No mount has parameters with the names of these: Hono gives the value of the first one, so that below `/shops/:key` every
+ * message would go to the actor with the key of the shop.
  */
 function addRoutes(app: Hono, routes: Routes, failures: Failures): void {
   // Hono handles only instances of `Error`; other values that a schema, a `subject` or a `caller` throws are
@@ -110,24 +113,24 @@ function addRoutes(app: Hono, routes: Routes, failures: Failures): void {
         return fail(error);
       }
     });
-  route("/actors/:protocol/:key/:operation", (context) => {
+  route("/actors/:posthornProtocol/:posthornKey/:posthornOperation", (context) => {
     if (posts(context)) return routes.send(context);
     return refuseMethod(context, routes.methods(context, actorModes));
   });
-  route("/replies/:id", (context) => {
+  route("/replies/:posthornReply", (context) => {
     if (context.req.method === "DELETE") return routes.cancel(context);
     return reads(context) ? routes.reply(context) : refuseMethod(context, "GET, HEAD, DELETE");
   });
-  route("/events/:protocol/:operation", (context) => {
+  route("/events/:posthornProtocol/:posthornOperation", (context) => {
     if (posts(context)) return routes.publish(context);
     if (reads(context)) return routes.subscribe(context, [routes.event(context)], false);
     return refuseMethod(context, routes.methods(context, ["event"]));
   });
-  route("/events/:protocol", (context) => {
+  route("/events/:posthornProtocol", (context) => {
     const events = routes.events(context);
     return reads(context) ? routes.subscribe(context, events, true) : refuseMethod(context, "GET, HEAD");
   });
-  route("/surveys/:protocol/:operation", (context) => {
+  route("/surveys/:posthornProtocol/:posthornOperation", (context) => {
     if (posts(context)) return routes.survey(context);
     return refuseMethod(context, routes.methods(context, ["survey"]));
   });

@@ -84,11 +84,15 @@ export class Routes {
 
   async send(context: Context): Promise<Response> {
     const { req } = context;
-    const protocol = req.param("protocol") as string;
-    const operation = this.#exposure.operation(protocol, req.param("operation") as string, actorModes);
+    const protocol = req.param("posthornProtocol") as string;
+    const operation = this.#exposure.operation(
+      protocol,
+      req.param("posthornOperation") as string,
+      actorModes,
+    );
     const ref = this.#system.ref(
       { "~protocol": { name: protocol, operations: {} } },
-      req.param("key") as string,
+      req.param("posthornKey") as string,
     );
     let bytes: number | undefined;
     const payload = await readPayload(context, this.#options, (read) => bytes = read);
@@ -146,13 +150,13 @@ export class Routes {
   }
 
   async reply(context: Context): Promise<Response> {
-    const id = context.req.param("id") as string;
+    const id = context.req.param("posthornReply") as string;
     const wait = this.#wait(context);
     return await this.#collect(context, id, await this.#caller(context, true), wait, { id, headers: {} });
   }
 
   async cancel(context: Context): Promise<Response> {
-    const id = context.req.param("id") as string;
+    const id = context.req.param("posthornReply") as string;
     const ticket = this.#system.ticket(id, undefined, { caller: await this.#caller(context, true) });
     return await takeBack(context, ticket, this.#options.timeoutMsMax);
   }
@@ -329,7 +333,7 @@ export class Routes {
 
   /** The events that `?event=` names, or all events of the protocol that clients can subscribe to. */
   events(context: Context): Operation[] {
-    const protocol = context.req.param("protocol") as string;
+    const protocol = context.req.param("posthornProtocol") as string;
     const names = context.req.query("event");
     if (names !== undefined) {
       return names.split(",").map((name) => this.#exposure.operation(protocol, name, ["event"]));
@@ -345,8 +349,8 @@ export class Routes {
   }
 
   #operation(context: Context, modes: readonly Mode[]): Operation {
-    const { protocol, operation } = context.req.param() as Record<string, string>;
-    return this.#exposure.operation(protocol, operation, modes);
+    const names = context.req.param() as Record<string, string>;
+    return this.#exposure.operation(names.posthornProtocol, names.posthornOperation, modes);
   }
 
   /** Opens a reader of events and counts it; `undefined` if the client has to reconnect later. */

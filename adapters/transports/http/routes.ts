@@ -22,10 +22,14 @@ export function routesOf(served: ServedConnection, path: string | undefined): Ho
     return new RefusedRequest(503, "unavailable", "It was not accepted: it may be sent again").respond();
   });
   app.get("/", serve(() => ""));
-  app.post("/inbox/:protocol", serve((context) => `inbox/${context.req.param("protocol")}`));
-  app.post("/event/:event", serve((context) => `event/${context.req.param("event")}`));
+  // A mount may have parameters, and of two with the same name Hono gives the value of the first.
+  app.post("/inbox/:posthornProtocol", serve(({ req }) => `inbox/${req.param("posthornProtocol")}`));
+  app.post("/event/:posthornEvent", serve(({ req }) => `event/${req.param("posthornEvent")}`));
   app.post("/replies", serve(() => "replies"));
-  app.post("/process/:instance", serve(({ req }) => `process/${encodeURIComponent(req.param("instance")!)}`));
+  app.post(
+    "/process/:posthornInstance",
+    serve(({ req }) => `process/${encodeURIComponent(req.param("posthornInstance")!)}`),
+  );
   app.all(
     "*",
     ({ req }) => new RefusedRequest(404, "unknown-path", `No route is ${req.method} there`).respond(),

@@ -294,6 +294,29 @@ Deno.test("a mounted ingress answers its failures itself", async () => {
   await assertProblem(await app.request("/api/actors/order"), 404, "unknown-route");
 });
 
+Deno.test("a mount may have parameters with any names: they are not those of the routes below it", async () => {
+  await using desk = new Desk();
+  const app = new Hono().route("/of/:protocol/:key/:operation/:id/:reply", desk.app);
+  const request = (method: string, path: string, body?: unknown) =>
+    app.request(`/of/carrier/eve/clear/1/2${path}`, {
+      method,
+      headers: { "content-type": "application/json" },
+      ...body !== undefined && { body: JSON.stringify(body) },
+    });
+  assert.equal((await request("POST", "/actors/order/ada/add", line)).status, 202);
+  await desk.clock.settle();
+  assert.deepEqual([await desk.total("ada"), await desk.total("eve")], [450, 0]);
+  const { headers } = await request("POST", "/actors/order/ada/settle", { cents: 1 });
+  await desk.open();
+  const collected = await app.request(headers.get("location")!);
+  assert.equal(collected.status, 200);
+  assert.equal((await collected.json()).cents, 1);
+  const stream = await request("GET", "/events/order?event=paused");
+  assert.equal(stream.headers.get("content-type"), "text/event-stream");
+  await stream.body!.cancel();
+  assert.equal((await request("POST", "/events/order/raised", { country: "de", cents: 1 })).status, 202);
+});
+
 Deno.test("middleware before it sees the decoded key, so each key can have an owner", async () => {
   await using desk = new Desk();
   const app = new Hono();

@@ -34,7 +34,8 @@ export class Network {
   ): Transport {
     const services = Object.fromEntries(process.services.map((name) => [name, this.serviceOf(name)]));
     const transport = httpTransport({ services, keys, ...options });
-    const app = new Hono().route("/posthorn", transport.routes());
+    // A mount may have parameters, also with a name that one of the routes could have.
+    const app = new Hono().route("/:protocol", transport.routes());
     return {
       ...transport,
       open: async (system) => {
