@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { ConsoleOptions } from "./options.ts";
+import type { Access, ConsoleOptions } from "./options.ts";
 import { remoteAddressOf } from "./remote_address.ts";
 
 /** What a request may do: the answer that refuses it, or whether it may change something. */
@@ -26,11 +26,21 @@ export async function admit(
     const reason = whyNotLocal(context);
     return reason === undefined ? { mayAct: actions } : { refused: refusal(notLocal(reason)) };
   }
-  const access = await authorize(context);
+  const access = await ask(authorize, context);
   if (access instanceof Response) return { refused: access };
   if (access === true) return { mayAct: actions };
   if (access === "read") return { mayAct: false };
   return { refused: refusal("You may not use this console") };
+}
+
+/** Asks the program. Hono hands errors to `onError` and nothing else, so whatever else is thrown becomes one. */
+async function ask(authorize: NonNullable<ConsoleOptions["authorize"]>, context: Context): Promise<Access> {
+  try {
+    return await authorize(context);
+  } catch (error) {
+    if (error instanceof Error) throw error;
+    throw new Error("The authorize of a console threw something that is no error", { cause: error });
+  }
 }
 
 /** Why a request may come from another machine; `undefined` if it certainly comes from this one. */

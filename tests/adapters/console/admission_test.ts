@@ -167,6 +167,16 @@ Deno.test("what authorize throws goes to the app of the program, and whoever ask
   await assert.rejects(async () => await ask({ authorize: () => Promise.reject(thrown) }, {}), thrown);
 });
 
+Deno.test("what authorize throws goes to the app of the program also if it is no error", async () => {
+  for (const thrown of ["text", null, undefined]) {
+    const app = new Hono();
+    app.onError((error, context) => context.json({ isThis: error.cause === thrown }, 500));
+    app.route("/console", posthornConsole(fakeSystem(), { authorize: () => Promise.reject(thrown) }));
+    const answer = await app.request("/console/overview");
+    assert.deepEqual([answer.status, await answer.json()], [500, { isThis: true }]);
+  }
+});
+
 Deno.test("an HTTPException of authorize is answered as it says", async () => {
   const authorize = () => {
     throw new HTTPException(401, {
