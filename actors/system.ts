@@ -81,8 +81,8 @@ export class System implements AsyncDisposable {
    * Creates a system. Without a store it sets no timer and reads no randomness before its first use, so a program can
    * create it in the global scope of a platform that allows neither there.
    *
-   * Throws a `RangeError` if an option is out of its bounds, and a `TypeError` if an option does not exist; if two actors
-   * have the same protocol; if there is a transport without a name, `remote` without a transport, or `peers` without a
+   * Throws a `RangeError` if an option is out of its bounds, and a `TypeError` if an option does not exist; if one of the
+   * actors is none, or two have the same protocol; if there is a transport without a name, `remote` without a transport, or `peers` without a
    * store; if a protocol is in two of `actors`, `peers` and `remote`; if a tell, ask or submit is exposed that no actor
    * here handles, or what is exposed or heard is `unchecked`.
    */

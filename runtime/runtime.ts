@@ -380,10 +380,11 @@ function beginRemote(
 
 /** Begins the durable actors of a system, with the engine that its store carries. */
 function beginDurable(parts: PersistenceParts): Persistence {
-  const { engine, traits }: Pick<Store, "traits"> & Partial<Store> = parts.store;
+  const { engine, traits }: Partial<Store> = parts.store ?? {};
   if (typeof engine?.["~begin"] !== "function") {
     const remedy = "a store has `engine: storeEngine`, of @posthorn/posthorn/store";
-    throw new TypeError(`Cannot use the store ${traits.name}: it has no engine: ${remedy}`);
+    const which = traits === undefined ? "" : ` ${traits.name}`;
+    throw new TypeError(`Cannot use the store${which}: it has no engine: ${remedy}`);
   }
   return (engine["~begin"] as (parts: PersistenceParts) => Persistence)(parts);
 }

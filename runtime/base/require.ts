@@ -33,6 +33,18 @@ export function requireOneOf(option: string, value: string, known: readonly stri
   throw unusable(option, `one of ${known.join(", ")}`, value);
 }
 
+/** Throws a `TypeError` unless `value` is a function. For programs that no compiler has checked. */
+export function requireFunction(option: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new TypeError(`Cannot use ${option}: it must be a function: current value is ${shown(value)}`);
+}
+
 function unusable(option: string, what: string, value: unknown): RangeError {
-  return new RangeError(`Cannot use ${option}: it must be ${what}: current value is ${value}`);
+  return new RangeError(`Cannot use ${option}: it must be ${what}: current value is ${shown(value)}`);
+}
+
+/** A value in words. A text is quoted, since it may look like the number that it should be. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
+  return typeof value === "object" && value !== null ? "an object" : String(value);
 }

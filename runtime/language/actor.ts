@@ -1,7 +1,7 @@
 import type { ContextOf, SubmitContextOf } from "./context.ts";
 import { didYouMean } from "../base/did_you_mean.ts";
 import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
-import { requireDuration, requireInteger, requireOneOf } from "../base/require.ts";
+import { requireDuration, requireFunction, requireInteger, requireOneOf } from "../base/require.ts";
 import { type HandlerLimits, requireHandlerLimits } from "./handler_limits.ts";
 import type { Frozen } from "./frozen.ts";
 import type { Later } from "./later.ts";
@@ -298,7 +298,7 @@ export interface Actor<Name extends string = string, State = unknown> {
  * @param protocol the operations that the actor handles
  * @param options initial state, handlers, and settings of mailbox, retries, supervision and passivation
  * @returns a definition for the `actors` of a {@linkcode System}
- * @throws {TypeError} if a handler is missing, or an option or a handler is given that does not exist
+ * @throws {TypeError} if the state or a handler is missing, or an option or a handler is given that does not exist
  * @throws {RangeError} if an option is out of its bounds
  */
 export function actor<
@@ -317,6 +317,8 @@ export function actor<
   requireKnownOptions(name, options.retry, retryNames, "retry");
   requireKnownOptions(name, options.limit, limitNames, "limit");
   requireKnownHandlers(name, operations, options.on);
+  requireFunction(`state of ${name}`, options.state);
+  if (options.migrate !== undefined) requireFunction(`migrate of ${name}`, options.migrate);
   const transient: boolean = options.transient ?? false;
   const { capacity = 1_000, bytes = 16_777_216, overflow = "reject" } = options.mailbox ?? {};
   const { attempts = 8, baseMs = 500, maxMs = 60_000, order = "hold" } = options.retry ?? {};
@@ -357,12 +359,15 @@ export function actor<
   });
 }
 
-/** Throws a `TypeError` if there is a handler for something else than an operation of the protocol. */
+/** Throws a `TypeError` if there are no handlers, or one for something else than an operation of the protocol. */
 function requireKnownHandlers(
   protocol: string,
   operations: Readonly<Record<string, Operation>>,
   handlers: object,
 ): void {
+  if (typeof handlers !== "object" || handlers === null) {
+    throw new TypeError(`Cannot make an actor of ${protocol}: on must be an object with its handlers`);
+  }
   const handled = Object.values(operations).filter(({ mode }) => mode !== "event").map(({ name }) => name);
   const unknown = Object.keys(handlers).find((name) => !handled.includes(name));
   if (unknown === undefined) return;

@@ -300,6 +300,7 @@ export interface ResolvedOptions extends
  */
 export function resolveOptions(options: SystemOptions): ResolvedOptions {
   requireKnownOptions("System", options, systemNames);
+  requireActors(options.actors);
   requireInterceptors(options.intercept);
   requireKnownOptions("System", options.limits, limitNames, "limits");
   requireKnownOptions("System", options.scheduler, schedulerNames, "scheduler");
@@ -361,4 +362,15 @@ export function resolveOptions(options: SystemOptions): ResolvedOptions {
     log: options.log ?? writeLine,
     onWakeAt: options.onWakeAt,
   };
+}
+
+/** Throws a `TypeError` unless it is a list of actors. For programs that no compiler has checked. */
+function requireActors(actors: readonly Partial<Actor>[]): void {
+  if (!Array.isArray(actors)) {
+    throw new TypeError("Cannot start the system: `actors` must be a list of actors, for example []");
+  }
+  const at = actors.findIndex((actor) => !Array.isArray(actor?.handlers));
+  if (at < 0) return;
+  const remedy = "make one with actor(protocol, { state, on })";
+  throw new TypeError(`Cannot start the system: actors[${at}] is no actor: ${remedy}`);
 }

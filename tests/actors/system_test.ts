@@ -93,6 +93,26 @@ Deno.test("options out of their bounds throw a RangeError that names the option"
   }
 });
 
+Deno.test("what is no actor, no list of actors and no store is refused by name", () => {
+  const remedy = "a store has `engine: storeEngine`, of @posthorn/posthorn/store";
+  const cases: readonly (readonly [options: object, message: string])[] = [
+    [{}, "Cannot start the system: `actors` must be a list of actors, for example []"],
+    [
+      { actors: [worker(), Worker] },
+      "Cannot start the system: actors[1] is no actor: make one with actor(protocol, { state, on })",
+    ],
+    [
+      { actors: [undefined] },
+      "Cannot start the system: actors[0] is no actor: make one with actor(protocol, { state, on })",
+    ],
+    [{ actors: [], store: "./app.db" }, `Cannot use the store: it has no engine: ${remedy}`],
+    [{ actors: [], store: null }, `Cannot use the store: it has no engine: ${remedy}`],
+  ];
+  for (const [options, message] of cases) {
+    assert.throws(() => new System(options as SystemOptions), { name: "TypeError", message });
+  }
+});
+
 Deno.test("two actors of one protocol throw a TypeError", () => {
   assert.throws(() => new System({ actors: [worker(), worker()] }), {
     name: "TypeError",

@@ -92,6 +92,19 @@ Deno.test("a missing handler is a TypeError, and an inherited one is missing", (
   assert.throws(() => actor(Shop, { state, on: inherited }), { name: "TypeError", message });
 });
 
+Deno.test("what no compiler has checked is refused when the actor is made, and not at its first message", () => {
+  const cases: readonly (readonly [options: object, message: string])[] = [
+    [{ on }, "Cannot use state of shop: it must be a function: current value is undefined"],
+    [{ on, state: 0 }, "Cannot use state of shop: it must be a function: current value is 0"],
+    [{ on, state, migrate: 5 }, "Cannot use migrate of shop: it must be a function: current value is 5"],
+    [{ state }, "Cannot make an actor of shop: on must be an object with its handlers"],
+    [{ state, on: null }, "Cannot make an actor of shop: on must be an object with its handlers"],
+  ];
+  for (const [options, message] of cases) {
+    assert.throws(() => actor(Shop, options as never), { name: "TypeError", message });
+  }
+});
+
 Deno.test("an option that does not exist is refused, wherever it is nested, with the one that was meant", () => {
   const cases: readonly (readonly [options: object, message: string])[] = [
     [{ idle: 5 }, "Cannot use idle of shop: there is no such option. Did you mean idleMs?"],
