@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { System } from "@posthorn/posthorn";
+import * as testing from "@posthorn/posthorn/testing";
 import { blocksOf, root, textOf } from "./page.ts";
 
 const map = await textOf("llms.txt");
@@ -6,6 +8,19 @@ const map = await textOf("llms.txt");
 Deno.test("llms.txt shows the API that docs/README.md shows, whose code runs", async () => {
   const [shown] = blocksOf(map, "ts");
   assert.deepEqual(blocksOf(await textOf("docs/README.md"), "ts"), [shown]);
+});
+
+Deno.test("llms.txt and docs/README.md name every member of a system, and everything for tests", async () => {
+  const members = Object.getOwnPropertyNames(System.prototype).filter((name) => name !== "constructor");
+  const values = Object.keys(testing);
+  assert.ok(members.length > 20 && values.length > 5);
+  for (const page of [map, await textOf("docs/README.md")]) {
+    const [, ofSystem, ofTesting] = /A `System` has ([^]*?)\.\sFor\stests,([^]*?)(?:\n\n|\s*$)/.exec(page) ??
+      assert.fail();
+    const namesIn = (text: string) => Array.from(text.matchAll(/`(\w+)(?:\(\))?`/g), ([, name]) => name);
+    assert.deepEqual(namesIn(ofSystem).sort(), members.sort());
+    for (const name of values) assert.ok(namesIn(ofTesting).includes(name), `there is no word of ${name}`);
+  }
 });
 
 Deno.test("llms.txt and docs/README.md lead to every page of docs", async () => {
