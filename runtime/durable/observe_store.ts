@@ -46,6 +46,8 @@ export interface StoreObservation extends Observation, AsyncDisposable {}
  * ```
  *
  * @param store the store, which systems may use at the same time if it is for many processes
+ * @param options the source of time
+ * @returns the questions, with a connection of their own
  */
 export async function observeStore(
   store: Store,

@@ -54,7 +54,7 @@ export type Payload<Input> = 0 extends 1 & Input ? [payload?: Input]
 /** Options of every send. */
 export interface SendOptions {
   /**
-   * Names the message, at most 255 characters, but not its reply, which has a name that nobody can guess. The same id
+   * Names the message, with 1 to 255 visible characters of ASCII, but not its reply, whose name nobody can guess. The same id
    * again, from the same caller to the same operation of the same actor, is answered as the first was, within a bounded
    * window. Without it the message gets a name of its own.
    */
@@ -131,8 +131,11 @@ export interface Ref<in out Name extends string> extends ActorId {
    * Sends a notification. Resolves when it is accepted: in memory when it is in the mailbox, with a store
    * when it is committed. Messages are handled in the order of sending, in memory at most once. Rejects, with
    * nothing accepted, with {@linkcode InvalidPayloadError}, {@linkcode MailboxFullError},
-   * {@linkcode LimitExceededError}, {@linkcode NotFoundError}, {@linkcode IdConflictError} or
-   * {@linkcode StoppedError}.
+   * {@linkcode LimitExceededError}, {@linkcode NotFoundError}, {@linkcode IdConflictError},
+   * {@linkcode StoppedError} or {@linkcode TooLargeError}; with a {@linkcode PosthornError} if the id or the headers are
+   * invalid, or the store cannot keep the payload (`not-storable`); with a {@linkcode StoreError} if the store does not
+   * take it; and with a `RangeError` if an option is out of its bounds. With an {@linkcode OutcomeUnknownError} nobody
+   * knows whether it was accepted: the same `id` again takes effect once.
    *
    * With a delay (`afterMs` or `at`) the message is accepted now, and takes its place in the mailbox when it is due. It
    * cannot be taken back: use a submit or a schedule for that.
