@@ -5,8 +5,8 @@
  * deno run -A jsr:@posthorn/posthorn/copy ./posthorn.db postgres://user@db.example/app
  * ```
  *
- * A store is `postgres://…` (`?schema=NAME` says in which schema), `https://…` or `deno-kv:PATH` for Deno KV, or the path
- * of a file of SQLite. The command exits with 0 if everything was copied and compared, with 1 if not, and with 2 if it was
+ * A store is `postgres://…` (`?schema=NAME` says in which schema); `https://…`, `deno-kv:PATH` or a path that ends with
+ * `.kv` for Deno KV; or the path of a file of SQLite, also with `sqlite:` before it. The command exits with 0 if everything was copied and compared, with 1 if not, and with 2 if it was
  * called wrongly. Its progress goes to the standard error.
  *
  * @module
@@ -16,13 +16,13 @@ import { messageOf } from "../runtime/base/errors.ts";
 import { type CopyOptions, type CopyReport, copyStore } from "../runtime/durable/copy.ts";
 import type { CopyProgress } from "../runtime/durable/copy_store.ts";
 import { type CommandOutput, runCommand } from "./run_command.ts";
-import { pathOf, storeOf } from "./store_of.ts";
+import { pathOf, storeNames, storeOf } from "./store_of.ts";
 
 export { type CopyOptions, type CopyProgress, type CopyReport, copyStore };
 
 const usage = `copy FROM TO
 
-  FROM, TO   postgres://… (?schema=NAME), https://… or deno-kv:PATH for Deno KV, or the path of a file of SQLite
+  FROM, TO   ${storeNames}
   --help     this
 
 Copies the store FROM into the empty store TO, while no system runs on either. If it is interrupted, run it again.`;

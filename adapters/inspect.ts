@@ -7,8 +7,8 @@
  * deno run -A jsr:@posthorn/posthorn/inspect ./posthorn.db resend --all --reason failed
  * ```
  *
- * A store is `postgres://…` (`?schema=NAME` says in which schema), `https://…` or `deno-kv:PATH` for Deno KV, or the path
- * of a file of SQLite. `--help` lists the commands. The command exits with 0, with 1 if it could not do what was asked, and
+ * A store is `postgres://…` (`?schema=NAME` says in which schema); `https://…`, `deno-kv:PATH` or a path that ends with
+ * `.kv` for Deno KV; or the path of a file of SQLite, also with `sqlite:` before it. `--help` lists the commands. The command exits with 0, with 1 if it could not do what was asked, and
  * with 2 if it was called wrongly.
  *
  * @module
@@ -122,7 +122,7 @@ function requireTaken(command: Command, names: readonly string[], { values, flag
   const { name, takes, optional = 0, options } = command;
   const least = takes.length - optional;
   if (names.length < least || names.length > takes.length) {
-    throw new RangeError(`Cannot ${name}: it is called as inspect STORE ${lineOf(command)}`);
+    throw new RangeError(`Cannot run ${name}: it is called as inspect STORE ${lineOf(command)}`);
   }
   const known: readonly string[] = [...options, "json"];
   const unknown = [...Object.keys(values), ...flags].find((option) => !known.includes(option));

@@ -1,5 +1,9 @@
 import type { Store } from "../runtime/ports/store.ts";
 
+/** How stores are named, for the help of commands. A path that ends with `.kv` is none of SQLite, unless it says so. */
+export const storeNames = "postgres://… (?schema=NAME); https://…, deno-kv:PATH or PATH.kv for Deno KV;\n" +
+  "             or the path of a file of SQLite, also as sqlite:PATH";
+
 /**
  * The store of a name: `postgres://…` (with `?schema=NAME` for a schema), `https://…` or `deno-kv:…` for Deno KV, or the
  * path of a file of SQLite (`sqlite:` may stand before it); a path that ends with `.kv` is one of Deno KV. `migrate` says whether
@@ -18,7 +22,7 @@ export async function storeOf(
     return kv === "" ? denoKv() : denoKv(kv);
   }
   if (path === name && /^[a-z][a-z0-9+.-]+:/.test(name)) {
-    const known = "postgres://…, https://…, deno-kv:PATH, or the path of a file";
+    const known = "postgres://…, https://…, deno-kv:PATH, or the path of a file (PATH.kv is one of Deno KV)";
     throw new RangeError(`Cannot use the store ${name.split(":")[0]}:…: a store is ${known}`);
   }
   const { sqlite } = await import("./stores/sqlite/sqlite.ts");

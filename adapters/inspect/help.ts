@@ -1,4 +1,5 @@
 import { type Valued, valued } from "./arguments.ts";
+import { storeNames } from "../store_of.ts";
 import type { Command } from "./command.ts";
 
 /** How a command is called: `actors PROTOCOL [--prefix TEXT]`. */
@@ -17,11 +18,11 @@ export function help(commands: readonly Command[]): string {
   const lines = commands.map((command) => `  ${lineOf(command)}\n      ${command.says}`);
   return `inspect STORE [COMMAND] [--json]
 
-  STORE    postgres://… (?schema=NAME), https://… or deno-kv:PATH for Deno KV, or the path of a file of SQLite
-  --json   the answer as JSON, on one line
-  --limit  how many items a list has: 1 to 1000, 100 by default
-  --after  where a list begins, as the page before has told
-  --help   this
+  STORE      ${storeNames}
+  --json     the answer as JSON, on one line
+  --limit    how many items a list has: 1 to 1000, 100 by default
+  --after    where a list begins, as the page before has told
+  --help     this
 
 ${lines.join("\n")}
 

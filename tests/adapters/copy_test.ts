@@ -99,7 +99,7 @@ Deno.test("copy moves a file of SQLite to another one, with the times at which r
 
 Deno.test("copy says what is wrong with its arguments", async () => {
   const cases: [string[], number, RegExp][] = [
-    [["--help"], 0, /copy FROM TO/],
+    [["--help"], 0, /copy FROM TO.* PATH\.kv .*sqlite:PATH/s],
     [["only.db"], 2, /it takes a store to copy and an empty one.*copy FROM TO/s],
     [["no-such-file.db", "b.db"], 2, /there is no file no-such-file\.db/],
     [["mysql://root:secret@db/app", "b.db"], 2, /Cannot use the store mysql:…: a store is postgres/],

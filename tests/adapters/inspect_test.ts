@@ -325,6 +325,7 @@ Deno.test("inspect says what is wrong with its arguments, and creates nothing", 
     }
     const cases: [string[], number, RegExp][] = [
       [[], 2, /it takes a store.*inspect --help/s],
+      [[path, "actors"], 2, /Cannot run actors: it is called as inspect STORE actors PROTOCOL /],
       [["no-such-file.db"], 2, /there is no such file/],
       [[`sqlite:${path}.kv`], 2, /Cannot inspect (?!sqlite:).*there is no such file/],
       [[`sqlite:${text}`], 1, /Cannot read .*(file is not a database|store-unavailable)/],
@@ -361,7 +362,7 @@ Deno.test("inspect says what is wrong with its arguments, and creates nothing", 
     const left = new DatabaseSync(other, { readOnly: true });
     assert.deepEqual(left.prepare("SELECT name FROM sqlite_master").all().map(({ name }) => name), ["mine"]);
     left.close();
-    assert.match((await run("--help")).out, /resend \[ID\] \[--all\]/);
+    assert.match((await run("--help")).out, / PATH\.kv .*sqlite:PATH.*resend \[ID\] \[--all\]/s);
   });
 });
 
