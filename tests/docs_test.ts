@@ -5,7 +5,14 @@ import { hasTable, pagesWithTable, storesTable, tableIn } from "../.ci/stores_ta
 
 const root = new URL("../", import.meta.url);
 
-const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "llms.txt"];
+const pages = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "bench/README.md",
+  "llms.txt",
+];
 await addPages("docs/");
 
 async function addPages(folder: string): Promise<void> {
