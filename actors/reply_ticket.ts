@@ -1,5 +1,5 @@
 import { type OptionNames, requireKnownOptions } from "../runtime/base/option_names.ts";
-import { requireDuration } from "../runtime/base/require.ts";
+import { requireDelay } from "../runtime/base/require.ts";
 import { parse } from "../runtime/language/parse.ts";
 import type { Schema } from "../runtime/language/schema.ts";
 import type { Cancellation, CancelOptions, Ticket, TicketOptions } from "../runtime/language/ticket.ts";
@@ -29,14 +29,14 @@ export abstract class ReplyTicket implements Ticket<unknown> {
     if (options !== undefined) requireKnownOptions("ticket.reply", options, replyNames);
     const { timeoutMs = 5_000, signal, peek = false } = options ?? {};
     signal?.throwIfAborted();
-    if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
+    requireDelay("timeoutMs", timeoutMs);
     return this.parsed(await this.collect(peek ? 0 : timeoutMs, signal, peek));
   }
 
   async cancel(options?: CancelOptions): Promise<Cancellation> {
     if (options !== undefined) requireKnownOptions("ticket.cancel", options, cancelNames);
     const { timeoutMs = 5_000 } = options ?? {};
-    if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
+    requireDelay("timeoutMs", timeoutMs);
     const decided = await this.takeBack(timeoutMs);
     if (decided !== undefined) return decided;
     const why = `it was not decided within ${timeoutMs} ms`;

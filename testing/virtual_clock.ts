@@ -48,9 +48,13 @@ export class VirtualClock implements Clock {
   /** Sorted by due time. */
   readonly #timers: VirtualTimer[] = [];
 
-  /** Creates a clock with the time `nowMs`. */
+  /** Creates a clock with the time `nowMs`. Throws a `RangeError` if that is no finite number. */
   constructor(options: VirtualClockOptions = {}) {
-    this.#nowMs = this.#beganMs = options.nowMs ?? Date.UTC(2030, 0, 1);
+    const { nowMs = Date.UTC(2030, 0, 1) } = options;
+    if (!Number.isFinite(nowMs)) {
+      throw new RangeError(`Cannot use nowMs: it must be a finite number: current value is ${nowMs}`);
+    }
+    this.#nowMs = this.#beganMs = nowMs;
   }
 
   /** The virtual time, in milliseconds since 1970. */
@@ -91,10 +95,14 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Advances the time by `byMs` milliseconds. Fires due timers in order, and after each waits until all work
-   * that it caused has run.
+   * Advances the time by `byMs` milliseconds, at least 0. Fires due timers in order, and after each waits until
+   * all work that it caused has run. Rejects with a `RangeError` if it is no finite number of at least 0.
    */
   async advance(byMs: number): Promise<void> {
+    if (!Number.isFinite(byMs) || byMs < 0) {
+      const must = "it takes a finite number of milliseconds of at least 0";
+      throw new RangeError(`Cannot advance a clock: ${must}: current value is ${byMs}`);
+    }
     const untilMs = this.#nowMs + byMs;
     await this.settle();
     while (this.#timers.length > 0 && this.#timers[0].dueMs <= untilMs) {

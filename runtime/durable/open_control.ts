@@ -2,7 +2,7 @@ import { requireSchedule } from "../turns/schedule_time.ts";
 import type { Clock } from "../base/clock.ts";
 import { PosthornError, ReplyPendingError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
-import { requireDuration } from "../base/require.ts";
+import { requireDelay } from "../base/require.ts";
 import { within } from "../base/within.ts";
 import { type ActorId, requireKey } from "../language/address.ts";
 import type { Cancellation } from "../language/ticket.ts";
@@ -134,7 +134,7 @@ class ControlOfStore implements OpenedControl {
     reply: string,
     { caller = "", timeoutMs = 5_000 }: CancelRequestOptions = {},
   ): Promise<Cancellation> {
-    if (timeoutMs !== 0) requireDuration("timeoutMs", timeoutMs);
+    requireDelay("timeoutMs", timeoutMs);
     if (timeOfReplyName(reply) === undefined || !isCaller(caller)) throw noReply(reply);
     const ended = Promise.withResolvers<void>();
     const wait = { over: timeoutMs === 0, ended: ended.promise };

@@ -149,8 +149,11 @@ Deno.test("waiting for a reply ends in time, and it can be collected after that"
   await world.clock.advance(1);
   assert.ok(has(ReplyPendingError, "deadline")(first.error));
   await assert.rejects(ticket.reply({ timeoutMs: 0 }), has(ReplyPendingError, "deadline"));
-  await assert.rejects(ticket.reply({ timeoutMs: -1 }), RangeError);
-  await assert.rejects(ticket.reply({ timeoutMs: NaN }), RangeError);
+  for (const timeoutMs of [-1, NaN]) {
+    const message = `Cannot use timeoutMs: it must be at least 0: current value is ${timeoutMs}`;
+    await assert.rejects(ticket.reply({ timeoutMs }), { name: "RangeError", message });
+    await assert.rejects(ticket.cancel({ timeoutMs }), { name: "RangeError", message });
+  }
   done(5);
   await world.clock.settle();
   assert.equal(await ticket.reply({ timeoutMs: 0 }), 5);

@@ -11,6 +11,21 @@ Deno.test("a virtual clock stands still until it is advanced", async () => {
   assert.equal(new VirtualClock().now(), Date.UTC(2030, 0, 1));
 });
 
+Deno.test("a virtual clock neither goes back nor loses its time", async () => {
+  const clock = new VirtualClock({ nowMs: 1_000 });
+  for (const byMs of [-1, NaN, Infinity]) {
+    const must = "it takes a finite number of milliseconds of at least 0";
+    const message = `Cannot advance a clock: ${must}: current value is ${byMs}`;
+    await assert.rejects(clock.advance(byMs), { name: "RangeError", message });
+  }
+  assert.equal(clock.now(), 1_000);
+  await clock.advance(0);
+  assert.throws(() => new VirtualClock({ nowMs: NaN }), {
+    name: "RangeError",
+    message: "Cannot use nowMs: it must be a finite number: current value is NaN",
+  });
+});
+
 Deno.test("timers fire at their time, in order, and those of one time in the order of setting", async () => {
   await fc.assert(fc.asyncProperty(
     fc.array(fc.record({ delayMs: fc.integer({ min: -2, max: 20 }), cancelled: fc.boolean() })),
