@@ -11,9 +11,9 @@ export interface PostgresOptions {
    */
   readonly schema?: string;
   /**
-   * Whether to create the schema if it is missing, and to bring an older one up to date. With `false` opening
-   * rejects then with `store-unavailable`, and the error has the command: {@linkcode postgresMigration} gives the
-   * SQL to run.
+   * Whether to create the schema if it is missing. With `false` opening rejects then with `store-unavailable`, and the
+   * error has the command: {@linkcode postgresMigration} gives the SQL to run. A schema that another version of Posthorn
+   * has made is refused in any case.
    *
    * @default {true}
    */

@@ -6,6 +6,7 @@
 
 import type { Clock } from "../../../runtime/base/clock.ts";
 import { requireKnownOptions } from "../../../runtime/base/option_names.ts";
+import { requireOneOf } from "../../../runtime/base/require.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { storeEngine } from "../../../runtime/durable/engine.ts";
 import { requireOneWord } from "../../../runtime/ports/one_word.ts";
@@ -88,11 +89,12 @@ const limits: StoreLimits = {
  * @param options durability and maximum size
  * @returns the store, which is not opened yet
  * @throws {RangeError} if the path names no file: it is empty, a folder (`data/`), a URL, or contains NUL; or if
- * `bytesMax` is not above 0
+ * `bytesMax` is not above 0, or `synchronous` is neither `full` nor `normal`
  */
 export function sqlite(path: string, options: SqliteOptions = {}): Store {
   requireKnownOptions("sqlite", options, optionNames);
   const { synchronous = "full", bytesMax = Infinity } = options;
+  requireOneOf(`synchronous of ${path}`, synchronous, ["full", "normal"]); // else a misspelt one would be less than "full"
   if (!(bytesMax > 0)) {
     throw new RangeError(`Cannot use bytesMax of ${path}: it must be above 0: current value is ${bytesMax}`);
   }

@@ -133,6 +133,13 @@ Deno.test("sqlite: what cannot be opened says which file, and why", async () => 
     name: "RangeError",
     message: "Cannot use bytesMax of a.db: it must be above 0: current value is 0",
   });
+  for (const synchronous of ["ful", "FULL", "off", "full; DROP TABLE entries"]) {
+    assert.throws(() => sqlite("a.db", { synchronous: synchronous as "full" }), {
+      name: "RangeError",
+      message:
+        `Cannot use synchronous of a.db: it must be one of full, normal: current value is "${synchronous}"`,
+    });
+  }
 });
 
 Deno.test("sqlite: a call that finds the file locked lets other work continue, and retries until it is free", async () => {
