@@ -53,9 +53,14 @@ function evictOldest(
   const displaced: Envelope[] = [];
   if (what === "messages") displaced.push(activation.displace());
   else {
-    while (activation.length > 0 && takeBytes(activation, route.extras!.bytes!) !== undefined) {
+    const bytes = route.extras!.bytes!;
+    let fits = false;
+    while (!fits && activation.length > 0) {
       displaced.push(activation.displace());
+      fits = takeBytes(activation, bytes) === undefined;
     }
+    // What waits aside may leave no room for it. It comes in all the same, so it counts.
+    if (!fits) activation.ensureExtras.held!.add(bytes); // `offerWithin` has made it
   }
   activation.offer(route, value, Infinity); // turns may have filled it past its capacity
   return displaced;

@@ -17,4 +17,9 @@ export class HeldBytes {
     this.#most += bytes;
     return undefined;
   }
+
+  /** Counts so many bytes more, whatever the bound: their message is in the mailbox. */
+  add(bytes: number): void {
+    this.#most += bytes;
+  }
 }

@@ -121,3 +121,14 @@ Deno.test("a mailbox keeps the order of what comes in during a turn, after all t
   assert.deepEqual(it.dead, ["ada run: dropped", "ada run: dropped"]);
   assert.deepEqual(await notesOf(ada), ["first", "large", "next"]);
 });
+
+Deno.test("a mailbox counts what comes in after all that waited has given way", async () => {
+  const { it, ada, go } = await held({ bytes: 2_500, overflow: "drop-oldest" });
+  await using _ = it;
+  await ada.tell(Worker.note, "tiny", asIngress({ bytes: 1 }));
+  await ada.tell(Worker.note, "large", asIngress({ bytes: 2_500 }));
+  await ada.tell(Worker.note, "last", asIngress({ bytes: 2_499 }));
+  assert.equal(it.dead.length, 2);
+  go();
+  assert.deepEqual(await notesOf(ada), ["last"]);
+});
