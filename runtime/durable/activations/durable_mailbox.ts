@@ -65,12 +65,18 @@ export class DurableMailbox {
     return this.#held.take(bytes, bound, () => this.bytes + this.arrivingBytes);
   }
 
-  /** About how many bytes wait, if messages that are not here have the mean size of those that are. */
+  /**
+   * About how many bytes wait, without the batch under way, if messages that are not here have the mean size of those that
+   * are.
+   */
   get bytes(): number {
-    let bytes = 0;
-    for (const mail of this.mails) if (!this.leaving.has(mail.place)) bytes += mail.bytes;
-    const here = Math.max(this.mails.length, 1);
-    return Math.ceil(bytes * (here + this.beyond) / here);
+    let [waiting, here] = [0, 0];
+    this.mails.forEach(({ place, bytes }, index) => {
+      if (this.leaving.has(place)) return;
+      here += bytes;
+      if (index >= this.inHand) waiting += bytes;
+    });
+    return Math.ceil(waiting + here * this.beyond / Math.max(this.mails.length, 1));
   }
 
   /** Whether a message waits that is in no store. */

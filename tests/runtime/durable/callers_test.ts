@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { TerminalError } from "@posthorn/posthorn";
 import {
+  deadOf,
   inMemory,
   kinds,
   missedMs,
@@ -207,6 +208,24 @@ onEach(
     }
   },
 );
+
+inMemory("the bytes of a message that runs take no room in its mailbox", async (stage) => {
+  for (const overflow of ["reject", "drop-oldest", "drop-newest"] as const) {
+    const gate = Promise.withResolvers<void>();
+    const mailbox = { bytes: 5_000, overflow };
+    const system = await stage.start([worker({ wait: () => gate.promise }, { mailbox })]);
+    const ada = ref(system, overflow);
+    await ada.tell(Worker.run, `wait ${"x".repeat(9_000)}`);
+    await stage.settle();
+    const texts = ["a", "b"].map((letter) => letter.repeat(2_000));
+    for (const text of texts) await ada.tell(Worker.note, text);
+    await stage.settle();
+    gate.resolve();
+    assert.deepEqual(await notesOf(system, overflow), texts);
+    assert.deepEqual(deadOf(system), []);
+    await stage.kill(system);
+  }
+});
 
 onEach(
   sharedKinds,
