@@ -1,3 +1,5 @@
+import type { Fullness } from "../activations/overflow.ts";
+import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { AcceptanceServices, Incoming } from "./activations/incoming.ts";
 import { mailPrefix } from "./rows/keys.ts";
 import { fromText } from "./rows/value_codec.ts";
@@ -46,14 +48,13 @@ export class AcceptCommit extends MarkedCommit {
   protected override land(version: string | undefined): void {
     const { committedDelivery } = this.#services;
     const { to, draft, epoch } = this.#incoming;
-    const { capacity, bytes: bytesMax, overflow } = to.host.actor.mailbox;
+    const { overflow } = to.host.actor.mailbox;
     if (this.#drops) committedDelivery.accepted(to, QueuedMessage.committed(draft, version ?? ""));
     const { arrived } = to.mailbox;
     this.part.land(committedDelivery, version, epoch);
     if (!this.#drops && to.mailbox.arrived === arrived) to.mailbox.missed = true;
     if (overflow !== "drop-oldest") return;
-    while (to.waiting > capacity && to.picker.evictOldest());
-    while (to.waiting > 1 && to.mailbox.bytes > bytesMax && to.picker.evictOldest());
+    for (let full = overfullOf(to); full !== undefined && to.picker.evictOldest(full);) full = overfullOf(to);
   }
 
   /** It no longer counts as arriving. */
@@ -62,4 +63,13 @@ export class AcceptCommit extends MarkedCommit {
     to.accepting--;
     to.mailbox.arrivingBytes -= bytes;
   }
+}
+
+/** Which bound the mailbox is over. One message alone may have any size. */
+function overfullOf({ waiting, mailbox, host }: DurableActivation): Fullness | undefined {
+  const { capacity, bytes: bytesMax } = host.actor.mailbox;
+  if (waiting > capacity) return { held: waiting, bound: capacity, what: "messages" };
+  if (waiting <= 1) return undefined;
+  const { bytes } = mailbox;
+  return bytes > bytesMax ? { held: bytes, bound: bytesMax, what: "bytes" } : undefined;
 }

@@ -1,3 +1,4 @@
+import type { Fullness } from "../../activations/overflow.ts";
 import type { Timer } from "../../scheduling/timers.ts";
 import type { DurableActivation } from "./durable_activation.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
@@ -88,13 +89,12 @@ export class MessagePicker {
   }
 
   /** Evicts the oldest waiting message of a full mailbox, but none on trial. Returns whether there was one. */
-  evictOldest(): boolean {
+  evictOldest({ held, bound, what }: Fullness): boolean {
     const { mailbox } = this.#actor;
     const mail = mailbox.evictOldest(this.onTrial ? 1 : 0);
     if (mail === undefined) return false;
-    const { capacity } = this.#actor.host.actor.mailbox;
     const message =
-      `${this.#actor} ${mail.head.operation} was evicted: the mailbox held ${capacity} messages`;
+      `${this.#actor} ${mail.head.operation} was evicted: the mailbox held ${held} of ${bound} ${what}`;
     const attempts = mail.head.attempts ?? 0;
     void this.#actor.deadLetterAlone(mail, { reason: "dropped", message, attempts }).then((gone) => {
       mailbox.left(mail, gone);

@@ -227,6 +227,33 @@ inMemory("the bytes of a message that runs take no room in its mailbox", async (
   }
 });
 
+inMemory(
+  "the dead letter of an evicted message tells which bound of the mailbox was reached",
+  async (stage) => {
+    for (const mailbox of [{ bytes: 5_000 }, { capacity: 2 }]) {
+      const gate = Promise.withResolvers<void>();
+      const actors = [
+        worker({ wait: () => gate.promise }, { mailbox: { ...mailbox, overflow: "drop-oldest" } }),
+      ];
+      const system = await stage.start(actors);
+      const ada = ref(system, mailbox.capacity === undefined ? "bytes" : "messages");
+      await ada.tell(Worker.run, "wait");
+      await stage.settle();
+      for (const letter of ["a", "b", "c"]) await ada.tell(Worker.note, letter.repeat(2_000));
+      await stage.settle();
+      const { message } = system.deadLetters.list().at(-1)!;
+      assert.match(
+        message,
+        mailbox.capacity === undefined
+          ? /was evicted: the mailbox held 6\d\d\d of 5000 bytes$/
+          : /was evicted: the mailbox held 3 of 2 messages$/,
+      );
+      gate.resolve();
+      await stage.kill(system);
+    }
+  },
+);
+
 onEach(
   sharedKinds,
   "a place that is named moves one message: what comes by itself has the time of its instance",
