@@ -80,6 +80,31 @@ onEach(kinds, "drop-newest: the latest messages are evicted", async (stage) => {
 });
 
 for (const overflow of ["drop-oldest", "drop-newest"] as const) {
+  inMemory(`${overflow}: an ask is refused, and a dead letter that is sent again comes in`, async (stage) => {
+    const gate = Promise.withResolvers<void>();
+    let mended = false;
+    const wait = () => gate.promise;
+    const odd = (ctx: WorkerContext) => {
+      if (!mended) throw new Error("not yet");
+      note(ctx, "sent again");
+    };
+    const traits = { mailbox: { capacity: 1, overflow }, retry: { attempts: 1 } };
+    const system = await stage.start([worker({ wait, odd }, traits)]);
+    await ref(system, "ada").tell(Worker.run, "odd");
+    await stage.settle();
+    mended = true;
+    await ref(system, "ada").tell(Worker.run, "wait");
+    await stage.settle();
+    await ref(system, "ada").tell(Worker.note, "waits");
+    await assert.rejects(ref(system, "ada").ask(Worker.call, "notes"), { code: "mailbox-full" });
+    await system.deadLetters.resend(system.deadLetters.list()[0].id);
+    gate.resolve();
+    await stage.settle();
+    assert.deepEqual(await notesOf(system, "ada"), ["waits", "sent again"]);
+  });
+}
+
+for (const overflow of ["drop-oldest", "drop-newest"] as const) {
   inMemory(`${overflow}: what has given way takes no room from others`, async (stage) => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const actors = [worker({ wait: (_ctx, name) => gates[Number(name)].promise }, {
