@@ -47,7 +47,7 @@ export class DelayedAcceptor {
     const repeats = operation.mode === "submit" && extras?.scope !== undefined;
     const draft = delayed.draft(outgoing, { mark: repeats ? named.mark : undefined });
     try {
-      await delayed.requireRoom(name, draft.bytes);
+      await delayed.reserve(name, draft.bytes);
     } catch (error) {
       const first = extras?.scope !== undefined && error instanceof LimitExceededError
         ? await acceptedBefore(named)
@@ -55,9 +55,13 @@ export class DelayedAcceptor {
       if (first === undefined) throw error;
       return first;
     }
-    const commit = new DelayedCommit(this.#services, { route, named, draft, ticket, away });
-    session.committer.submit(commit);
-    return await commit.accepted;
+    try {
+      const commit = new DelayedCommit(this.#services, { route, named, draft, ticket, away });
+      session.committer.submit(commit);
+      return await commit.accepted;
+    } finally {
+      delayed.release(draft.bytes);
+    }
   }
 }
 

@@ -46,8 +46,9 @@ export interface DelayedDraft {
 
 /**
  * The messages that wait in the store until they are due. Each is a schedule that is due once, of an owner that no user
- * can name, so the schedule runner sends it. Their number is bounded, about: each process counts what it writes and
- * sends, and counts all rows before it accepts the first from outside, and before it refuses one from outside.
+ * can name, so the schedule runner sends it. Their number is bounded, about: each process counts what it writes, has under
+ * way from outside, and sends, and counts all rows before it accepts the first from outside, and before it refuses one
+ * from outside.
  */
 export class DelayedRows {
   readonly #session: StoreSession;
@@ -56,6 +57,11 @@ export class DelayedRows {
   readonly #wakeAt: (dueMs: number) => void;
   #rows = 0;
   #bytes = 0;
+  /** Those from outside whose commits are under way. */
+  #arrivingRows = 0;
+  #arrivingBytes = 0;
+  /** Those of the turn that was written last. */
+  #ofTurn: { readonly writeSet: WriteSet; rows: number; bytes: number } | undefined = undefined;
   /** When they were counted last, in monotonic milliseconds; absent if never. */
   #countedMs: number | undefined;
   readonly #counting = new SingleFlight(() => this.#count());
@@ -124,20 +130,36 @@ export class DelayedRows {
    */
   write(writeSet: WriteSet, outgoing: OutgoingMessage, from?: ActorId): Unsent | RequestPlace {
     const draft = this.draft(outgoing, { from });
-    const why = this.#full(draft.bytes, turnRoom);
+    if (this.#ofTurn?.writeSet !== writeSet) this.#ofTurn = { writeSet, rows: 0, bytes: 0 };
+    const ofTurn = this.#ofTurn;
+    const why = this.#full(draft.bytes, turnRoom, ofTurn);
     if (why !== undefined) return { text: draft.text, reason: "too-many-delayed", why };
+    ofTurn.rows++;
+    ofTurn.bytes += draft.bytes;
     draft.write(writeSet);
     return draft.at;
   }
 
-  /** Rejects with a `LimitExceededError` if there is no room for one more message from outside. */
-  async requireRoom(name: string, bytes: number): Promise<void> {
+  /**
+   * Keeps room for one more message from outside, until `release`, so that many at the same time do not all find the same
+   * room. Rejects with a `LimitExceededError` if there is none.
+   */
+  async reserve(name: string, bytes: number): Promise<void> {
     if (this.#countedMs === undefined) await this.#counting.run();
-    if (this.#full(bytes) === undefined) return;
-    const { clock, traits: { heartbeatMs } } = this.#session;
-    if (clock.monotonicMs() - this.#countedMs! >= heartbeatMs) await this.#counting.run(); // others have sent some
-    const why = this.#full(bytes);
-    if (why !== undefined) throw new LimitExceededError("too-many-delayed", `Cannot delay ${name}: ${why}`);
+    if (this.#full(bytes) !== undefined) {
+      const { clock, traits: { heartbeatMs } } = this.#session;
+      if (clock.monotonicMs() - this.#countedMs! >= heartbeatMs) await this.#counting.run(); // others have sent some
+      const why = this.#full(bytes);
+      if (why !== undefined) throw new LimitExceededError("too-many-delayed", `Cannot delay ${name}: ${why}`);
+    }
+    this.#arrivingRows++;
+    this.#arrivingBytes += bytes;
+  }
+
+  /** The commit of a message from outside has ended: it counts among those that are written, or not at all. */
+  release(bytes: number): void {
+    this.#arrivingRows--;
+    this.#arrivingBytes -= bytes;
   }
 
   /** Counts them again from time to time, because other processes send what this one wrote. */
@@ -152,12 +174,14 @@ export class DelayedRows {
     this.#bytes = Math.max(this.#bytes - bytes, 0);
   }
 
-  #full(more: number, room = 1): string | undefined {
-    const rows = this.#bounds.delayed * room;
-    const bytes = this.#bounds.delayedBytes * room;
-    if (this.#rows >= rows) return `${this.#rows} of ${rows} delayed messages wait`;
-    if (this.#bytes + more <= bytes || this.#rows === 0) return undefined;
-    return `the delayed messages that wait take ${this.#bytes} of ${bytes} bytes`;
+  #full(more: number, room = 1, besides = { rows: 0, bytes: 0 }): string | undefined {
+    const rowsMax = this.#bounds.delayed * room;
+    const bytesMax = this.#bounds.delayedBytes * room;
+    const rows = this.#rows + this.#arrivingRows + besides.rows;
+    const bytes = this.#bytes + this.#arrivingBytes + besides.bytes;
+    if (rows >= rowsMax) return `${rows} of ${rowsMax} delayed messages wait`;
+    if (bytes + more <= bytesMax || rows === 0) return undefined;
+    return `the delayed messages that wait take ${bytes} of ${bytesMax} bytes`;
   }
 
   /** Counts them, up to the larger bound. */

@@ -24,6 +24,11 @@ const Passing = protocol("passing", { note: tell(unchecked<string>()) });
 const scripts = {
   later: (ctx: WorkerContext, afterMs: string) =>
     ctx.ref(Worker, "bob").tell(Worker.note, `after ${afterMs}`, { afterMs: Number(afterMs) }),
+  many: (ctx: WorkerContext, count: string) => {
+    for (let n = 0; n < Number(count); n++) {
+      ctx.ref(Worker, "bob").tell(Worker.note, `${n}`, { afterMs: 5_000 });
+    }
+  },
   job: (ctx: WorkerContext) =>
     void ctx.ref(Worker, "bob").submit(Worker.job, "answer", {
       afterMs: 5_000,
@@ -191,6 +196,31 @@ onEach(kinds, "delayed messages have a bound, counted in the store", async (stag
   await stage.pass(missedMs);
   await more();
   assert.equal((await notesOf(second, "ada") as string[]).length, 3);
+});
+
+onEach(kinds, "delayed messages that come at the same time count together", async (stage) => {
+  for (const limits of [{ delayed: 3 }, { delayedBytes: 4_000 }]) {
+    const system = await stage.start(actors, { limits });
+    const text = "x".repeat(1_000);
+    const sent = Array.from(
+      { length: 20 },
+      () => ref(system, "ada").tell(Worker.note, text, { afterMs: 5_000 }),
+    );
+    const told = await Promise.allSettled(sent);
+    const accepted = told.filter(({ status }) => status === "fulfilled").length;
+    assert.ok(accepted >= 2 && accepted <= 3, `${accepted}`);
+    await stage.pass(6_000);
+    await ref(system, "ada").tell(Worker.note, text, { afterMs: 5_000 }); // there is room again
+    await stage.pass(6_000);
+    await stage.kill(system);
+  }
+});
+
+inMemory("the delayed messages of one turn count together", async (stage) => {
+  const system = await stage.start(actors, { limits: { delayed: 1 } });
+  await ref(system, "ada").tell(Worker.run, "many 13");
+  await stage.settle();
+  assert.deepEqual(deadOf(system), Array(3).fill("bob note: too-many-delayed"));
 });
 
 inMemory(
