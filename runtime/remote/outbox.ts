@@ -18,7 +18,7 @@ import type { StoreSession } from "../durable/commits/store_session.ts";
 import type { TransportTraits } from "../ports/transport.ts";
 import { bodyOf } from "./body.ts";
 import { laneOf, shownDestination } from "./lane.ts";
-import type { OutboxLanes } from "./outbox_lanes.ts";
+import { none, type OutboxLanes, type Waiting } from "./outbox_lanes.ts";
 import {
   cancelOf,
   type ExpectedReply,
@@ -76,8 +76,8 @@ export interface OutboxDraft {
 /** Writes what goes to other services as rows, in the commits of those who send it. */
 export class Outbox implements RemoteRows {
   readonly #services: OutboxServices;
-  /** How many messages each commit that is being made sends, by lane. */
-  readonly #written = new WeakMap<WriteSet, Map<string, number>>();
+  /** What each commit that is being made sends, by lane. */
+  readonly #written = new WeakMap<WriteSet, Map<string, Waiting>>();
 
   constructor(services: OutboxServices) {
     this.#services = services;
@@ -108,7 +108,7 @@ export class Outbox implements RemoteRows {
     const { ids, session, lanes } = this.#services;
     const id = ids.text(ids.next());
     const draft = this.#draft(cancelOf({ protocol, key }, sent, id, session.instance), "");
-    const full = lanes.full(draft.lane, draft.bytes, 0);
+    const full = lanes.full(draft.lane, draft.bytes);
     if (full !== undefined) {
       throw new LimitExceededError(
         "outbox-full",
@@ -128,7 +128,7 @@ export class Outbox implements RemoteRows {
 
   isFull({ protocol, key }: ActorId): boolean {
     const operation = { name: "", mode: "tell" } as const;
-    return this.#services.lanes.full(laneOf({ kind: "inbox", protocol, key, operation }), 0, 0) !== undefined;
+    return this.#services.lanes.full(laneOf({ kind: "inbox", protocol, key, operation }), 0) !== undefined;
   }
 
   publishes({ operation: { protocol, name, mode }, heard }: Publication): boolean {
@@ -183,11 +183,11 @@ export class Outbox implements RemoteRows {
 
   /** Writes it, or returns that there is no room for it. */
   #writeDraft(writeSet: WriteSet, draft: OutboxDraft): Unsent | undefined {
-    const written = this.#written.get(writeSet) ?? new Map<string, number>();
-    const before = written.get(draft.lane) ?? 0;
-    const why = this.#services.lanes.full(draft.lane, draft.bytes, before);
+    const written = this.#written.get(writeSet) ?? new Map<string, Waiting>();
+    const { rows, bytes } = written.get(draft.lane) ?? none;
+    const why = this.#services.lanes.full(draft.lane, draft.bytes, { rows, bytes });
     if (why !== undefined) return { text: draft.text, reason: "outbox-full", why };
-    this.#written.set(writeSet, written.set(draft.lane, before + 1));
+    this.#written.set(writeSet, written.set(draft.lane, { rows: rows + 1, bytes: bytes + draft.bytes }));
     draft.write(writeSet);
     return undefined;
   }

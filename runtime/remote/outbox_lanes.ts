@@ -21,6 +21,14 @@ export interface OutboxBounds {
   readonly bytes: number;
 }
 
+/** How many messages wait, and their bytes. */
+export interface Waiting {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+export const none: Waiting = { rows: 0, bytes: 0 };
+
 /** One lane of the outbox, as far as this process knows it. */
 export interface OutboxLane {
   readonly name: string;
@@ -71,9 +79,9 @@ export class OutboxLanes {
     return this.#lanes.values().some(({ pump }) => pump.busy && !pump.waits);
   }
 
-  /** How full a lane is, if one more message of a turn does not fit; `more` are those of the same commit. */
-  full(name: string, bytes: number, more: number): string | undefined {
-    return this.#full(name, more, bytes, turnRoom);
+  /** How full a lane is, if one more message of a turn does not fit beside those of the same commit. */
+  full(name: string, bytes: number, sameCommit: Waiting = none): string | undefined {
+    return this.#full(name, bytes, turnRoom, sameCommit);
   }
 
   /**
@@ -81,7 +89,7 @@ export class OutboxLanes {
    * `LimitExceededError` (`outbox-full`) if there is no room for it. `what` names the message.
    */
   arrive(what: string, name: string, bytes: number, origin: "outside" | "turn"): () => void {
-    const full = this.#full(name, 0, bytes, origin === "turn" ? turnRoom : 1);
+    const full = this.#full(name, bytes, origin === "turn" ? turnRoom : 1);
     if (full !== undefined) throw new LimitExceededError("outbox-full", `Cannot accept ${what}: ${full}`);
     const lane = this.#laneOf(name);
     lane.arriving++;
@@ -158,15 +166,15 @@ export class OutboxLanes {
     if (up && (old || still) && !lane.pump.busy) lane.pump.wake();
   }
 
-  #full(name: string, more: number, moreBytes: number, room: number): string | undefined {
-    const lane = this.#lanes.get(name);
-    if (lane === undefined) return undefined;
+  /** How full a lane is, if so many bytes more do not fit. One in which nothing waits takes a message of any size. */
+  #full(name: string, more: number, room: number, sameCommit: Waiting = none): string | undefined {
+    const lane = this.#lanes.get(name); // absent if this process knows of nothing that waits in it
     const rowsMax = this.#bounds.rows * room;
     const bytesMax = this.#bounds.bytes * room;
-    const rows = lane.rows + lane.arriving + more;
-    const bytes = lane.bytes + lane.arrivingBytes;
+    const rows = sameCommit.rows + (lane === undefined ? 0 : lane.rows + lane.arriving);
+    const bytes = sameCommit.bytes + (lane === undefined ? 0 : lane.bytes + lane.arrivingBytes);
     if (rows >= rowsMax) return `the outbox to ${shownLane(name)} holds ${rows} of ${rowsMax} messages`;
-    if (bytes + moreBytes <= bytesMax) return undefined;
+    if (rows === 0 || bytes + more <= bytesMax) return undefined;
     return `the outbox to ${shownLane(name)} holds ${bytes} of ${bytesMax} bytes`;
   }
 

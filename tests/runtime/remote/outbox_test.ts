@@ -257,6 +257,22 @@ inMemory("the bytes of an outbox are bounded too", async (stage) => {
   });
 });
 
+inMemory("the messages of one turn count together, also where nothing waits yet", async (stage) => {
+  for (const [limits, lines, kept] of [[{ outbox: 3 }, 40, 30], [{ outboxBytes: 1_000 }, 40, 9]] as const) {
+    const { system, transport } = await start(stage, { limits });
+    transport.state = { status: "connecting" };
+    await system.ref(Shop, "a").tell(Shop.send, Array.from({ length: lines }, () => "x".repeat(1_000)));
+    await stage.settle();
+    assert.equal((await lanesOf(stage)).length, kept);
+    assert.deepEqual(deadOf(system), Array(lines - kept).fill("main note: outbox-full"));
+    await system.control.discardAll({ reason: "outbox-full" });
+    transport.state = { status: "connected" };
+    await stage.settle();
+    assert.deepEqual(await lanesOf(stage), []);
+    await stage.kill(system);
+  }
+});
+
 inMemory("a payload that the transport cannot carry is refused before it is accepted", async (stage) => {
   const { system } = await start(stage, { transport: new FakeTransport([], { messageBytes: 100 }) });
   await assert.rejects(system.ref(Ledger, "main").tell(Ledger.note, "x".repeat(200)), {
