@@ -31,6 +31,7 @@ export class DurableActivation extends DurableMember {
   readonly mailbox = new DurableMailbox(
     (branch) => this.durable.session.probes?.reach(branch),
     (mail) => this.picker.setAside(mail),
+    () => this.picker.asideBytes,
   );
   /** How many commits of messages from outside are under way. */
   accepting = 0;

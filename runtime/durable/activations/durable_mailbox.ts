@@ -44,14 +44,20 @@ export class DurableMailbox {
 
   readonly #onRare: (branch: string) => void;
   readonly #setAside: (mail: QueuedMessage) => boolean;
+  readonly #asideBytes: () => number;
 
-  /** `onRare` is told of rare branches. `setAside` keeps a message whose time is to come, and returns whether it does. */
+  /**
+   * `onRare` is told of rare branches. `setAside` keeps a message whose time is to come, and returns whether it does;
+   * `asideBytes` counts the bytes of those that it keeps.
+   */
   constructor(
     onRare: (branch: string) => void = () => {},
     setAside: (mail: QueuedMessage) => boolean = () => false,
+    asideBytes: () => number = () => 0,
   ) {
     this.#onRare = onRare;
     this.#setAside = setAside;
+    this.#asideBytes = asideBytes;
   }
 
   /** About how many messages wait, without those that wait aside and those in the batch under way. */
@@ -66,8 +72,8 @@ export class DurableMailbox {
   }
 
   /**
-   * About how many bytes wait, without the batch under way, if messages that are not here have the mean size of those that
-   * are.
+   * About how many bytes wait, also aside, without the batch under way, if messages that are not here have the mean size of
+   * those that are.
    */
   get bytes(): number {
     let [waiting, here] = [0, 0];
@@ -76,7 +82,7 @@ export class DurableMailbox {
       here += bytes;
       if (index >= this.inHand) waiting += bytes;
     });
-    return Math.ceil(waiting + here * this.beyond / Math.max(this.mails.length, 1));
+    return Math.ceil(waiting + here * this.beyond / Math.max(this.mails.length, 1)) + this.#asideBytes();
   }
 
   /** Whether a message waits that is in no store. */

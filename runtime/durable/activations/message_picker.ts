@@ -26,7 +26,7 @@ export interface TrialDue {
 export class MessagePicker {
   readonly #actor: DurableActivation;
   readonly #onIdle: () => void;
-  readonly #delayedRetries = new Map<string, Timer>();
+  readonly #delayedRetries = new Map<string, { readonly timer: Timer; readonly bytes: number }>();
   #trial: Trial | undefined = undefined;
   /** Created for the first message that waits; kept when the mailbox is listed again. */
   #remainingDelays: RemainingDelays | undefined = undefined;
@@ -40,6 +40,13 @@ export class MessagePicker {
   /** How many messages wait aside. */
   get aside(): number {
     return this.#delayedRetries.size;
+  }
+
+  /** How many bytes they have. */
+  get asideBytes(): number {
+    let sum = 0;
+    for (const { bytes } of this.#delayedRetries.values()) sum += bytes;
+    return sum;
   }
 
   /** Whether the trial of the message at the head is under way, and counted. */
@@ -105,13 +112,13 @@ export class MessagePicker {
 
   /** A message that waits aside was taken back. */
   takeBack(place: string): void {
-    this.#delayedRetries.get(place)?.cancel();
+    this.#delayedRetries.get(place)?.timer.cancel();
     this.#delayedRetries.delete(place);
   }
 
   /** Forgets the messages that wait aside, since the mailbox is listed again, and ends the trial. */
   reset(): void {
-    for (const timer of this.#delayedRetries.values()) timer.cancel();
+    for (const { timer } of this.#delayedRetries.values()) timer.cancel();
     this.#actor.mailbox.forgetAside(this.#delayedRetries.size);
     this.#delayedRetries.clear();
     this.endTrial();
@@ -144,14 +151,12 @@ export class MessagePicker {
     if (afterMs <= 0) return false;
     durable.session.probes?.reach("a message waits aside");
     if (this.#delayedRetries.has(mail.place)) return true;
-    this.#delayedRetries.set(
-      mail.place,
-      host.timers.set(afterMs, () => {
-        this.#delayedRetries.delete(mail.place);
-        mailbox.mails.push(mail);
-        this.#onIdle();
-      }),
-    );
+    const timer = host.timers.set(afterMs, () => {
+      this.#delayedRetries.delete(mail.place);
+      mailbox.mails.push(mail);
+      this.#onIdle();
+    });
+    this.#delayedRetries.set(mail.place, { timer, bytes: mail.bytes });
     return true;
   }
 }

@@ -227,6 +227,23 @@ inMemory("the bytes of a message that runs take no room in its mailbox", async (
   }
 });
 
+inMemory("the bytes of messages that wait aside take room in their mailbox", async (stage) => {
+  const actors = [worker({
+    fail() {
+      throw new Error("later");
+    },
+  }, { mailbox: { bytes: 5_000 }, retry: { order: "aside", attempts: 2, baseMs: 1_000 } })];
+  const system = await stage.start(actors);
+  const ada = ref(system, "ada");
+  for (const _ of [1, 2]) await ada.tell(Worker.run, `fail ${"x".repeat(2_000)}`);
+  await stage.settle();
+  await assert.rejects(ada.tell(Worker.note, "x".repeat(2_000)), { code: "mailbox-full" });
+  await ada.tell(Worker.note, "small");
+  await stage.pass(2_000);
+  await ada.tell(Worker.note, "x".repeat(2_000));
+  assert.equal((await notesOf(system, "ada") as string[]).length, 2);
+});
+
 inMemory(
   "the dead letter of an evicted message tells which bound of the mailbox was reached",
   async (stage) => {
