@@ -194,7 +194,8 @@ export interface ActorOptions<Name extends string, Ops, State, Transient extends
   readonly stateVersion?: number;
   /**
    * Converts a stored state of an older version to this version. Without it an older state is used unchanged.
-   * If it throws, the message fails as if its handler had thrown, and the stored state is unchanged.
+   * If it throws, or returns a promise, the message fails as if its handler had thrown, and the stored state is
+   * unchanged.
    */
   readonly migrate?: (state: unknown, fromVersion: number) => State;
 }

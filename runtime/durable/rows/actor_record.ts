@@ -1,6 +1,7 @@
 import type { Actor } from "../../language/actor.ts";
 import type { ActorId } from "../../language/address.ts";
 import { messageOf } from "../../base/errors.ts";
+import { isThenable } from "../../base/thenable.ts";
 import type { Entry, StoreConnection } from "../../ports/store.ts";
 import { erasedKey, recordKey } from "./keys.ts";
 import type { ScheduleSummaries } from "./schedule_row.ts";
@@ -89,13 +90,18 @@ export class ActorRecord {
     this.bytes = bytes;
   }
 
-  /** The state for this program. Throws if `state` or `migrate` throws, or if the record cannot be read. */
+  /** The state for this program. Throws if `state` or `migrate` throws, if `migrate` gives a promise, or if the record cannot be read. */
   stateFor(actor: Pick<Actor, "state" | "stateVersion" | "migrate">): unknown {
     const { schema } = this.head;
     if (this.fault !== undefined) throw new Error(this.fault);
     if (this.text === undefined || schema === undefined) return actor.state();
     const stored = fromText(this.text);
-    return schema === actor.stateVersion ? stored : actor.migrate(stored, schema);
+    if (schema === actor.stateVersion) return stored;
+    const migrated = actor.migrate(stored, schema);
+    if (!isThenable(migrated)) return migrated;
+    // A handler that spreads a promise would lose the stored state without a word.
+    Promise.resolve(migrated).catch(() => {}); // nobody waits for it
+    throw new TypeError("Cannot migrate the state: migrate must return the new state, not a promise");
   }
 
   /** Whether a program with a later `stateVersion` wrote the state. */

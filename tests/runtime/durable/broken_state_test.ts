@@ -133,6 +133,10 @@ const ways: Readonly<Record<string, readonly [RegExp, Break]>> = {
     /no such field/,
     () => Promise.resolve(worker({}, { retry, stateVersion: 1, migrate: () => broken() })),
   ],
+  "whose migrate is asynchronous": [/not a promise/, () => {
+    const migrate = (() => Promise.reject(new Error("nobody waits"))) as unknown as () => Notes;
+    return Promise.resolve(worker({}, { retry, stateVersion: 1, migrate }));
+  }],
   "whose text cannot be read": [/JSON/, async (stage) => {
     await spoil(stage, recordPrefix, (value) => bytes(`${text(value).split("\n")[0]}\n["before`));
     return worker({}, { retry });
