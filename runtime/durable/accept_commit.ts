@@ -13,8 +13,10 @@ export class AcceptCommit extends MarkedCommit {
   readonly #incoming: Incoming;
   /** Whether the message becomes a dead letter because its mailbox is full. */
   readonly #drops: boolean;
+  /** The room of a publication in the outbox is free again. */
+  readonly #leave: (() => void) | undefined;
 
-  /** Throws a `TooLargeError` if no commit can take it. */
+  /** Throws a `TooLargeError` if no commit can take it, and a `LimitExceededError` if the outbox has no room for it. */
   constructor(services: AcceptanceServices, incoming: Incoming) {
     const { writer } = services;
     const { to, route, published, named, draft, ticket, full } = incoming;
@@ -40,6 +42,7 @@ export class AcceptCommit extends MarkedCommit {
       if (published !== undefined) writer.publishAway(this.part, route, published, named.id);
     }
     this.complete();
+    this.#leave = this.#drops || published === undefined ? undefined : writer.remote!.arrive(published);
     to.accepting++;
     to.mailbox.arrivingBytes += incoming.bytes;
   }
@@ -60,6 +63,7 @@ export class AcceptCommit extends MarkedCommit {
   /** It no longer counts as arriving. */
   protected override over(): void {
     const { to, bytes } = this.#incoming;
+    this.#leave?.();
     to.accepting--;
     to.mailbox.arrivingBytes -= bytes;
   }

@@ -104,11 +104,9 @@ export class Acceptor {
     return tellingPlace(route, this.#commit(incoming));
   }
 
-  /** The publication, if other services get it too. Throws if it cannot be sent to them. */
+  /** The publication, if other services get it too. */
   #published(remote: RemoteRows, payload: unknown): Publication | undefined {
-    if (!Publication.is(payload) || !remote.publishes(payload)) return undefined;
-    remote.requireRoom(payload);
-    return payload;
+    return Publication.is(payload) && remote.publishes(payload) ? payload : undefined;
   }
 
   /** It is accepted with its turn if that goes well; else it is committed by itself. */

@@ -135,13 +135,21 @@ export class Outbox implements RemoteRows {
     return mode === "event" && !heard && this.#services.registry.sends(protocol, name);
   }
 
-  requireRoom({ operation: { protocol, name }, payload }: Publication): void {
+  arrive({ operation: { protocol, name }, payload }: Publication): () => void {
     const { lanes, peers } = this.#services;
     const bytes = bodyOf(payload).body.length;
-    for (const service of peers) {
-      const lane = laneOf({ kind: "event", protocol, event: name, service });
-      lanes.arrive(`${protocol}.${name}`, lane, bytes, "outside")();
+    const leave: (() => void)[] = [];
+    const over = () => leave.forEach((one) => one());
+    try {
+      for (const service of peers) {
+        const lane = laneOf({ kind: "event", protocol, event: name, service });
+        leave.push(lanes.arrive(`${protocol}.${name}`, lane, bytes, "outside"));
+      }
+    } catch (error) {
+      over();
+      throw error;
     }
+    return over;
   }
 
   publish(

@@ -39,8 +39,11 @@ export interface RemoteRows {
   writeAgain(writeSet: WriteSet, to: ActorId, head: MessageHeader, text: string): void;
   /** Whether a publication leaves this service too. */
   publishes(publication: Publication): boolean;
-  /** Throws a `LimitExceededError` (`outbox-full`) if there is no room for a publication from outside a turn. */
-  requireRoom(publication: Publication): void;
+  /**
+   * Keeps room for a publication from outside a turn, so that many at the same time do not all find the same room; the
+   * result says that its commit is over. Throws a `LimitExceededError` (`outbox-full`) if there is none.
+   */
+  arrive(publication: Publication): () => void;
   /**
    * Adds a publication that leaves this service to a commit. Returns why it becomes a dead letter, and to whom, for each
    * lane that has no room for it. Throws why it can never be sent.

@@ -273,6 +273,20 @@ inMemory("the messages of one turn count together, also where nothing waits yet"
   }
 });
 
+inMemory("publications that come at the same time count together", async (stage) => {
+  const { system, transport } = await start(stage, { limits: { outbox: 3 } });
+  transport.state = { status: "connecting" };
+  const publish = (name: string) => system.publish(Shop.opened, name);
+  const told = await Promise.allSettled(Array.from({ length: 20 }, (_, index) => publish(`${index}`)));
+  const codes = told.flatMap((one) => one.status === "rejected" ? [one.reason.code as string] : []);
+  assert.deepEqual(codes, Array(17).fill("outbox-full"));
+  assert.equal((await lanesOf(stage)).length, 3);
+  await assert.rejects(publish("one more"), { code: "outbox-full" });
+  transport.state = { status: "connected" };
+  await stage.settle();
+  await publish("there is room again");
+});
+
 inMemory("a payload that the transport cannot carry is refused before it is accepted", async (stage) => {
   const { system } = await start(stage, { transport: new FakeTransport([], { messageBytes: 100 }) });
   await assert.rejects(system.ref(Ledger, "main").tell(Ledger.note, "x".repeat(200)), {
