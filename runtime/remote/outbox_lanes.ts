@@ -135,7 +135,7 @@ export class OutboxLanes {
       const [head] = await connection.list({ ...range, after: this.#lookedAt });
       if (head === undefined) return this.#lookedAtAll();
       const name = outboxLane(head.key);
-      this.#lookedAt = outboxLanePrefix(name) + behindAll;
+      this.#lookedAt = behindAll(outboxLanePrefix(name));
       this.#seen.add(name);
       await this.#lookAt(name, head);
     }

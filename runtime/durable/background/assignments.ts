@@ -279,7 +279,7 @@ export class Assignments {
         return;
       }
       const { instance } = indexed(first.key);
-      this.#scannedTo = indexPrefix(instance) + behindAll;
+      this.#scannedTo = behindAll(indexPrefix(instance));
       if (instance === posted) await this.#taking.run();
       if ([self, unassigned, posted].includes(instance) || this.#membership.lives(instance)) continue;
       const fate = await this.#membership.fateOf(instance);
@@ -299,7 +299,7 @@ export class Assignments {
       const { protocol } = indexed(first.key);
       if (this.hosts(protocol)) {
         await this.#reassignProtocol(instance, protocol, crashed);
-        after = protocolPrefix(instance, protocol) + behindAll;
+        after = behindAll(protocolPrefix(instance, protocol));
         continue;
       }
       const next = this.#protocols.find((hosted) => hosted > protocol);

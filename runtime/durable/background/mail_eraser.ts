@@ -104,7 +104,7 @@ export class MailEraser {
       const [first] = await connection.list({ prefix: wholeIndexPrefix, after, limit: 1 });
       if (first === undefined) return;
       const { instance } = indexed(first.key);
-      after = indexPrefix(instance) + behindAll;
+      after = behindAll(indexPrefix(instance));
       if (instance !== unassigned && (instance === self || this.#parts.membership.lives(instance))) continue;
       for await (
         const rows of pages(connection, { prefix: protocolPrefix(instance, protocol), limit: pageMax })

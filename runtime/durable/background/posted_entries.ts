@@ -55,7 +55,7 @@ export class PostedEntries {
       if (this.#takes(protocol)) {
         for await (const rows of pages(connection, range)) await this.#takePage(rows);
       }
-      after = range.prefix + behindAll;
+      after = behindAll(range.prefix);
     }
   }
 

@@ -33,7 +33,7 @@ export async function waitingActors(
   while (found.length <= most) {
     const step = Math.min(stepRows, reader.left);
     if (step === 0) return { found: found.slice(0, most), more: true };
-    const from = behind === undefined ? undefined : mailPrefix(behind) + behindAll;
+    const from = behind === undefined ? undefined : behindAll(mailPrefix(behind));
     const rows = await reader.few({ prefix, after: from, most: step });
     for (const row of rows) {
       const actor = mailed(row.key);

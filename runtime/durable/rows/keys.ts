@@ -4,6 +4,8 @@ import { postedPrefix } from "../../ports/transaction.ts";
 
 /** Separates the parts of a key: no name of a protocol and no key of an actor contains it. */
 const separator = "\u001f";
+/** The character behind the separator. */
+const behindSeparator = "\u0020";
 
 function keyOf(first: string, ...others: readonly string[]): string {
   let key = first;
@@ -20,8 +22,13 @@ export function encodeName(text: string): string {
   return units.join("");
 }
 
-/** Appended to a prefix: a key behind all that begin with the prefix. */
-export const behindAll = "\u{10ffff}";
+/**
+ * A key behind all that begin with a prefix, which ends with a separator. The separator itself is raised: what follows it may
+ * begin with any character, also with the last one that there is.
+ */
+export function behindAll(prefix: string): string {
+  return prefix.slice(0, -separator.length) + behindSeparator;
+}
 
 /** Stands for the instance in the index entries of unassigned actors: any instance that hosts them may claim them. */
 export const unassigned = "~";
@@ -44,7 +51,7 @@ export function partBehind(prefix: string, key: string): string {
 
 /** A key behind all that have a part behind a prefix, and further parts. */
 export function behindPart(prefix: string, part: string): string {
-  return prefix + part + separator + behindAll;
+  return behindAll(prefix + part + separator);
 }
 
 /** The prefix of the records of all actors. */

@@ -23,7 +23,19 @@ import { encodeValue } from "../../../../runtime/durable/rows/value_codec.ts";
 import { endlessStore } from "./endless_store.ts";
 
 const protocols = fc.constantFrom("order", "orders", "ord", "a");
-const keys = fc.constantFrom("a", "a/1", "a/2", "ab", "b", "é", "\u{1f600}", "\uff5e", " ");
+const keys = fc.constantFrom(
+  "a",
+  "a/1",
+  "a/2",
+  "ab",
+  "b",
+  "é",
+  "\u{1f600}",
+  "\uff5e",
+  " ",
+  "\u{10ffff}",
+  "\u{10ffff}a",
+);
 const rows = fc.array(fc.record({ kind: fc.nat(5), protocol: protocols, key: keys, number: fc.nat(40) }), {
   maxLength: 60,
 });
