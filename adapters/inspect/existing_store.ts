@@ -3,6 +3,10 @@ import { StoreError } from "../../runtime/base/store_errors.ts";
 import type { Store } from "../../runtime/ports/store.ts";
 import { pathOf, readOnlyFileOf, storeOf } from "../store_of.ts";
 
+/** Tables of a store. Another program may have one named like the first, but hardly both. */
+const tablesOfStore =
+  "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('posthorn', 'posthorn_versions')";
+
 /** The functions used of Node. */
 interface Files {
   existsSync(path: string): boolean;
@@ -27,12 +31,11 @@ export async function existingStore(name: string, readOnly: boolean): Promise<St
   if (!files.existsSync(path)) throw new RangeError(`Cannot inspect ${path}: there is no such file`);
   if (!isSqlite) return store;
   const file = await readOnlyFileOf(path);
-  const found = await file.ask(
+  const isStore = await file.ask(
     systemClock(),
-    (database) =>
-      database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'posthorn'").get(),
+    (database) => database.prepare(tablesOfStore).all().length === 2,
   );
-  if (found === undefined) throw new RangeError(`Cannot inspect ${path}: no system has used it as its store`);
+  if (!isStore) throw new RangeError(`Cannot inspect ${path}: no system has used it as its store`);
   if (readOnly) return file.asked(store);
   await requireWritable(path, files);
   return store;
