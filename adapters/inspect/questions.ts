@@ -208,11 +208,17 @@ export const questions: readonly Command[] = [
 /** A page of a list. `what` is what each item is. */
 function list<Item>(page: Page<Item>, shown: (items: readonly Item[]) => string, what: string): Answer {
   const { items, next, unreadable = 0 } = page;
-  const after = next === undefined ? undefined : encodeURIComponent(next);
+  const after = next === undefined ? undefined : encodePlace(next);
   const lines = [shown(items) || (after === undefined ? line(`There is no ${what}.`) : "")];
   if (unreadable > 0) lines.push(`${unreadable} rows cannot be read and are left out.\n`);
   if (after !== undefined) lines.push(`There may be more: --after ${after}\n`);
   return { json: { ...page, ...after !== undefined && { next: after } }, text: lines.join("") };
+}
+
+/** A place that is copied to a shell: `encodeURIComponent` leaves characters that one expands, or that open a quotation. */
+function encodePlace(place: string): string {
+  const encode = (character: string) => `%${character.charCodeAt(0).toString(16)}`;
+  return encodeURIComponent(place).replace(/[!'()*~]/g, encode);
 }
 
 function protocolTable(protocols: readonly ObservedProtocol[], nowMs: number): string {

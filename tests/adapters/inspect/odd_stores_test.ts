@@ -1,8 +1,13 @@
-// What the command is given may look like a store.
+// What the command is given may look like a store, and its pages may end at any key.
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import { actor, protocol, System, tell, unchecked } from "@posthorn/posthorn";
 import { inspect } from "@posthorn/posthorn/inspect";
+import { sqlite } from "@posthorn/posthorn/sqlite";
+
+const Note = protocol("note", { add: tell(unchecked<string>()) });
+const note = actor(Note, { state: () => 0, on: { add: (ctx) => void (ctx.state += 1) } });
 
 async function run(...args: readonly string[]) {
   let [out, err] = ["", ""];
@@ -34,5 +39,24 @@ Deno.test("inspect leaves the database of another program as it is, also one wit
       assert.equal(code, 2);
     }
     assert.deepEqual(await Deno.readFile(path), before);
+  });
+});
+
+Deno.test("inspect tells the next page in characters that no shell changes", async () => {
+  await inFolder(async (path) => {
+    const keys = ["!!", "$(id)", "'", "(a)", "*", "~"];
+    {
+      await using system = new System({ actors: [note], store: sqlite(path), log: false });
+      for (const key of keys) await system.ref(Note, key).tell(Note.add, "a");
+    }
+    let after: string[] = [];
+    for (const key of keys.slice(0, -1)) {
+      const { out } = await run(path, "actors", "note", "--limit", "1", ...after);
+      const [, place] = /^note\/.*\nThere may be more: --after (.*)\n$/m.exec(out)!;
+      assert.match(place, /^[\w.%-]+$/);
+      assert.equal(decodeURIComponent(place), key);
+      after = ["--after", place];
+    }
+    assert.match((await run(path, "actors", "note", ...after)).out, /^note\/~ .*\n$/m);
   });
 });
