@@ -2,7 +2,7 @@ import type { Activation } from "../../runtime/activations/activation.ts";
 import type { DelayedRetry } from "../../runtime/activations/delayed_retries.ts";
 import { endAt } from "../../runtime/base/times.ts";
 import { Publication } from "../../runtime/messages/builtin_protocols.ts";
-import type { MessageId, Route } from "../../runtime/messages/envelope.ts";
+import type { MessageId, Route, RouteExtras } from "../../runtime/messages/envelope.ts";
 import type { QueuedRoute } from "../../runtime/messages/ring.ts";
 import { valueText } from "../../runtime/observation/value_text.ts";
 import type {
@@ -63,10 +63,9 @@ export function detailsOf(runtime: Runtime, actor: Activation, countMax: number)
   };
 }
 
-/** Whether a message of an actor waits for another attempt. */
+/** Whether the first message of an actor has failed. */
 export function isFailing(actor: Activation): boolean {
-  const { recovery } = actor.inside;
-  return recovery?.held !== undefined || (recovery?.delayedRetries.size ?? 0) > 0;
+  return firstRoute(actor)?.extras?.failed !== undefined;
 }
 
 /** A schedule of an actor in memory. */
@@ -92,26 +91,18 @@ export function waitingOf({ length, inside: { turn, recovery } }: Activation): n
 
 /** The retry of the first message that has failed. */
 function firstRetry(runtime: Runtime, actor: Activation): ObservedRetry | undefined {
-  const { route, inside: { recovery } } = actor;
-  if (recovery?.held !== undefined) return retryOf(runtime, route!, recovery.held);
-  const [first] = asideOf(actor);
-  return first && retryAside(runtime, first);
+  return retryOf(runtime, firstRoute(actor)?.extras);
 }
 
-function retryAside(runtime: Runtime, { envelope, timer, error }: DelayedRetry): ObservedRetry {
-  return retryOf(runtime, envelope.route, { dueMs: timer.dueMs, error });
+/** The message whose turn runs, or else the first that waits, in the mailbox or apart from it. */
+function firstRoute(actor: Activation): Route | undefined {
+  return actor.inside.turn?.route ?? actor.route ?? asideOf(actor).at(0)?.envelope.route;
 }
 
-function retryOf(
-  { clock, timers }: Runtime,
-  { extras }: Route,
-  { dueMs, error }: { readonly dueMs: number; readonly error: string },
-): ObservedRetry {
-  return {
-    attempts: extras?.attempts ?? 0,
-    nextMs: clock.now() + dueMs - timers.monotonicMs(),
-    error,
-  };
+function retryOf({ clock, timers }: Runtime, extras: RouteExtras | undefined): ObservedRetry | undefined {
+  if (extras?.failed === undefined) return undefined;
+  const { attempts = 0, failed: { error, dueMs } } = extras;
+  return { attempts, nextMs: clock.now() + dueMs - timers.monotonicMs(), error };
 }
 
 function asideOf({ inside: { recovery } }: Activation): readonly DelayedRetry[] {
@@ -120,30 +111,27 @@ function asideOf({ inside: { recovery } }: Activation): readonly DelayedRetry[] 
 
 /** The first messages of an actor, as they will be handled. */
 function messagesOf(runtime: Runtime, actor: Activation): ObservedMessage[] {
-  const { turn, recovery } = actor.inside;
-  const held = recovery?.held;
+  const { turn } = actor.inside;
   const found: ObservedMessage[] = turn === undefined ? [] : [messageOf(runtime, turn)];
-  let isHead = turn === undefined;
   for (const queued of actor.queued()) {
     if (found.length >= shownMax) break;
-    const retry = isHead && held !== undefined ? retryOf(runtime, queued.route, held) : undefined;
-    found.push(messageOf(runtime, queued, retry));
-    isHead = false;
+    found.push(messageOf(runtime, queued));
   }
   for (const aside of asideOf(actor).slice(0, Math.max(shownMax - found.length, 0))) {
     const { route, value, id } = aside.envelope;
-    found.push(messageOf(runtime, { route, value }, retryAside(runtime, aside), id));
+    found.push(messageOf(runtime, { route, value }, id));
   }
   return found;
 }
 
 function messageOf(
-  { ids }: Runtime,
+  runtime: Runtime,
   { route, value }: QueuedRoute,
-  retry?: ObservedRetry,
   id: MessageId | undefined = route.extras?.id,
 ): ObservedMessage {
+  const { ids } = runtime;
   const { operation, causationId, correlationId = id, deadline, extras } = route;
+  const retry = retryOf(runtime, extras);
   const endMs = deadline && endAt(deadline.atMs);
   const acceptedMs = extras?.watch?.acceptedMs;
   return {

@@ -205,7 +205,8 @@ function protocolOf(host: MemoryHost, countMax: number): ObservedProtocol {
   };
 }
 
-/** The actors of a host that have a message that waits for another attempt. */
+/** The actors of a host whose first message has failed. Those that have no message any more are forgotten. */
 function failingOf({ failing }: MemoryHost): readonly Activation[] {
+  for (const [key, actor] of failing) if (waitingOf(actor) === 0) failing.delete(key);
   return [...failing.values()].filter(isFailing);
 }

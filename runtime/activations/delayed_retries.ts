@@ -5,8 +5,6 @@ import type { Timer, Timers } from "../scheduling/timers.ts";
 export interface DelayedRetry {
   readonly timer: Timer;
   readonly envelope: Envelope;
-  /** The error of the last attempt in words. */
-  readonly error: string;
 }
 
 /** Messages of one actor that wait for their next attempt apart from the mailbox, while later messages are handled. */
@@ -35,13 +33,13 @@ export class DelayedRetries {
     return [...this.#delayedRetries];
   }
 
-  /** Adds a message, and the error of its last attempt. After the delay it is removed, and `back` is called. */
-  add(envelope: Envelope, error: string, afterMs: number, back: () => void): void {
+  /** Adds a message. After the delay it is removed, and `back` is called. */
+  add(envelope: Envelope, afterMs: number, back: () => void): void {
     const timer = this.#timers.set(afterMs, () => {
       this.#delayedRetries.delete(aside);
       back();
     });
-    const aside: DelayedRetry = { timer, envelope, error };
+    const aside: DelayedRetry = { timer, envelope };
     this.#delayedRetries.add(aside);
   }
 

@@ -36,8 +36,8 @@ export class MemoryHost extends ActorRegistry<Activation> {
   /** How many messages were taken back. */
   cancelled = 0;
   /**
-   * The actors with a message that waits for another attempt, by key. One whose messages became dead letters may be among
-   * them.
+   * The actors that had a message which failed, by key. One that has no such message any more may be among them, until
+   * somebody looks.
    */
   readonly failing: Map<string, Activation> = new Map();
   /** The host to which one of its actors sent last: the next message mostly goes there as well. */

@@ -19,7 +19,6 @@ export class Recovery {
   readonly delayedRetries: DelayedRetries;
   /** Ends the time for which the actor is held. */
   #held: Timer | undefined = undefined;
-  #error = "";
 
   constructor(actor: Activation) {
     this.#actor = actor;
@@ -51,25 +50,10 @@ export class Recovery {
     this.#follow(directive, error);
   }
 
-  /** When the actor tries the message again for which it is held, by the monotonic clock, and why that failed. */
-  get held(): { readonly dueMs: number; readonly error: string } | undefined {
-    return this.#held?.waiting === true ? { dueMs: this.#held.dueMs, error: this.#error } : undefined;
-  }
-
   /** The message for which the actor is held was taken back. */
   release(): void {
     this.#held?.cancel();
-    this.#resume();
-  }
-
-  #resume(): void {
-    this.#forget();
     this.#actor.resume();
-  }
-
-  /** It is not among the failing actors any more, if no message waits for another attempt. */
-  #forget(): void {
-    if (this.delayedRetries.size === 0) this.#actor.host.failing.delete(this.#actor.key);
   }
 
   #retry(envelope: Envelope, error: unknown, afterMs: number, times: MessageTimes | undefined): void {
@@ -79,18 +63,15 @@ export class Recovery {
     actor.host.taken--; // it waits again
     delivery.retrying(envelope, error, afterMs, times);
     const full = this.delayedRetries.size >= mailbox.capacity; // messages that wait apart take memory as well
-    const words = shorten(messageOf(error), retryUnitsMax);
+    const failed = { error: shorten(messageOf(error), retryUnitsMax), dueMs: timers.monotonicMs() + afterMs };
+    const again = envelope.withRoute(envelope.route.with({ failed }));
     actor.host.failing.set(actor.key, actor);
     if (retry.order === "hold" || full) {
-      actor.hold(envelope);
-      this.#error = words;
-      this.#held = timers.set(afterMs, () => this.#resume());
+      actor.hold(again);
+      this.#held = timers.set(afterMs, () => actor.resume());
       return;
     }
-    this.delayedRetries.add(envelope, words, afterMs, () => {
-      this.#forget();
-      actor.requeue(envelope);
-    });
+    this.delayedRetries.add(again, afterMs, () => actor.requeue(again));
   }
 
   #follow(directive: OnFailure, error: unknown): void {

@@ -69,6 +69,8 @@ export interface RouteExtras {
   readonly input?: { readonly payload: unknown } | undefined;
   /** How many attempts have begun. */
   readonly attempts?: number | undefined;
+  /** In memory: why its last attempt failed, in words, and when it is tried again, by the monotonic clock. */
+  readonly failed?: { readonly error: string; readonly dueMs: number } | undefined;
   /** How long it waits before it takes its place; absent if it does not. */
   readonly delay?: Delay | undefined;
   /** The position of a message that it must follow. */

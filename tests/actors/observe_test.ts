@@ -117,6 +117,45 @@ inEach("a message that stepped aside says why", async (world) => {
   );
 });
 
+for (const order of ["hold", "aside"] as const) {
+  inEach(`an actor fails while its next attempt is due, or runs (${order})`, async (world) => {
+    const gate = Promise.withResolvers<void>();
+    let attempts = 0;
+    const failing = worker({
+      fail: async () => {
+        if (++attempts === 2) await gate.promise;
+        throw new RetryableError("not yet", { afterMs: 1_000 });
+      },
+    }, { retry: { attempts: 2, order } });
+    const system = await world.start([failing]);
+    const asked = asking(world, system);
+    const isFailing = async () => {
+      const [found] = (await asked((observe) => observe.failing())).items;
+      const ada = (await asked((observe) => observe.actor({ protocol: "worker", key: "ada" })))!;
+      const [{ failing }] = (await asked((observe) => observe.protocols())).items;
+      const retries = [found?.retry, ada.messages[0]?.retry];
+      return [failing.count, ...retries.map((retry) => retry && [retry.attempts, retry.error])];
+    };
+    void ref(system, "ada").tell(Worker.note, "first");
+    void ref(system, "ada").tell(Worker.run, "fail");
+    await world.settle();
+    const paused = system.control.pause("worker");
+    await world.settle();
+    await paused;
+    await world.pass(5_000);
+    assert.equal(attempts, 1);
+    assert.deepEqual(await isFailing(), [1, [1, "not yet"], [1, "not yet"]], "it is paused, and due");
+    const resumed = system.control.resume("worker");
+    await world.settle();
+    await resumed;
+    assert.equal(attempts, 2);
+    assert.deepEqual(await isFailing(), [1, [1, "not yet"], [1, "not yet"]], "its turn runs");
+    gate.resolve();
+    await world.settle();
+    assert.deepEqual(await isFailing(), [0, undefined, undefined], "it is a dead letter");
+  });
+}
+
 inEach("schedules and delayed messages are listed in the order of time", async (world) => {
   const system = await world.start([busy()]);
   const asked = asking(world, system);

@@ -10,8 +10,8 @@ Deno.test("DelayedRetries bring each message back when its time has come", async
   const clock = new VirtualClock();
   const delayedRetries = new DelayedRetries(new Timers(clock));
   const back: string[] = [];
-  delayedRetries.add(named("late"), "why", 20, () => back.push("late"));
-  delayedRetries.add(named("early"), "why", 10, () => back.push("early"));
+  delayedRetries.add(named("late"), 20, () => back.push("late"));
+  delayedRetries.add(named("early"), 10, () => back.push("early"));
   await clock.advance(10);
   assert.deepEqual([back, delayedRetries.size], [["early"], 1]);
   await clock.advance(10);
@@ -23,7 +23,7 @@ Deno.test("DelayedRetries that are taken do not come back, and leave no timer", 
   const timers = new Timers(clock);
   const delayedRetries = new DelayedRetries(timers);
   for (const name of ["a", "b"]) {
-    delayedRetries.add(named(name), "why", 10, () => assert.fail(`${name} came back`));
+    delayedRetries.add(named(name), 10, () => assert.fail(`${name} came back`));
   }
   assert.deepEqual(delayedRetries.take(), [named("a"), named("b")]);
   assert.deepEqual([delayedRetries.size, timers.size], [0, 0]);
