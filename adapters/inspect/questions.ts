@@ -7,7 +7,7 @@ import type {
   Page,
 } from "../../runtime/ports/observation.ts";
 import { actorOf, type Answer, type Command, line, pageOptions } from "./command.ts";
-import { show } from "./show.ts";
+import { nameOfSchedule, show } from "./show.ts";
 import { beginning, type Cell, table } from "./table.ts";
 import { ago, at } from "./times.ts";
 
@@ -102,7 +102,7 @@ export const questions: readonly Command[] = [
           items.map(({ dueMs, actor, name, to, fault }) => [
             at(dueMs),
             `${actor.protocol}/${actor.key}`,
-            name ?? (fault === undefined ? "(delayed message)" : beginning(fault)),
+            nameOfSchedule(name, fault),
             to && `${to.protocol}/${to.key} ${to.operation}`,
           ]),
         ), "schedule"),

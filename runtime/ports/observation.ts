@@ -138,7 +138,7 @@ export interface ObservedSchedule {
   readonly actor: ActorId;
   /** Its name; absent for a delayed message. */
   readonly name?: string;
-  /** When it is due, in milliseconds since 1970. */
+  /** When it is due, in milliseconds since 1970; 0 if one actor is asked for and the row of the schedule cannot be read. */
   readonly dueMs: number;
   /** When it is due, as it was set, a delay as the time at which it ends; absent for a delayed message. */
   readonly when?: When;

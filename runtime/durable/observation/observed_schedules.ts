@@ -45,8 +45,8 @@ async function schedulesIn(
   reader: RowReader,
   rows: readonly Entry[],
 ): Promise<{ readonly schedules: readonly Found<ObservedSchedule>[]; readonly unread: Entry | undefined }> {
-  const pointed = rows.map((row) => ({ row, ...scheduled(row.key) })).filter(({ actor }) =>
-    actor.protocol !== undefined && (!actor.protocol.startsWith("~") || delayedReceiver(actor) !== undefined)
+  const pointed = rows.map((row) => ({ row, ...scheduled(row.key) })).filter(({ actor, name }) =>
+    name !== undefined && (!actor.protocol.startsWith("~") || delayedReceiver(actor) !== undefined)
   );
   const { rows: timers, count } = await reader.read(
     pointed.map(({ actor, name }) => timerKey(actor, name)),

@@ -7,7 +7,15 @@ import { inspect } from "@posthorn/posthorn/inspect";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 
 const Note = protocol("note", { add: tell(unchecked<string>()) });
-const note = actor(Note, { state: () => 0, on: { add: (ctx) => void (ctx.state += 1) } });
+const note = actor(Note, {
+  state: () => 0,
+  on: {
+    add(ctx) {
+      ctx.state += 1;
+      ctx.schedule("hourly", { everyMs: 3_600_000 }, ctx.self.at(Note.add), "a");
+    },
+  },
+});
 
 async function run(...args: readonly string[]) {
   let [out, err] = ["", ""];
@@ -58,5 +66,21 @@ Deno.test("inspect tells the next page in characters that no shell changes", asy
       after = ["--after", place];
     }
     assert.match((await run(path, "actors", "note", ...after)).out, /^note\/~ .*\n$/m);
+  });
+});
+
+Deno.test("inspect says that a schedule cannot be read, and no time for it", async () => {
+  await inFolder(async (path) => {
+    {
+      await using system = new System({ actors: [note], store: sqlite(path), log: false });
+      await system.ref(Note, "ada").tell(Note.add, "a");
+    }
+    const database = new DatabaseSync(path);
+    database.exec("UPDATE posthorn SET value = x'00' WHERE key GLOB 'timer*'");
+    database.close();
+    const { out } = await run(path, "show", "note/ada");
+    assert.match(out, /^hourly: its row cannot be read: .* - +- +-$/m);
+    const { out: all } = await run(path, "schedules");
+    assert.match(all, /^\d{4}-.* note\/ada +hourly: its row cannot be read/m);
   });
 });
