@@ -10,15 +10,24 @@ const filterNames: OptionNames<DeadLetterFilter> = { operation: true, protocol: 
 export const changedMax = 10_000;
 
 /**
- * Throws unless it is a filter. A field that is there and is `undefined` is refused: what a program meant to be one protocol
- * must not match all of them.
+ * Throws unless it is a filter. A field that is there and is `undefined` is refused, as is a `Map` or another object that has
+ * fields of its own in no other way: what a program meant to be one protocol must not match all of them.
  */
 export function requireFilter(what: string, filter: DeadLetterFilter): void {
   requireKnownOptions(what, filter, filterNames);
+  if (Object.keys(filter).length === 0 && !isPlain(filter)) {
+    throw new TypeError(`Cannot use the filter of ${what}: it must be a plain object`);
+  }
   for (const [name, value] of Object.entries(filter)) {
     if (typeof value === "string") continue;
     throw new RangeError(`Cannot use ${name} of ${what}: it must be text: current value is ${String(value)}`);
   }
+}
+
+/** Whether an object is written as `{}`, in whatever realm. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Whether a dead letter is one of those that are meant. */

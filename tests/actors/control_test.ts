@@ -201,6 +201,8 @@ Deno.test("dead letters that match are resent in order, and those that cannot be
   assert.deepEqual(await all, { done: 3, failed: 0, more: false });
   assert.deepEqual(await notesOf(it.ref("ada")), ["1", "3", "4"]);
   assert.deepEqual(it.dead, ["ada note: other-reason"]);
+  const asMap: object = new Map([["protocol", "shop"]]);
+  await assert.rejects(it.system.control.discardAll(asMap), /Cannot use the filter of discardAll/);
   assert.deepEqual(await it.system.control.resendAll({}), { done: 1, failed: 0, more: false });
 });
 

@@ -139,7 +139,20 @@ inMemory("a request that nobody decides is pending, and what is not known is ref
   await assert.rejects(control.resend("nothing"), { code: "unknown-dead-letter" });
   await assert.rejects(control.pause("~later"), RangeError);
   await assert.rejects(control.cancelSchedule({ protocol: "~delayed", key: "x" }, "x"), RangeError);
-  await assert.rejects(control.resendAll({ protocl: "x" } as object), TypeError);
+  const asMap = new Map([["protocol", "x"]]);
+  for (
+    const odd of [
+      { protocl: "x" },
+      asMap,
+      new URLSearchParams({ reason: "x" }),
+      [],
+      Object.create({ reason: "x" }),
+    ]
+  ) {
+    await assert.rejects(control.resendAll(odd), TypeError);
+    await assert.rejects(control.discardAll(odd), TypeError);
+  }
+  assert.deepEqual(await control.discardAll(Object.create(null)), { done: 0, failed: 0, more: false });
   for (const odd of [undefined, null, 5, {}] as unknown as string[]) {
     await assert.rejects(control.cancelRequest(odd), { code: "unknown-reply" });
     const caller = odd ?? 7 as unknown as string;
