@@ -36,7 +36,7 @@ class Writer {
     if (typeof value === "string") return this.#string(value);
     if (typeof value === "bigint") return this.add(`${value}n`);
     if (typeof value === "number" || typeof value === "boolean" || value === null) {
-      return this.add(JSON.stringify(value));
+      return this.add(`${value}`);
     }
     if (value === undefined) return this.add("undefined");
     if (typeof value !== "object") return this.add(`"${typeof value}"`);

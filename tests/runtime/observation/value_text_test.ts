@@ -9,6 +9,10 @@ Deno.test("what JSON can hold is shown as JSON, cut where a store would cut it",
   }));
 });
 
+Deno.test("numbers that JSON does not have are told from nothing", () => {
+  assert.equal(valueText([NaN, Infinity, -Infinity, 1e21, null], 50), "[NaN,Infinity,-Infinity,1e+21,null]");
+});
+
 Deno.test("any value at all has a text of bounded length", () => {
   fc.assert(
     fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true }), (value) => {
