@@ -67,7 +67,7 @@ export class MemorySource implements ObservationSource {
   async protocols(range: Range): Promise<Listing<ObservedProtocol>> {
     const selection = new Selection<MemoryHost>(range);
     for (const host of this.#hosts) selection.add(host.name, host);
-    return await selection.listing((host) => protocolOf(host, range.countMax));
+    return await selection.listing((host) => this.#protocolOf(host, range.countMax));
   }
 
   async actors(
@@ -91,7 +91,7 @@ export class MemorySource implements ObservationSource {
     const selection = new Selection<Activation>(range);
     for (const host of this.#hosts) {
       if (protocol !== undefined && protocol !== host.name) continue;
-      for (const actor of failingOf(host)) selection.add(actorPlace(host.name, actor.key), actor);
+      for await (const actor of this.#failingOf(host)) selection.add(actorPlace(host.name, actor.key), actor);
     }
     return await selection.listing((actor) => listedActor(this.#runtime, actor, range.countMax));
   }
@@ -184,6 +184,29 @@ export class MemorySource implements ObservationSource {
     }
   }
 
+  async #protocolOf(host: MemoryHost, countMax: number): Promise<ObservedProtocol> {
+    let failing = 0;
+    for await (const _ of this.#failingOf(host)) if (++failing > countMax) break;
+    return {
+      protocol: host.name,
+      hosted: true,
+      paused: host.paused,
+      actors: countUpTo(host.size, countMax),
+      waiting: countUpTo(host.waiting, countMax),
+      failing: countUpTo(failing, countMax),
+    };
+  }
+
+  /** The actors of a host whose first message has failed. Those that have no message any more are forgotten. */
+  async *#failingOf({ failing }: MemoryHost): AsyncGenerator<Activation, void> {
+    let looked = 0;
+    for (const [key, actor] of [...failing]) {
+      if (++looked % lookedAtOnce === 0) await this.#runtime.scheduler.turn();
+      if (isFailing(actor)) yield actor;
+      else if (waitingOf(actor) === 0 && failing.get(key) === actor) failing.delete(key);
+    }
+  }
+
   /** The actors of a host. There may be a million, so others have their turn in between. */
   async *#actorsOf(host: MemoryHost | undefined): AsyncGenerator<Activation, void> {
     let looked = 0;
@@ -192,21 +215,4 @@ export class MemorySource implements ObservationSource {
       yield actor;
     }
   }
-}
-
-function protocolOf(host: MemoryHost, countMax: number): ObservedProtocol {
-  return {
-    protocol: host.name,
-    hosted: true,
-    paused: host.paused,
-    actors: countUpTo(host.size, countMax),
-    waiting: countUpTo(host.waiting, countMax),
-    failing: countUpTo(failingOf(host).length, countMax),
-  };
-}
-
-/** The actors of a host whose first message has failed. Those that have no message any more are forgotten. */
-function failingOf({ failing }: MemoryHost): readonly Activation[] {
-  for (const [key, actor] of failing) if (waitingOf(actor) === 0) failing.delete(key);
-  return [...failing.values()].filter(isFailing);
 }

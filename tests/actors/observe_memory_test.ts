@@ -1,7 +1,16 @@
 // What is particular to memory, and to a system that has both: transient actors in memory, and a store.
 
 import assert from "node:assert/strict";
-import { actor, protocol, RetryableError, System, tell, TerminalError, unchecked } from "@posthorn/posthorn";
+import {
+  actor,
+  ask,
+  protocol,
+  RetryableError,
+  System,
+  tell,
+  TerminalError,
+  unchecked,
+} from "@posthorn/posthorn";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import { FakeTransport } from "../runtime/remote/fake_transport.ts";
@@ -165,6 +174,21 @@ Deno.test("a state of any kind and size is shown, and no failing actor is forgot
   assert.equal(await count(), 1, "its message still waits");
   await clock.advance(61_000 * 8);
   assert.equal(await count(), 0);
+});
+
+Deno.test("others have their turn while many failing actors are looked at", async () => {
+  const { Own, own } = cart("cart", false);
+  const Desk = protocol("desk", { ring: ask(unchecked<number>()) });
+  let rings = 0;
+  const desk = actor(Desk, { state: () => null, on: { ring: () => ++rings } });
+  await using system = new System({ actors: [own, desk], log: false, drainMs: 0 });
+  for (let n = 0; n < 20_000; n++) await system.ref(Own, `${n}`).tell(Own.fail, "no");
+  await system.ref(Desk, "one").ask(Desk.ring); // all have failed
+  let over = false;
+  const asked = system.observe.failing().finally(() => over = true);
+  while (!over) await system.ref(Desk, "one").ask(Desk.ring);
+  assert.equal((await asked).items.length, 100);
+  assert.ok(rings > 10, `${rings} turns meanwhile`);
 });
 
 for (const stored of [true, false]) {
