@@ -44,6 +44,8 @@ export interface DelayedDraft {
   write(writeSet: WriteSet): void;
 }
 
+const none = { rows: 0, bytes: 0 };
+
 /**
  * The messages that wait in the store until they are due. Each is a schedule that is due once, of an owner that no user
  * can name, so the schedule runner sends it. Their number is bounded, about: each process counts what it writes, has under
@@ -60,8 +62,8 @@ export class DelayedRows {
   /** Those from outside whose commits are under way. */
   #arrivingRows = 0;
   #arrivingBytes = 0;
-  /** Those of the turn that was written last. */
-  #ofTurn: { readonly writeSet: WriteSet; rows: number; bytes: number } | undefined = undefined;
+  /** Those of each commit that is being made. */
+  readonly #ofCommit = new WeakMap<WriteSet, { readonly rows: number; readonly bytes: number }>();
   /** When they were counted last, in monotonic milliseconds; absent if never. */
   #countedMs: number | undefined;
   readonly #counting = new SingleFlight(() => this.#count());
@@ -130,12 +132,11 @@ export class DelayedRows {
    */
   write(writeSet: WriteSet, outgoing: OutgoingMessage, from?: ActorId): Unsent | RequestPlace {
     const draft = this.draft(outgoing, { from });
-    if (this.#ofTurn?.writeSet !== writeSet) this.#ofTurn = { writeSet, rows: 0, bytes: 0 };
-    const ofTurn = this.#ofTurn;
-    const why = this.#full(draft.bytes, turnRoom, ofTurn);
+    const before = this.#ofCommit.get(writeSet);
+    const why = this.#full(draft.bytes, turnRoom, before);
     if (why !== undefined) return { text: draft.text, reason: "too-many-delayed", why };
-    ofTurn.rows++;
-    ofTurn.bytes += draft.bytes;
+    const { rows, bytes } = before ?? none;
+    this.#ofCommit.set(writeSet, { rows: rows + 1, bytes: bytes + draft.bytes });
     draft.write(writeSet);
     return draft.at;
   }
@@ -174,7 +175,7 @@ export class DelayedRows {
     this.#bytes = Math.max(this.#bytes - bytes, 0);
   }
 
-  #full(more: number, room = 1, besides = { rows: 0, bytes: 0 }): string | undefined {
+  #full(more: number, room = 1, besides = none): string | undefined {
     const rowsMax = this.#bounds.delayed * room;
     const bytesMax = this.#bounds.delayedBytes * room;
     const rows = this.#rows + this.#arrivingRows + besides.rows;
