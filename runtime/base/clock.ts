@@ -58,16 +58,23 @@ export function systemClock(): Clock {
     setTimer(delayMs, callback) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       let cancelled = false;
-      const set = () => {
-        if (!cancelled) timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), delayMsMax));
+      // Before 2.6 Deno fires a timer that was cleared in the turn of the event loop in which it is due.
+      const fire = () => {
+        if (!cancelled) callback();
       };
       const cancel = () => {
         cancelled = true;
         clearTimeout(timer);
       };
-      // Not within the listener: Deno takes a timer that is set there for one that nobody cancels.
-      if (!firstTurn.over) return firstTurn.after(() => queueMicrotask(set), cancel);
-      set();
+      const ms = Math.min(Math.max(delayMs, 0), delayMsMax);
+      if (!firstTurn.over) {
+        const set = () => {
+          if (!cancelled) timer = setTimeout(fire, ms);
+        };
+        // Not within the listener: Deno takes a timer that is set there for one that nobody cancels.
+        return firstTurn.after(() => queueMicrotask(set), cancel);
+      }
+      timer = setTimeout(fire, ms);
       return cancel;
     },
     macrotask,

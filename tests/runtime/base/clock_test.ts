@@ -17,6 +17,28 @@ Deno.test("systemClock calls back once the delay is over, and not at all when th
   assert(clock.monotonicMs() - beganMs >= 2);
 });
 
+Deno.test("systemClock does not call back for a timer that is cancelled in the turn in which it is due", async () => {
+  const clock = systemClock();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using reader = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+  using writer = await listener.accept();
+  let late = 0;
+  for (let round = 0; round < 20; round++) {
+    let cancelled = false;
+    const cancel = clock.setTimer(1, () => late += Number(cancelled));
+    const read = reader.read(new Uint8Array(1)).then(() => {
+      cancel();
+      cancelled = true;
+    });
+    await writer.write(new Uint8Array(1));
+    const untilMs = clock.monotonicMs() + 3;
+    while (clock.monotonicMs() < untilMs); // the event loop finds the byte and the timer in one turn
+    await read;
+  }
+  await new Promise<void>((resolve) => clock.macrotask(resolve));
+  assert.equal(late, 0);
+});
+
 Deno.test("systemClock does not call back at once for a delay that is too long for the machine", async () => {
   const clock = systemClock();
   const cancels = [2 ** 31, 1e15].map((delayMs) => clock.setTimer(delayMs, () => assert.fail("called")));
