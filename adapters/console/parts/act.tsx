@@ -28,9 +28,10 @@ export function Confirm({ id, action, values, label, question, sure, look = "dan
   action: string;
   values: Values;
   label: string;
-  question: string;
+  /** Names that others have chosen are each in a `bdi`, so that a mark in one of them cannot turn the words around it. */
+  question: Child;
   /** What the button says that does it. */
-  sure: string;
+  sure: Child;
   look?: "strong" | "danger";
 }): JSX.Element {
   return (

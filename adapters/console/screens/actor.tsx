@@ -241,7 +241,11 @@ function Actions({ actor: { protocol, key }, request: { mayAct } }: {
           values={{ protocol, key }}
           label="Erase…"
           question={`Its state, schedules and subscriptions are lost. Messages that wait are handled with a new state.`}
-          sure={`Erase ${protocol}/${key}`}
+          sure={
+            <>
+              Erase <bdi>{`${protocol}/${key}`}</bdi>
+            </>
+          }
         />
       </div>
     </>

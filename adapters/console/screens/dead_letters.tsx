@@ -123,11 +123,18 @@ function OfAll({ filter, letters, request: { mayAct } }: {
   );
   const sum = matching.reduce((sum, group) => sum + group.count, 0);
   if (sum < 2 && !letters.more) return null;
-  const which = [
-    filter.protocol === undefined ? "" : ` of ${filter.protocol}`,
-    filter.operation === undefined ? "" : `.${filter.operation}`,
-    filter.reason === undefined ? "" : ` with the reason ${filter.reason}`,
-  ].join("");
+  const which = (
+    <>
+      {filter.protocol === undefined ? "" : ` of ${filter.protocol}`}
+      {filter.operation === undefined ? "" : `.${filter.operation}`}
+      {filter.reason === undefined ? "" : (
+        <>
+          {" with the reason "}
+          <bdi>{filter.reason}</bdi>
+        </>
+      )}
+    </>
+  );
   const values = { ...filter };
   return (
     <div class="acts all">
@@ -137,7 +144,7 @@ function OfAll({ filter, letters, request: { mayAct } }: {
         values={values}
         look="strong"
         label="Send all again…"
-        question={`All dead letters${which} are sent again, the oldest first: at most 10,000 at once.`}
+        question={<>All dead letters{which} are sent again, the oldest first: at most 10,000 at once.</>}
         sure="Send all of them again"
       />
       <Confirm
@@ -145,7 +152,7 @@ function OfAll({ filter, letters, request: { mayAct } }: {
         action="discard-all"
         values={values}
         label="Discard all…"
-        question={`All dead letters${which} are removed for good: at most 10,000 at once.`}
+        question={<>All dead letters{which} are removed for good: at most 10,000 at once.</>}
         sure="Discard all of them"
       />
     </div>
@@ -213,7 +220,11 @@ function columnsFor(
           action="discard"
           values={valuesOf({ id, protocol, key, atMs }, filter)}
           label="Discard…"
-          question={`The message to ${protocol}/${key} is removed for good.`}
+          question={
+            <>
+              The message to <bdi>{`${protocol}/${key}`}</bdi> is removed for good.
+            </>
+          }
           sure="Discard it"
         />
       </div>

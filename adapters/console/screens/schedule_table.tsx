@@ -49,7 +49,11 @@ export function ScheduleTable({ schedules, request: { nowMs, mayAct }, without }
             action="cancel-schedule"
             values={{ protocol, key, name }}
             label="Cancel…"
-            question={`${name} of ${protocol}/${key} will not be sent.`}
+            question={
+              <>
+                <bdi>{name}</bdi> of <bdi>{`${protocol}/${key}`}</bdi> will not be sent.
+              </>
+            }
             sure="Cancel the schedule"
           />
         ),

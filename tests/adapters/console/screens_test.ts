@@ -55,6 +55,27 @@ Deno.test("no text of a system becomes markup, on any page", async () => {
   }
 });
 
+Deno.test("a mark in a name turns nothing around in what the console asks before something is lost", async () => {
+  const mark = "\u202e";
+  const app = posthornConsole(fakeSystem({ observe: hostileObservation(mark, 0) }), {
+    authorize,
+    actions: true,
+  });
+  for (
+    const page of [
+      "schedules",
+      "dead-letters?reason=" + encodeURIComponent(mark),
+      `actor?protocol=order&key=${mark}`,
+    ]
+  ) {
+    const html = await (await app.request(`/${page}`)).text();
+    const asked = html.match(/<details class="confirm"[^]*?<\/details>/g)!.join("");
+    assert.ok(asked.includes(mark), page);
+    const texts = asked.replace(/<[^>]*"[^>]*>/g, ""); // the ids and fields of forms are not shown
+    assert.ok(!texts.replace(/<bdi>[^<]*<\/bdi>/g, "").includes(mark), page);
+  }
+});
+
 Deno.test("a link to an actor or a message leads back to exactly that key and id", async () => {
   for (const text of hostileTexts) {
     const asked: unknown[] = [];
