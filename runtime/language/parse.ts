@@ -43,7 +43,8 @@ export function parse(
 
 function toIssue(issue: StandardSchemaV1.Issue): Issue {
   const path = Array.from(issue.path ?? [], keyOf); // the path of a library need not be a plain array
-  return { message: issue.message, path: path.filter((key) => key !== null && key !== undefined).map(toKey) };
+  const message = typeof issue.message === "string" ? issue.message : "the schema gives no reason";
+  return { message, path: path.filter((key) => key !== null && key !== undefined).map(toKey) };
 }
 
 /** The key of a path segment. Within a map it is a key of any type; within a set some libraries give none. */

@@ -166,3 +166,10 @@ Deno.test("unchecked accepts everything as it is", () => {
   assert.ok(isUnchecked(anything));
   assert.ok(!isUnchecked(libraries.zod.line));
 });
+
+Deno.test("an issue whose message is no text refuses the value as any other does", () => {
+  for (const message of [Symbol("odd"), undefined, { toString: null }]) {
+    const odd = schemaOf(() => ({ issues: [{ message: message as never }] }));
+    assert.deepEqual(issuesOf(odd, 1), [{ message: "the schema gives no reason", path: [] }]);
+  }
+});
