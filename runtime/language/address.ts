@@ -185,7 +185,9 @@ const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
  * UTF-8 without control characters.
  */
 export function faultOfName(text: string): string | undefined {
-  return typeof text !== "string" || text === ""
+  return typeof text !== "string"
+    ? `it is no text, but of type ${typeof text}`
+    : text === ""
     ? "it is empty"
     : controlCharacter.test(text)
     ? "it has a control character"

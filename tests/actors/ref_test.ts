@@ -40,7 +40,7 @@ Deno.test("a key is 1 to 512 bytes without control characters, and no relative p
   for (const [key, why] of refused) {
     assert.throws(() => world.system.ref(Echo, key), invalidKey(why), JSON.stringify(key));
   }
-  assert.throws(() => world.system.ref(Echo, 5 as never), invalidKey("it is empty"));
+  assert.throws(() => world.system.ref(Echo, 5 as never), invalidKey("it is no text, but of type number"));
   for (
     const key of [
       "x".repeat(512),
