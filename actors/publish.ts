@@ -10,7 +10,7 @@ import { requireTurnMs } from "../runtime/base/require.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { matchesSubject, parseSubjectPattern } from "../runtime/language/subject.ts";
+import { givenSubject, matchesSubject, parseSubjectPattern } from "../runtime/language/subject.ts";
 import { Listener, type Listening, type LocalListener, openListener } from "./builtin/listener.ts";
 import { subscribeDurably } from "./durable_subscription.ts";
 import { acceptOnce } from "./tell.ts";
@@ -57,8 +57,8 @@ export function subscribe(
   to: Address | LocalListener,
   options: ListenOptions | undefined,
 ): Subscription {
-  const { subject, turnMs } = options ?? {};
-  if (subject !== undefined) parseSubjectPattern(subject);
+  const subject = givenSubject("system.subscribe", options);
+  const { turnMs } = options ?? {};
   if (turnMs !== undefined) {
     requireTurnMs("turnMs of a subscription", turnMs);
     if (typeof to !== "function") {

@@ -1,22 +1,42 @@
 import { PosthornError } from "../base/errors.ts";
+import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
+import type { ListenOptions, SubscribeOptions } from "./context.ts";
 
 const subjectLengthMax = 512;
+
+const turnNames: OptionNames<SubscribeOptions> = { subject: true };
+const listenNames: OptionNames<ListenOptions> = { subject: true, turnMs: true };
+
+/**
+ * The pattern in the options of a subscription, if they have one. Throws a `TypeError` if there is no such option: one
+ * that is misspelt would subscribe to every event. Throws a `RangeError` if it is no pattern.
+ */
+export function givenSubject(
+  of: "ctx.subscribe" | "system.subscribe",
+  options: ListenOptions | undefined,
+): string | undefined {
+  if (options === undefined) return undefined;
+  requireKnownOptions(of, options, of === "ctx.subscribe" ? turnNames : listenNames);
+  if (options.subject !== undefined) parseSubjectPattern(options.subject);
+  return options.subject;
+}
 
 /**
  * Splits a pattern of subjects into its tokens. Throws a `RangeError` unless every token is text without
  * white space, `*`, or (only as the last one) `>`.
  */
 export function parseSubjectPattern(pattern: string): readonly string[] {
-  const tokens = pattern.split(".");
+  const isText = typeof pattern === "string"; // a program that no compiler has checked may give anything
+  const tokens = isText ? pattern.split(".") : [];
   const last = tokens.length - 1;
-  const fits = pattern.length <= subjectLengthMax &&
+  const fits = isText && pattern.length <= subjectLengthMax &&
     tokens.every((token, index) =>
       token === "*" || (token === ">" && index === last) || /^[^\s*>]+$/.test(token)
     );
   if (fits) return tokens;
   throw new RangeError(
     `Cannot subscribe to the subject ${
-      JSON.stringify(pattern.slice(0, 80))
+      isText ? JSON.stringify(pattern.slice(0, 80)) : `of type ${typeof pattern}`
     }: it must be tokens between dots, * for ` +
       `any one token, > at the end for one or more, at most ${subjectLengthMax} characters`,
   );

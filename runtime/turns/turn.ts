@@ -10,7 +10,7 @@ import type { NamedProtocol, Operation } from "../language/protocol.ts";
 import { optionsIn, payloadIn } from "../language/sent_options.ts";
 import { requireSchedule } from "./schedule_time.ts";
 import type { ScheduleChange } from "./schedules.ts";
-import { parseSubjectPattern } from "../language/subject.ts";
+import { givenSubject } from "../language/subject.ts";
 import type { Later } from "../language/later.ts";
 import type { LaterOptions, Reason } from "../language/later_options.ts";
 import type { Handle, RouteParts, TurnActor } from "./turn_services.ts";
@@ -122,8 +122,7 @@ export class Turn {
   }
 
   subscribe(event: Operation, to: Address, options?: SubscribeOptions): void {
-    const subject = options?.subject;
-    if (subject !== undefined) parseSubjectPattern(subject);
+    const subject = givenSubject("ctx.subscribe", options);
     const topic = { protocol: Topic.subscribe.protocol, key: topicKey(event) };
     this.send(topic, Topic.subscribe, { to: givenAddress(to), subject });
   }

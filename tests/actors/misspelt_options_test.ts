@@ -1,7 +1,8 @@
 // A misspelt option of a later, a ticket or a listener is refused, with the name that was meant: no compiler may have looked.
 
 import assert from "node:assert/strict";
-import { actor, protocol, submit, System } from "@posthorn/posthorn";
+import { actor, event, protocol, submit, System, tell } from "@posthorn/posthorn";
+import { VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 
 const Desk = protocol("desk", { decide: submit(z.string(), z.string()) });
@@ -38,4 +39,42 @@ Deno.test("a misspelt option of a listener is refused, and so is what is no list
   );
   const none = { name: "TypeError", message: /the listener is no function, but of type undefined/ };
   assert.throws(() => system.inspect(undefined as never), none);
+});
+
+const Bell = protocol("bell", { ring: tell(z.unknown()), heard: tell(), rang: event() });
+
+Deno.test("a misspelt option of a subscription is refused, and so is a pattern that is no text: it would hear all", async () => {
+  const bell = actor(Bell, { state: () => null, on: { ring: () => {}, heard: () => {} } });
+  await using system = new System({ actors: [bell], log: false });
+  const to = system.ref(Bell, "a").at(Bell.heard);
+  const misspelt = {
+    name: "TypeError",
+    message: /Cannot use subjet of system\.subscribe.*Did you mean subject\?/,
+  };
+  assert.throws(() => system.subscribe(Bell.rang, to, { subjet: "de" } as never), misspelt);
+  assert.throws(() => system.subscribe(Bell.rang, () => {}, "de" as never), /must be an object/);
+  const noText = { name: "RangeError", message: /Cannot subscribe to the subject of type / };
+  for (const subject of [5, null, ["de"], /de/, Symbol("de")]) {
+    assert.throws(() => system.subscribe(Bell.rang, to, { subject } as never), noText);
+  }
+  assert.deepEqual(await Array.fromAsync(system.subscriptions(Bell.rang)), []);
+});
+
+Deno.test("a misspelt option of a subscription that a turn makes fails the turn", async () => {
+  const clock = new VirtualClock();
+  const bell = actor(Bell, {
+    state: () => null,
+    on: {
+      ring: (ctx, options) => ctx.subscribe(Bell.rang, ctx.self.at(Bell.heard), options as never),
+      heard: () => {},
+    },
+    retry: { attempts: 1 },
+  });
+  await using system = new System({ actors: [bell], clock, log: false });
+  for (const options of [{ subjet: "de" }, { subject: 5 }, 5]) {
+    await system.ref(Bell, "a").tell(Bell.ring, options);
+  }
+  await clock.settle();
+  assert.equal(system.deadLetters.size, 3);
+  assert.deepEqual(await Array.fromAsync(system.subscriptions(Bell.rang)), []);
 });
