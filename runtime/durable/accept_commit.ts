@@ -1,4 +1,5 @@
 import type { Fullness } from "../activations/overflow.ts";
+import type { Committing } from "./activations/admissions.ts";
 import type { DurableActivation } from "./activations/durable_activation.ts";
 import type { AcceptanceServices, Incoming } from "./activations/incoming.ts";
 import { mailPrefix } from "./rows/keys.ts";
@@ -15,6 +16,8 @@ export class AcceptCommit extends MarkedCommit {
   readonly #drops: boolean;
   /** The room of a publication in the outbox is free again. */
   readonly #leave: (() => void) | undefined;
+  /** The asks that came later wait for it. */
+  readonly #committing: Committing;
 
   /** Throws a `TooLargeError` if no commit can take it, and a `LimitExceededError` if the outbox has no room for it. */
   constructor(services: AcceptanceServices, incoming: Incoming) {
@@ -43,6 +46,7 @@ export class AcceptCommit extends MarkedCommit {
     }
     this.complete();
     this.#leave = this.#drops || published === undefined ? undefined : writer.remote!.arrive(published);
+    this.#committing = to.admissions.begin(draft.place);
     to.accepting++;
     to.mailbox.arrivingBytes += incoming.bytes;
   }
@@ -66,6 +70,10 @@ export class AcceptCommit extends MarkedCommit {
     this.#leave?.();
     to.accepting--;
     to.mailbox.arrivingBytes -= bytes;
+  }
+
+  protected override settled(error?: unknown): void {
+    this.#incoming.to.admissions.settled(this.#committing, error);
   }
 }
 

@@ -91,7 +91,7 @@ export class Acceptor {
         bytes,
       );
       committedDelivery.accepted(to, mail);
-      to.ask(mail);
+      to.admissions.ask(mail);
       return Promise.resolve({ repeated: false, ticket: undefined, place: undefined });
     }
     const published = writer.remote && this.#published(writer.remote, payload);

@@ -69,6 +69,9 @@ export abstract class MarkedCommit implements CommitRequest {
   /** It is committed. */
   protected abstract land(version: string | undefined): void;
 
+  /** Nothing more comes of it; `error` is why it was not committed. */
+  protected settled(_error?: unknown): void {}
+
   /** Adds the mark to what it writes. Throws a `TooLargeError` if no commit can take it. */
   protected complete(): void {
     this.#mark(undefined);
@@ -83,6 +86,7 @@ export abstract class MarkedCommit implements CommitRequest {
     } else if (result.status === "committed") {
       this.over();
       this.land(result.version);
+      this.settled();
       const { ticket, place } = this.#message;
       this.#resolve({ repeated: false, ticket, place });
     } else this.#fail(result.error);
@@ -107,6 +111,7 @@ export abstract class MarkedCommit implements CommitRequest {
     const first = firstOf(stored, this.#print, named);
     if (first !== undefined) {
       this.over();
+      this.settled();
       return this.#resolve(first);
     }
     named.session.probes?.reach("accepted in a second commit", named.payload);
@@ -133,6 +138,7 @@ export abstract class MarkedCommit implements CommitRequest {
 
   #fail(error: unknown, uncertain = false): void {
     this.over();
+    this.settled(error);
     if (!(error instanceof StoreError) || !(this.#mayLand || uncertain)) return this.#reject(error);
     this.#message.named.session.probes?.reach("a message may land that the store refused");
     const why = `Cannot tell whether ${this.name} was accepted`;

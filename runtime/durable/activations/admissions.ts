@@ -1,11 +1,18 @@
 import { StoppedError } from "../../base/errors.ts";
 import type { Operation } from "../../language/protocol.ts";
-import { StoreError } from "../../base/store_errors.ts";
+import { OutcomeUnknownError, StoreError } from "../../base/store_errors.ts";
 import type { Admission } from "./admission.ts";
 import type { Batch } from "./batch.ts";
+import { failAsks } from "./fail_asks.ts";
 import type { DurableActivation } from "./durable_activation.ts";
 import type { QueuedMessage } from "../rows/queued_message.ts";
 import { batchMax } from "./suspicion.ts";
+
+/** A message that is being committed by itself, and the asks that wait until it is in the mailbox. */
+export interface Committing {
+  readonly place: string;
+  readonly asks: QueuedMessage[];
+}
 
 /**
  * Messages from outside that are accepted with their own turns: one commit instead of two. Their actor must be in this
@@ -17,6 +24,8 @@ export class Admissions {
   /** The undecided, in order: usually the first is decided first. */
   #open: Admission[] = [];
   readonly #behind: (() => void)[] = [];
+  /** The messages that are being committed by themselves, by position. */
+  readonly #committing: Committing[] = [];
 
   constructor(actor: DurableActivation) {
     this.#actor = actor;
@@ -45,6 +54,42 @@ export class Admissions {
   behind(commit: () => void): void {
     if (this.#open.length === 0) commit();
     else this.#behind.push(commit);
+  }
+
+  /** A message at that position is being committed by itself, until what this returns is passed to `settled`. */
+  begin(place: string): Committing {
+    const committing = { place, asks: [] };
+    const before = this.#committing.findLastIndex((other) => other.place < place);
+    this.#committing.splice(before + 1, 0, committing);
+    return committing;
+  }
+
+  /** Puts an ask into the mailbox: behind the messages that came before it and are still being committed. */
+  ask(mail: QueuedMessage): void {
+    const before = this.#committing.findLast(({ place }) => place < mail.place);
+    if (before === undefined) return this.#actor.ask(mail);
+    this.#actor.accepting++;
+    before.asks.push(mail);
+  }
+
+  /**
+   * A message has been committed by itself, or never will be: the asks behind it wait no longer, or for an earlier one.
+   * They fail if the store could not take it, since it would not answer them either.
+   */
+  settled(committing: Committing, error?: unknown): void {
+    const index = this.#committing.indexOf(committing);
+    this.#committing.splice(index, 1);
+    const { asks } = committing;
+    if (asks.length > 0 && (error instanceof StoreError || error instanceof OutcomeUnknownError)) {
+      this.#actor.accepting -= asks.length;
+      const why = `Cannot ask ${this.#actor}: a message before it is not stored`;
+      return failAsks(asks, new StoreError("store-unavailable", why, { cause: error }));
+    }
+    if (index > 0) return void this.#committing[index - 1].asks.push(...asks);
+    for (const mail of asks) {
+      this.#actor.accepting--;
+      this.#actor.ask(mail);
+    }
   }
 
   /** Adds the admissions of a batch to it. A message that has come into the store meanwhile is removed from there. */
@@ -90,7 +135,7 @@ export class Admissions {
     const all = this.#open;
     this.#open = [];
     const atHead = new Set(mailbox.mails.slice(0, inHand));
-    mailbox.withdraw(new Set(all.map(({ mail }) => mail).filter((mail) => !atHead.has(mail))));
+    const asks = mailbox.withdraw(new Set(all.map(({ mail }) => mail).filter((mail) => !atHead.has(mail))));
     const awaited: Promise<void>[] = [];
     for (const admission of all) {
       const { mail } = admission;
@@ -101,6 +146,7 @@ export class Admissions {
       if (held) awaited.push(stored.then(() => requireStored(mail)));
       else stored.catch(() => {}); // `accepted` tells its sender
     }
+    for (const mail of asks) this.ask(mail);
     this.#goOn();
     if (awaited.length === 0) return undefined;
     const together = Promise.all(awaited);

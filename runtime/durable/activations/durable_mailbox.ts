@@ -265,9 +265,14 @@ export class DurableMailbox {
     return place <= this.#listedLast && this.mails.some((mail) => mail.place === place);
   }
 
-  /** Removes messages that are to be committed by themselves. */
-  withdraw(mails: ReadonlySet<QueuedMessage>): void {
-    if (mails.size > 0) this.#takeOut((mail) => mails.has(mail));
+  /** Removes messages that are to be committed by themselves, and the asks that come after the first of them. */
+  withdraw(mails: ReadonlySet<QueuedMessage>): readonly QueuedMessage[] {
+    if (mails.size === 0) return [];
+    const all = [...this.mails, ...this.#asks, ...this.#late ?? []];
+    const behind = all.slice(all.findIndex((mail) => mails.has(mail)));
+    const asks = new Set(behind.filter(({ replyTarget }) => replyTarget !== undefined));
+    this.#takeOut((mail) => mails.has(mail) || asks.has(mail));
+    return [...asks];
   }
 
   /** Removes and returns all asks that wait. */

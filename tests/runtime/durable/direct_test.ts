@@ -559,11 +559,14 @@ inMemory(
       await stage.clock.advance(1_000);
       await calm();
     }
-    assert.deepEqual(await notesOf(system, "ada"), usualNotes); // it is loaded
+    await system.signal(ref(system, "ada"), "restart"); // so it is loaded
+    await calm();
+    const asked = notesOf(system, "ada"); // waits for the message that is on its way
     const behind = ref(system, "ada").tell(Worker.note, "b");
     await calm();
     gate.resolve();
     await Promise.all([onItsWay, behind]);
+    assert.deepEqual(await asked, [...usualNotes, "a"]);
     await stage.pass(missedMs);
     assert.deepEqual(await notesOf(system, "ada"), [...usualNotes, "a", "b"]);
   },
