@@ -83,7 +83,7 @@ export function encodeHeaders(given: Headers | undefined): Record<string, string
 function faultOf(name: string, others: Headers): string | undefined {
   if (!plainName.test(name)) return "its name must be of letters, digits and hyphens";
   if (name.startsWith(ownPrefix)) return `names that begin with ${ownPrefix} belong to the runtime`;
-  const twice = name in others || movedPrefix + name in others;
+  const twice = Object.hasOwn(others, name) || Object.hasOwn(others, movedPrefix + name);
   return twice ? "another one has the same name in lower case" : undefined;
 }
 
@@ -91,7 +91,7 @@ function faultOf(name: string, others: Headers): string | undefined {
 export function givenName(name: string): string | undefined {
   if (name.startsWith(movedPrefix)) {
     const given = name.slice(movedPrefix.length);
-    return moved.test(given) ? given : undefined;
+    return moved.test(given) && plainName.test(given) ? given : undefined; // else no message of its turn could have it
   }
   if (name.startsWith(ownPrefix)) return undefined;
   return plainName.test(name) && !described.test(name) ? name : undefined;

@@ -81,3 +81,19 @@ inMemory("a reply that is sent to an operation or an event starts nothing", asyn
     "unknown-operation 2",
   ]);
 });
+
+inMemory("no header of a stranger stops the reply, or what the turn sends", async (stage) => {
+  const started = await reader(stage);
+  const { system } = started;
+  const tenure = tenureOf();
+  const receiving = started.receiver();
+  await receiving.begin(tenure);
+  const headers = { constructor: "a", "posthorn-header-ce-a b": "c", "posthorn-header-ce-type": "d" };
+  await receiving.take(
+    [delivered("settle", "x", { id: "1", replyTo: "r", correlationId: "c", headers })],
+    tenure,
+  );
+  await stage.settle();
+  assert.deepEqual(lettersOf(system), []);
+  assert.deepEqual(await outboxOf(started), ['r c json "settled x"']);
+});
