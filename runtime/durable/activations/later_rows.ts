@@ -10,7 +10,7 @@ import type { DurableTurn, TurnWrites } from "./turn_writes.ts";
 import type { RecordHead } from "../rows/actor_record.ts";
 import { receiptKey, recordKey } from "../rows/keys.ts";
 import { readableHead } from "../rows/readable_head.ts";
-import { encodeValue, toText } from "../rows/value_codec.ts";
+import { encodeValue, jsonToText } from "../rows/value_codec.ts";
 import { type AcceptanceMark, writeMark } from "../delivery/acceptance.ts";
 import type { ReplyRows } from "../delivery/reply_rows.ts";
 
@@ -60,7 +60,7 @@ export class LaterRows {
       schema: 0,
       schedules,
     };
-    rows.writeOnce(recordKey(to), session.encoder.encode(head, toText(request)));
+    rows.writeOnce(recordKey(to), session.encoder.encode(head, jsonToText(request))); // it has headers of any name
     const name = keptReplyOf(turn.route.replyTo);
     if (name !== undefined) this.#replies.openLater(rows, name, { later: key, untilMs: untilMs ?? Infinity });
   }

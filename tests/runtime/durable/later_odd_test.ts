@@ -104,6 +104,24 @@ inEach("the id of a delayed request is known for as long as its later", async (w
   assert.equal(await after(world, ticket.reply()), "yes");
 });
 
+inEach("a request may be answered later whatever its headers are called", async (world) => {
+  const { actors } = office();
+  const system = await world.start(actors, times);
+  const desk = system.ref(Desk, "d");
+  const named = ["constructor", "prototype", "__proto__"];
+  for (const name of named) {
+    const ticket = await after(
+      world,
+      desk.submit(Desk.ask, name, { headers: Object.fromEntries([[name, "a"]]) }),
+    );
+    await world.settle();
+    await after(world, desk.tell(Desk.decide, `yes ${name}`));
+    await world.settle();
+    assert.equal(await after(world, ticket.reply()), `yes ${name}`);
+  }
+  assert.deepEqual(reasons(system), []);
+});
+
 inEach("a request that is sent again from the dead letters may be answered later", async (world) => {
   const { actors, runs } = office(1);
   const system = await world.start(actors, times);
