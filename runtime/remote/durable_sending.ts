@@ -9,8 +9,11 @@ import {
 import type { OpenStore } from "../durable/open_store.ts";
 import { nameOfActor } from "../durable/rows/keys.ts";
 import { nameOf, type Route } from "../messages/envelope.ts";
+import { Remote as RemoteProtocol } from "../messages/remote_address.ts";
 import { shownName } from "../messages/shown_name.ts";
+import { isReplyAway, unsentReply } from "../messages/unsent_reply.ts";
 import type { StoreBorder } from "./store_border.ts";
+import type { OutboxDraft } from "./outbox.ts";
 import { OutboxCommit } from "./outbox_commit.ts";
 import type { Remote } from "./remote.ts";
 
@@ -52,7 +55,16 @@ export class DurableSending {
       id,
     };
     session.committer.requireRoom(name);
-    const draft = outbox.draft(to, route, payload, id);
+    let draft: OutboxDraft;
+    try {
+      draft = outbox.draft(to, route, payload, id);
+    } catch (error) {
+      if (isReplyAway(to, operation)) {
+        const failure = unsentReply(ids.text(route.causationId ?? id), error);
+        this.accept(to, route.of(RemoteProtocol.refuse), failure, "turn").catch(this.#remote.parts.report);
+      }
+      throw error;
+    }
     let over: () => void;
     try {
       over = lanes.arrive(name, draft.lane, draft.bytes, origin);

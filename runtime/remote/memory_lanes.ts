@@ -2,7 +2,9 @@ import type { Clock } from "../base/clock.ts";
 import { LimitExceededError, NotFoundError, PosthornError, StoppedError } from "../base/errors.ts";
 import { OutcomeUnknownError, TooLargeError } from "../base/store_errors.ts";
 import type { Destination, Parcel, Refusal, TransportTraits } from "../ports/transport.ts";
+import { codeOf } from "../base/thrown.ts";
 import { laneOf, shownDestination } from "./lane.ts";
+import { inPlaceOf } from "./outbox_row.ts";
 import { type Batch, type LaneSource, Pump, type PumpServices } from "./pump.ts";
 
 /** How many parcels to one destination may wait in memory for the broker, and how many bytes of bodies. */
@@ -74,8 +76,12 @@ export class MemoryLanes {
    */
   send(parcel: Parcel, options: ParcelOptions = {}): Promise<void> {
     return new Promise((resolve, reject) => {
+      const refuse = (error: unknown) => {
+        this.#tell(parcel, error);
+        reject(error);
+      };
       const refusal = this.#refusal(parcel);
-      if (refusal !== undefined) return reject(refusal);
+      if (refusal !== undefined) return refuse(refusal);
       const lane = this.#laneFor(parcel);
       const count = (parcels: 1 | -1) => {
         for (const size of [lane.size, this.#total]) {
@@ -92,9 +98,15 @@ export class MemoryLanes {
         ...options,
         parcel,
         resolve: () => settled(resolve),
-        reject: (error) => settled(() => reject(error)),
+        reject: (error) => settled(() => refuse(error)),
       });
     });
+  }
+
+  /** Tells who waits for a reply that it is too large to be sent. */
+  #tell(parcel: Parcel, error: unknown): void {
+    const failure = codeOf(error, "") === "too-large" ? inPlaceOf(parcel, error) : undefined;
+    if (failure !== undefined) this.send(failure).catch(() => {}); // `error` is reported
   }
 
   /**
@@ -107,8 +119,11 @@ export class MemoryLanes {
     if (connection?.sendNow === undefined || this.#ended !== undefined) return false;
     if (this.#lanes.size > 0 && this.#lanes.has(laneOf(parcel.to))) return false;
     return connection.sendNow(parcel, (refusal) => {
-      if (refusal !== undefined) failed(errorOfRefusal(refusal, parcel));
-      else if (options.once === true) return;
+      if (refusal !== undefined) {
+        const error = errorOfRefusal(refusal, parcel);
+        this.#tell(parcel, error);
+        failed(error);
+      } else if (options.once === true) return;
       else if (this.#ended !== undefined) failed(unknownOutcome(parcel, this.#ended));
       else this.send(parcel, options).catch(failed);
     });

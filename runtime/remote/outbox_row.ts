@@ -8,8 +8,9 @@ import { bodyOfText, problemOf } from "./body.ts";
 import { fromText } from "../durable/rows/value_codec.ts";
 import type { Failure } from "../language/failure.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
+import { unsentReply } from "../messages/unsent_reply.ts";
 import { printOf } from "./message_mark.ts";
-import { encodeHeaders, wireHeaders } from "./wire.ts";
+import { encodeHeaders, mediaTypes, wireHeaders } from "./wire.ts";
 
 /** Where the reply to a message goes, and what it carries. */
 export interface ExpectedReply {
@@ -87,6 +88,14 @@ export function parcelOf(remote: RemoteMessage, text: string, expiresAtMs?: numb
     correlationId: isReply ? reply.correlationId : expected?.name,
     expiresAtMs: isReply ? reply.untilMs : expiresAtMs,
   };
+}
+
+/** The failure that takes the place of a reply that cannot be sent; nothing if a message is no reply, or is a failure. */
+export function inPlaceOf(parcel: Parcel, error: unknown): Parcel | undefined {
+  const { headers, contentType } = parcel;
+  if (headers[wireHeaders.reply] === undefined || contentType === mediaTypes.problem) return undefined;
+  const id = decodeURIComponent(headers[wireHeaders.cause] ?? "");
+  return { ...parcel, ...problemOf(unsentReply(id, error)) };
 }
 
 /** Throws a `PosthornError` (`invalid-headers`) if the headers of a user cannot travel. */

@@ -1,4 +1,4 @@
-import { messageOf } from "../base/errors.ts";
+import { messageOf, PosthornError } from "../base/errors.ts";
 import { guarded } from "../base/guarded.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 import { commitOne } from "../durable/commits/commit_one.ts";
@@ -10,6 +10,7 @@ import { namedOperation, nameOf } from "../messages/envelope.ts";
 import { keptReplyOf } from "../messages/kept_reply.ts";
 import { Remote } from "../messages/remote_address.ts";
 import { timeOfReplyName } from "../messages/reply_name.ts";
+import { isReplyAway, unsentReply } from "../messages/unsent_reply.ts";
 import { fits, sizeOfCommit } from "../ports/commit_size.ts";
 import { lateness } from "../ports/dead_letters.ts";
 import type { Entry } from "../ports/store.ts";
@@ -54,6 +55,8 @@ interface Row {
 interface Fault {
   readonly reason: string;
   readonly why: string;
+  /** Whether it is too large for the broker: who waits for a reply is told that. */
+  readonly isTooLarge?: boolean;
 }
 
 /**
@@ -140,7 +143,8 @@ export class Relay {
     const { keepMs, traits: { messageBytes } } = this.#services;
     if ((message.deadlineMs ?? Infinity) <= nowMs) return { reason: "deadline", why: lateness(0) };
     if (body.length > messageBytes) {
-      return { reason: "too-large", why: `its payload has ${body.length} of ${messageBytes} bytes` };
+      const why = `its payload has ${body.length} of ${messageBytes} bytes`;
+      return { reason: "too-large", why, isTooLarge: true };
     }
     if (atMs + keepMs > nowMs) return undefined;
     const why =
@@ -193,7 +197,9 @@ export class Relay {
 
   /** Why a refused row is given up; nothing if it is sent again: somebody may receive there later. */
   #faultOfRefusal({ code, message }: Refusal, { head: { atMs }, parcel }: Row): Fault | undefined {
-    if (code !== "no-receiver") return { reason: "undeliverable", why: message };
+    if (code !== "no-receiver") {
+      return { reason: "undeliverable", why: message, isTooLarge: code === "too-large" };
+    }
     // Whoever asked and is gone does not come back under that address, unless its queue is being made anew.
     const gone = parcel?.to.kind === "reply" && atMs + returnMs <= this.#services.session.clock.now();
     return gone ? { reason: code, why: message } : undefined;
@@ -229,7 +235,7 @@ export class Relay {
     }
   }
 
-  async #buryAs(row: Row, { reason, why }: Fault, text: string): Promise<void> {
+  async #buryAs(row: Row, { reason, why, isTooLarge }: Fault, text: string): Promise<void> {
     const { key, version, bytes, head } = row;
     const { session, writer, committedDelivery, deadLettered } = this.#services;
     const writeSet = new WriteSet();
@@ -244,6 +250,12 @@ export class Relay {
       { head: mail, text, payload: payloadOf(text) },
       { reason, message: `${name}: ${why}`, attempts: 0 },
     );
+    if (isTooLarge === true && isReplyAway(to, { name: message.operation })) {
+      const { causationId: id = message.id, correlationId, headers, via } = message;
+      const cause = { id, correlationId, headers, operation: "", via };
+      const failure = unsentReply(id, new PosthornError("too-large", why));
+      writer.answer(writeSet, { ...to, operation: Remote.refuse.name }, failure, cause);
+    }
     writeSet.after(() => deadLettered(letter));
     const committed = await commitOne(session.committer, writeSet, "a dead letter");
     if (committed !== undefined) writeSet.land(committedDelivery, committed, session.nextReadEpoch());

@@ -5,6 +5,7 @@ import type { Ids } from "../../messages/ids.ts";
 import { Remote } from "../../messages/remote_address.ts";
 import { failureAddresses, toldTo } from "../../messages/failure_addresses.ts";
 import type { ToldFailure } from "../../messages/told_failure.ts";
+import { isReplyAway, unsentReply } from "../../messages/unsent_reply.ts";
 import { messageOf } from "../../base/errors.ts";
 import { Collector, Publication, Reply, Topic } from "../../messages/builtin_protocols.ts";
 import { keptReplyOf } from "../../messages/kept_reply.ts";
@@ -358,6 +359,10 @@ export class MessageWriter {
   #unsendable(writeSet: WriteSet, outgoing: OutgoingMessage, error: unknown): void {
     const bare = { ...outgoing, route: withoutPayload(outgoing.route) };
     this.undelivered(writeSet, bare, { text: "", reason: codeOf(error, "failed"), why: messageOf(error) });
+    const { to, route, id } = outgoing;
+    if (!isReplyAway(to, route.operation)) return;
+    const failure = unsentReply(this.#ids.text(route.causationId ?? id), error);
+    this.post(writeSet, to, route.of(Remote.refuse), failure);
   }
 }
 
