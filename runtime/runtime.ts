@@ -313,12 +313,16 @@ export class Runtime implements RuntimeServices {
     this.modes.stop();
     const { remote } = this;
     if (handedOver !== undefined) await handedOver; // a batch ends with its turns, of which none is left now
+    const turned = () => new Promise<void>((resolve) => this.clock.yield(resolve));
+    if (remote !== undefined && this.persistence !== undefined) {
+      this.persistence.endActors(); // their asks fail, and other services are told that
+      await turned();
+    }
     if (remote !== undefined) await remote.endSending();
     await this.persistence?.end();
     if (remote !== undefined) await remote.close();
     this.timers.clear();
     this.deadlines.stop();
-    const turned = () => new Promise<void>((resolve) => this.clock.yield(resolve));
     while (this.scheduler.busy) await turned(); // questions that came before that
     if (this.scheduler.pending) await turned();
     for (const observing of this.observing) this.endObserving(observing);

@@ -57,6 +57,7 @@ export class Persistence {
   readonly #opening: Opening<Connected, OpenStore>;
   #open: OpenStore | undefined;
   #ending = false;
+  #ended = false;
   readonly #startup = new StartupQueue();
 
   constructor(parts: PersistenceParts) {
@@ -299,10 +300,17 @@ export class Persistence {
   }
 
   /** Stops the actors: turns that are being committed are committed, and waiting messages stay in the store. */
-  async end(): Promise<void> {
+  endActors(): void {
     if (this.#ending) return;
     this.#ending = true;
     for (const host of this.hosts.values()) for (const activation of host.activations()) activation.end();
+  }
+
+  /** Stops the actors, and closes the store. */
+  async end(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.endActors();
     const open = await this.#opening.end(endMs);
     this.#startup.fail(new StoppedError("Cannot use the store: the system has stopped"));
     if (open !== undefined) await this.#close(open);

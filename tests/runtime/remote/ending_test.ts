@@ -1,12 +1,13 @@
 // The end of a system with a transport: nothing of it is left, whenever it comes.
 
 import assert from "node:assert/strict";
-import { actor, protocol, System, tell } from "@posthorn/posthorn";
+import { actor, ask, protocol, System, tell } from "@posthorn/posthorn";
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { VirtualClock } from "@posthorn/posthorn/testing";
 import type { TransportConnection, TransportServices } from "@posthorn/posthorn/transport";
 import * as z from "zod";
 import { FakeTransport } from "./fake_transport.ts";
+import { Services } from "./services.ts";
 
 const Order = protocol("order", { add: tell(z.string()) });
 const order = actor(Order, { state: () => 0, on: { add: () => {} } });
@@ -84,4 +85,31 @@ for (const stored of [true, false]) {
     assert.equal(clock.monotonicMs(), fromMs);
     await assert.rejects(taking, { code: "stopping" }); // it comes again to another process
   });
+}
+
+for (const stored of [true, false]) {
+  for (const transient of [true, false]) {
+    const where = `${stored ? "with" : "without"} a store, an ask of ${
+      transient ? "an actor in memory" : "an actor"
+    }`;
+    Deno.test(`${where} of another service fails at once when that stops`, async () => {
+      await using services = new Services();
+      const Oven = protocol("oven", { bake: ask(z.string()) });
+      const oven = actor(Oven, {
+        transient,
+        state: () => 0,
+        on: { bake: () => new Promise<string>(() => {}) },
+      });
+      const store = () => stored ? { store: memoryStore() } : {};
+      const shop = await services.start("shop", [oven], { ...store(), expose: [Oven] });
+      const books = await services.start("books", [], { ...store(), remote: [Oven] });
+      const asks = [1, 2].map(() => books.ref(Oven, "a").ask(Oven.bake, { timeoutMs: 60_000 }));
+      const failures = asks.map((asked) => assert.rejects(asked, { code: "stopping" })); // one runs, one waits
+      await services.pass(200);
+      const beganMs = services.clock.now();
+      await services.during(shop.stop({ drainMs: 0 }));
+      await services.during(Promise.all(failures), 70_000);
+      assert.ok(services.clock.now() - beganMs < 2_000, "it does not wait for its time-out");
+    });
+  }
 }
