@@ -141,7 +141,8 @@ export function settingsOf(options: HttpTransportOptions): Settings {
   if (entries.length < 1 || entries.length > servicesMax) {
     throw unusable("services", `1 to ${servicesMax} services: it has ${entries.length}`);
   }
-  if (path !== undefined && !/^(\/[\w.~%-]+)*\/?$/.test(path)) {
+  const isPath = typeof path === "string" && /^(\/[\w.~%-]+)*\/?$/.test(path);
+  if (path !== undefined && !isPath) {
     throw unusable("path", "a path, for example /posthorn");
   }
   if (keys !== undefined) requireKeys("keys", keys);

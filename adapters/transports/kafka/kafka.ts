@@ -48,8 +48,10 @@ export interface KafkaTransport extends Transport {
 export function kafka(options: KafkaOptions): KafkaTransport {
   const settings = settingsOf(options);
   const connections = new Set<KafkaConnection>();
-  const expose = [...options.expose ?? []];
-  for (const { mode, protocol, name } of listedIn("expose", expose)) {
+  const { expose: given = [] } = options;
+  const listed = listedIn("expose", given);
+  const expose = [...given];
+  for (const { mode, protocol, name } of listed) {
     if (mode === "event" || mode === "survey") eventTopic("", protocol, name); // throws if the name is taken
   }
   return {

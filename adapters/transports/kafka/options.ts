@@ -126,7 +126,8 @@ export function settingsOf(options: KafkaOptions): KafkaSettings {
     throw new TypeError("Cannot use Kafka: `ssl` must be true, false or certificates");
   }
   if (typeof ssl === "object") requireKnownOptions("kafka", ssl, tlsNames, "ssl");
-  if (namespace !== undefined && !/^[a-z][a-z0-9-]{0,31}$/.test(namespace)) {
+  const isNamespace = typeof namespace === "string" && /^[a-z][a-z0-9-]{0,31}$/.test(namespace);
+  if (namespace !== undefined && !isNamespace) {
     throw new RangeError(
       "Cannot use Kafka: `namespace` must have 1 to 32 characters of [a-z0-9-] and begin with a letter",
     );

@@ -133,7 +133,8 @@ export function settingsOf(options: NatsOptions): Settings {
   if (!Array.isArray(urls) || urls.length < 1 || urls.length > serversMax) {
     throw unusable("url", `a URL, or a list of 1 to ${serversMax} URLs`);
   }
-  if (namespace !== "" && (!/^[a-z][a-z0-9-]{0,31}$/.test(namespace) || namespace === "posthorn")) {
+  const isNamespace = typeof namespace === "string" && /^([a-z][a-z0-9-]{0,31})?$/.test(namespace);
+  if (!isNamespace || namespace === "posthorn") {
     throw unusable("namespace", "1 to 32 of [a-z0-9-] that begin with a letter, and not posthorn");
   }
   const names = new Names(namespace);

@@ -117,7 +117,8 @@ export function settingsOf(options: RabbitmqOptions): Settings {
   requireWithin("prefetch", prefetch, 1, 10_000);
   requireWithin("heartbeatSeconds", heartbeatSeconds, 1, 60);
   requireWithin("messageBytes", messageBytes, 1, 134_217_728);
-  if (namespace !== undefined && !/^[a-z][a-z0-9-]{0,31}$/.test(namespace)) {
+  const isNamespace = typeof namespace === "string" && /^[a-z][a-z0-9-]{0,31}$/.test(namespace);
+  if (namespace !== undefined && !isNamespace) {
     throw unusable("namespace", "1 to 32 of a-z, 0-9 and -, of which the first is a letter");
   }
   const urls: readonly string[] = typeof url === "string" ? [url] : url;

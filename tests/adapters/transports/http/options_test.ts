@@ -41,6 +41,7 @@ Deno.test("an option that cannot be used is refused with its name, and without a
     [{ keys: [{ id: "k", secret: short }] }, /keys\[0\]\.secret .* 32 to 1024 bytes: it has 31/],
     [{ keys: [{ id: "k", secret: 7 }] }, /keys\[0\]\.secret .* it has 0/],
     [{ path: "posthorn" }, /path of httpTransport: it must be a path/],
+    [{ path: [] }, /path of httpTransport: it must be a path/],
     [{ greets: "no" }, /greets of httpTransport: it must be true or false/],
     [{ messageBytes: 0 }, /messageBytes: it must be a whole number of 1 to 33554432/],
     [{ clockToleranceMs: 0 }, /clockToleranceMs: it must be a whole number of 1000 to 300000/],

@@ -20,6 +20,8 @@ Deno.test("options that cannot work are refused with words that name them, and n
     ],
     [{ brokers, rebalanceTimeoutMs: Infinity }, /rebalanceTimeoutMs: .* value is Infinity/],
     [{ brokers, namespace: "Test" }, /`namespace`/],
+    [{ brokers, namespace: null }, /`namespace`/],
+    [{ brokers, expose: 5 }, /expose: it must be a list/],
     [{ brokers, ssl: "yes" }, /`ssl`/],
     [{ brokers, sasl: { mechanism: "gssapi", username: "u", password: "secret" } }, /`sasl.mechanism`/],
     [{ brokers, sasl: { mechanism: "plain", username: "", password: "secret" } }, /`sasl.username`/],

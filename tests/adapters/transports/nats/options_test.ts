@@ -63,6 +63,7 @@ Deno.test("an option that cannot be used is refused with its name, and without t
     [{ messageBytes: 67_043_329 }, /messageBytes: .* current value is 67043329/],
     [{ retentionMs: 59_999 }, /retentionMs: it must be a whole number of 60000 to 3153600000000/],
     [{ namespace: "Test" }, /namespace of nats: it must be 1 to 32/],
+    [{ namespace: null as unknown as string }, /namespace of nats: it must be 1 to 32/],
     [{ namespace: "posthorn" }, /namespace of nats: .* not posthorn/],
     [{ replicas: 6 }, /replicas: it must be a whole number of 1 to 5/],
     [{ credentials: "/etc/nats.creds" }, /the text of a credentials file, not its path/],

@@ -40,6 +40,7 @@ const refused: Readonly<Record<string, Parameters<typeof rabbitmq>[0]>> = {
   "a list with one bad URL": { url: ["amqp://broker", `http://ada:${secret}@broker`] },
   "a namespace with a dot": { url: "amqp://broker", namespace: "a.b" },
   "a namespace that is too long": { url: "amqp://broker", namespace: "a".repeat(33) },
+  "a namespace that is no text": { url: "amqp://broker", namespace: null as unknown as string },
   "prefetch 0": { url: "amqp://broker", prefetch: 0 },
   "prefetch above its bound": { url: "amqp://broker", prefetch: 10_001 },
   "heartbeatSeconds 0": { url: "amqp://broker", heartbeatSeconds: 0 },
