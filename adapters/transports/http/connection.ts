@@ -198,13 +198,23 @@ export class HttpTransportConnection implements TransportConnection {
   /** A reply came with a response. */
   #replied(frame: Frame, from: string): void {
     const asking = this.#asking;
-    const received = receivedOf(frame, from, this.#settings.messageBytes);
+    const { messageBytes } = this.#settings;
+    const received = receivedOf(readable(frame, messageBytes), from, messageBytes);
     if (asking === undefined || "code" in received) return;
     const { replyTo: _, ...one } = received;
     const delivery: Delivery = { ...one, key: "", operation: undefined, again: false };
     asking.begun.then(() => asking.receiver.take([delivery], asking.tenure))
       .catch((error) => this.#services.report(error));
   }
+}
+
+/** A reply, or the failure that stands for one that is too large for this service: its asker alone waits in vain. */
+function readable(frame: Frame, messageBytes: number): Frame {
+  const { head, skipped } = frame;
+  if (skipped === undefined) return frame;
+  const detail = `its turn is over, but its reply has ${skipped} of ${messageBytes} bytes`;
+  const body = new TextEncoder().encode(JSON.stringify({ code: "too-large", detail }));
+  return { head: { ...head, contentType: "application/problem+json" }, body };
 }
 
 function closed(what: string): PosthornError {

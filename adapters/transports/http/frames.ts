@@ -12,6 +12,8 @@ export type Head = Readonly<Record<string, unknown>>;
 export interface Frame {
   readonly head: Head;
   readonly body: Uint8Array<ArrayBuffer>;
+  /** How long its body is, if that is too long: then it is empty. */
+  readonly skipped?: number;
 }
 
 const encoder = new TextEncoder();
@@ -41,6 +43,9 @@ export function encodeFrames(
  */
 export class FrameReader {
   readonly #bytesMax: number;
+  readonly #skips: boolean;
+  /** How many of the bytes that come belong to a body that is too long. */
+  #left = 0;
   #bytes: Uint8Array<ArrayBuffer> = nothing;
   #at = 0;
   /** What came since, and its length. It is joined when there is enough of it. */
@@ -50,15 +55,19 @@ export class FrameReader {
   #lookedAt = 0;
   #head: { readonly head: Head; readonly length: number } | undefined;
 
-  /** @param bytesMax how long the bytes behind a line may be */
-  constructor(bytesMax: number) {
+  /** `bytesMax` is how long the bytes behind a line may be, and `skips` whether longer ones are left out. */
+  constructor(bytesMax: number, skips = false) {
     this.#bytesMax = bytesMax;
+    this.#skips = skips;
   }
 
   /** More bytes came. */
   push(bytes: Uint8Array<ArrayBuffer>): void {
-    this.#parts.push(bytes);
-    this.#partsLength += bytes.length;
+    const skipped = Math.min(this.#left, bytes.length);
+    this.#left -= skipped;
+    if (skipped === bytes.length) return;
+    this.#parts.push(bytes.subarray(skipped));
+    this.#partsLength += bytes.length - skipped;
   }
 
   /** The next frame; `undefined` if it has not come completely. */
@@ -69,6 +78,7 @@ export class FrameReader {
       if (this.#head === undefined && !this.#readHead()) return undefined;
       if (this.#head === undefined) continue;
       const { head, length } = this.#head;
+      if (length > this.#bytesMax) return this.#skip(head, length);
       const end = this.#at + length;
       if (this.#isShortOf(length)) return undefined;
       if (length > 0 && this.#bytes[end] !== lineFeed) throw unreadable("no line feed is behind a body");
@@ -83,7 +93,18 @@ export class FrameReader {
   /** Throws if something of a frame has come, and not all of it. */
   end(): void {
     this.#join();
-    if (this.#head !== undefined || this.#at < this.#bytes.length) throw unreadable("it ends within a frame");
+    if (this.#head !== undefined || this.#left > 0 || this.#at < this.#bytes.length) {
+      throw unreadable("it ends within a frame");
+    }
+  }
+
+  /** Leaves out a body, and the line feed behind it: what has come of it, and what will. */
+  #skip(head: Head, length: number): Frame {
+    const come = Math.min(this.#bytes.length - this.#at, length + 1);
+    this.#left = length + 1 - come;
+    this.#lookedAt = this.#at += come;
+    this.#head = undefined;
+    return { head, body: nothing, skipped: length };
   }
 
   /** Whether a body of that length, and the line feed behind it, have not come. */
@@ -124,7 +145,9 @@ export class FrameReader {
     if (typeof length !== "number" || !Number.isSafeInteger(length) || length < 0) {
       throw unreadable("the length in a line is no whole number");
     }
-    if (length > this.#bytesMax) throw unreadable(`a body has ${length} of ${this.#bytesMax} bytes`);
+    if (length > this.#bytesMax && !this.#skips) {
+      throw unreadable(`a body has ${length} of ${this.#bytesMax} bytes`);
+    }
     return { head: head as Head, length };
   }
 }

@@ -174,7 +174,7 @@ export class Peer {
       if (problem?.status === 413) return "too-large";
       if (problem !== undefined) throw this.#failed(problem);
       const reader = response.body!.getReader();
-      const read = new FrameReader(this.#services.messageBytes);
+      const read = new FrameReader(this.#services.messageBytes, true);
       const first = await nextFrame(reader, read, attempt);
       const answers = first && readAnswer(first.head, nonce, frames.length);
       if (answers === undefined) throw this.#strange();

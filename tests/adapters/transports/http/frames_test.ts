@@ -39,6 +39,28 @@ Deno.test("frames come back as they were, however their bytes are divided, with 
   }));
 });
 
+Deno.test("a body that is too long is left out, and what is behind it is read", () => {
+  fc.assert(fc.property(frames, fc.array(fc.nat({ max: 30 })), (given, cuts) => {
+    const bytes = encodeFrames(given);
+    const reader = new FrameReader(20, true);
+    const read: unknown[] = [];
+    let from = 0;
+    for (const cut of [...cuts, bytes.length]) {
+      reader.push(bytes.slice(from, from + cut));
+      from += cut;
+      for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
+        read.push([frame.body, frame.skipped]);
+      }
+    }
+    reader.end();
+    const none = new Uint8Array();
+    assert.deepEqual(
+      read,
+      given.map(({ body }) => body.length > 20 ? [none, body.length] : [body, undefined]),
+    );
+  }));
+});
+
 Deno.test("any bytes are frames, or are refused as unreadable", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
     try {

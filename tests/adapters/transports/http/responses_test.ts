@@ -161,3 +161,35 @@ Deno.test("an ask that its receiver rejects is not waited for, on either side", 
   for (let passed = 0; passed < 50; passed++) await stage.pass(100);
   assert.equal(stage.clock.waiting, 0);
 });
+
+Deno.test("a reply that is too large for who asked is told as such, and loses none of those behind it", async () => {
+  await using stage = new Stage();
+  const shop = await stage.open("shop", stage.transport(["books"], { messageBytes: 1_000 }));
+  const books = await stage.open("books", stage.transport(["shop"], { messageBytes: 100 }));
+  const [asked, replied] = [new Taker(), new Taker()];
+  shop.receive(inbox, asked);
+  books.receive({ kind: "process" }, replied);
+  await stage.pass(10);
+  const ask = (correlationId: string) =>
+    stage.parcel({ kind: "inbox", protocol: "order", key: "ada", operation: question }, {
+      correlationId,
+      replyTo: { kind: "process" },
+      expiresAtMs: stage.clock.now() + 60_000,
+    });
+  await stage.settled(books.send([ask("one"), ask("two")]));
+  const replies = asked.taken.map(({ replyTo, correlationId }, index): Parcel => ({
+    ...stage.parcel({ kind: "reply", address: replyTo! }, { correlationId }),
+    body: new Uint8Array(index === 0 ? 101 : 100).fill(49),
+  }));
+  await stage.settled(shop.send(replies));
+  for (let waits = 0; replied.taken.length < 2 && waits < 100; waits++) await stage.pass(10);
+  const told = replied.taken.map(({ correlationId, contentType, body }) => [
+    correlationId,
+    contentType,
+    contentType === "application/json" ? body.length : JSON.parse(new TextDecoder().decode(body)).code,
+  ]);
+  assert.deepEqual(told, [
+    ["one", "application/problem+json", "too-large"],
+    ["two", "application/json", 100],
+  ]);
+});
