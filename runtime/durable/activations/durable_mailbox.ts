@@ -269,8 +269,10 @@ export class DurableMailbox {
   withdraw(mails: ReadonlySet<QueuedMessage>): readonly QueuedMessage[] {
     if (mails.size === 0) return [];
     const all = [...this.mails, ...this.#asks, ...this.#late ?? []];
-    const behind = all.slice(all.findIndex((mail) => mails.has(mail)));
-    const asks = new Set(behind.filter(({ replyTarget }) => replyTarget !== undefined));
+    const first = all.findIndex((mail) => mails.has(mail));
+    const asks = new Set(
+      all.filter(({ replyTarget }, index) => first >= 0 && index > first && replyTarget !== undefined),
+    );
     this.#takeOut((mail) => mails.has(mail) || asks.has(mail));
     return [...asks];
   }

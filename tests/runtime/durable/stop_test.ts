@@ -100,6 +100,26 @@ inMemory("an ask that had no turn when the system stops is told so", async (stag
   assert.deepEqual(await Promise.all([asked, behind]), ["answered 2", "stopping"]);
 });
 
+inMemory(
+  "an ask that waited for the commit of a message before it is told that the system stops",
+  async (stage) => {
+    const store = new HoldingStore(stage.store);
+    const { system, clock } = systemOn(store, stage.clock);
+    await ref(system, "ada").ask(Worker.call, "add one");
+    store.kind = "mail";
+    const told = ref(system, "ada").tell(Worker.note, "two", { id: "two" }); // it is committed by itself
+    const behind = codeOf(ref(system, "ada").ask(Worker.call, "add three"));
+    await clock.settle();
+    assert.equal(store.held, 1);
+    const stopping = system.stop();
+    await clock.settle();
+    store.release();
+    await stopping;
+    await told;
+    assert.equal(await behind, "stopping");
+  },
+);
+
 for (const unknownOutcomes of [true, false]) {
   const kind = unknownOutcomes ? "over a network" : "on this machine";
   Deno.test(`stop() ends although the store, ${kind}, never answers, and claims nothing that is unknown`, async () => {
