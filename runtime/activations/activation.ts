@@ -6,7 +6,7 @@ import { isLater } from "../language/later.ts";
 import { openLater } from "./open_later.ts";
 import { tellPass } from "../messages/respondents.ts";
 import type { Operation } from "../language/protocol.ts";
-import type { Ring } from "../messages/ring.ts";
+import type { QueuedRoute, Ring } from "../messages/ring.ts";
 import { Recovery } from "./recovery.ts";
 import { Resident, type Signal } from "./resident.ts";
 import type { Scheduler } from "../scheduling/scheduler.ts";
@@ -45,8 +45,20 @@ export class Activation extends Resident implements TurnActor, WaitingTurn {
     return true;
   }
 
-  /** Removes and returns the oldest message that waits. */
-  displace(): Envelope {
+  /** Removes and returns the oldest message that waits. Changes of schedules, which are nobody's messages, stay. */
+  evict(): Envelope | undefined {
+    const kept: QueuedRoute[] = [];
+    for (let { route } = this; route?.operation === this.host.scheduling; { route } = this) {
+      kept.unshift({ route, value: this.value });
+      this.drop();
+    }
+    const evicted = this.route === undefined ? undefined : this.displace();
+    for (const { route, value } of kept) this.unshift(route, value);
+    return evicted;
+  }
+
+  /** Removes and returns whatever has waited longest. */
+  private displace(): Envelope {
     const envelope = this.envelope(this.route!, this.value);
     this.drop();
     this.host.taken++;

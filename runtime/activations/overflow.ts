@@ -23,7 +23,8 @@ export function offerWithin(activation: Activation, route: Route, value: unknown
 
 /**
  * Applies the overflow policy of a full mailbox. Returns the messages that it drops, the new one as `dropNewest` gives it;
- * throws if it refuses that.
+ * throws if it refuses that. A change of a schedule is refused in each case, as it is over a store: it is no message that
+ * could become a dead letter.
  */
 export function displace(
   activation: Activation,
@@ -32,31 +33,37 @@ export function displace(
   full: Fullness,
   dropNewest: () => Envelope,
 ): Envelope[] {
-  const { overflow } = activation.host.actor.mailbox;
-  if (overflow === "reject") {
+  const { actor: { mailbox: { overflow } }, scheduling } = activation.host;
+  if (overflow === "reject" || route.operation === scheduling) {
     const shown = shownActor(activation.protocol, activation.key);
     throw new MailboxFullError(shown, full.held, full.bound, full.what);
   }
-  return overflow === "drop-oldest" ? evictOldest(activation, route, value, full) : [dropNewest()];
+  const displaced = overflow === "drop-oldest" ? evictOldest(activation, route, value, full) : undefined;
+  return displaced ?? [dropNewest()];
 }
 
 /**
  * Removes the oldest messages of a full mailbox until there is room for a new one, and adds that. Returns the removed
- * ones.
+ * ones, or nothing if only changes of schedules wait, which stay: then it adds nothing.
  */
 function evictOldest(
   activation: Activation,
   route: Route,
   value: unknown,
   { what }: Fullness,
-): Envelope[] {
+): Envelope[] | undefined {
   const displaced: Envelope[] = [];
-  if (what === "messages") displaced.push(activation.displace());
-  else {
+  if (what === "messages") {
+    const evicted = activation.evict();
+    if (evicted === undefined) return undefined;
+    displaced.push(evicted);
+  } else {
     const bytes = route.extras!.bytes!;
     let fits = false;
-    while (!fits && activation.length > 0) {
-      displaced.push(activation.displace());
+    while (!fits) {
+      const evicted = activation.evict();
+      if (evicted === undefined) break;
+      displaced.push(evicted);
       fits = takeBytes(activation, bytes) === undefined;
     }
     // What waits aside may leave no room for it. It comes in all the same, so it counts.

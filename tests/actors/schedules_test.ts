@@ -191,6 +191,51 @@ Deno.test("an actor with 1,000 schedules takes no other from outside", async () 
   await system.schedule("s7", { afterMs: 9_000 }, ada.at(Box.clear));
 });
 
+for (const overflow of ["reject", "drop-oldest", "drop-newest"] as const) {
+  Deno.test(`a schedule is refused or set, and no dead letter, in a full mailbox: ${overflow}`, async () => {
+    const clock = new VirtualClock({ nowMs });
+    const box = actor(Box, {
+      state: () => null,
+      on: { put: () => {}, clear: () => {}, set: () => {} },
+      mailbox: { capacity: 2, overflow },
+    });
+    await using system = new System({ actors: [box], clock, log: false });
+    const ada = system.ref(Box, "ada");
+    const set = (name: string) => system.schedule(name, { everyMs: hourMs }, ada.at(Box.clear));
+    const first = set("first"); // waits in the mailbox while the others come
+    const sent = ["a", "b", "c"].map((text) => ada.tell(Box.put, text));
+    const late = set("late");
+    void Promise.allSettled([...sent, late]);
+    await first;
+    await assert.rejects(late, { code: "mailbox-full" });
+    const dead = { "reject": [], "drop-oldest": ["put a", "put b"], "drop-newest": ["put b", "put c"] };
+    const letters = system.deadLetters.list().map(({ operation, payload }) => `${operation} ${payload}`);
+    assert.deepEqual(letters, dead[overflow]);
+    assert.deepEqual(await list(system.schedules()), [
+      `box/ada first {"everyMs":${hourMs}} clear ${hourMs}`,
+    ]);
+    await ada.tell(Box.put, "d");
+    await clock.settle();
+    assert.equal(system.stats().waiting, 0);
+  });
+}
+
+Deno.test("what comes is dropped if only changes of schedules wait in a full mailbox", async () => {
+  const clock = new VirtualClock({ nowMs });
+  const on = { put: () => {}, clear: () => {}, set: () => {} };
+  const box = actor(Box, { state: () => null, on, mailbox: { capacity: 1, overflow: "drop-oldest" } });
+  await using system = new System({ actors: [box], clock, log: false });
+  const ada = system.ref(Box, "ada");
+  const setting = system.schedule("first", { everyMs: hourMs }, ada.at(Box.clear));
+  await ada.tell(Box.put, "a");
+  await setting;
+  assert.deepEqual(system.deadLetters.list().map(({ payload, reason }) => [payload, reason]), [[
+    "a",
+    "dropped",
+  ]]);
+  assert.equal(system.stats().waiting, 0);
+});
+
 Deno.test("a system that has stopped schedules nothing", async () => {
   const { system, ada } = begin();
   await system.stop();
