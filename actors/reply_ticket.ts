@@ -3,7 +3,7 @@ import { requireDelay } from "../runtime/base/require.ts";
 import { parse } from "../runtime/language/parse.ts";
 import type { Schema } from "../runtime/language/schema.ts";
 import type { Cancellation, CancelOptions, Ticket, TicketOptions } from "../runtime/language/ticket.ts";
-import { ReplyPendingError } from "../runtime/base/errors.ts";
+import { undecidedRequest } from "../runtime/messages/reply_name.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 const replyNames: OptionNames<TicketOptions> = { peek: true, signal: true, timeoutMs: true };
@@ -39,8 +39,7 @@ export abstract class ReplyTicket implements Ticket<unknown> {
     requireDelay("timeoutMs", timeoutMs);
     const decided = await this.takeBack(timeoutMs);
     if (decided !== undefined) return decided;
-    const why = `it was not decided within ${timeoutMs} ms`;
-    throw new ReplyPendingError(`Cannot take back the request of the reply ${this.id}: ${why}`);
+    throw undecidedRequest(this.id, timeoutMs);
   }
 
   /** The output of the schema of the reply. */

@@ -1,16 +1,18 @@
 import type { IngressSendOptions } from "../runtime/language/ingress_options.ts";
 import { abortable } from "@std/async/abortable";
 import type { SubmitOptions } from "../runtime/language/address.ts";
-import { NotFoundError, type PosthornError, ReplyPendingError } from "../runtime/base/errors.ts";
+import { type PosthornError, ReplyPendingError } from "../runtime/base/errors.ts";
 import type { DelayOptions } from "../runtime/language/when.ts";
 import { Reply } from "../runtime/messages/builtin_protocols.ts";
 import type { Operation } from "../runtime/language/protocol.ts";
 import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import {
+  addressedReply,
   expiredReply,
   isCaller,
   noReply,
   pendingReply,
+  type ReplyAim,
   replyKey,
   replyNameOf,
   stoppedCollecting,
@@ -66,9 +68,11 @@ function submitTo(
   const { id = runtime.ids.ulid() } = options ?? {};
   const { replyTo, failTo } = runtime.laters.addresses(options);
   const route = runtime.route(operation, { options, id, replyTo, failTo });
-  const message = `Cannot collect the reply ${id}: it goes to an address`;
-  const refuse = () => Promise.reject(new NotFoundError("unknown-reply", message));
-  const ticket = { id, reply: refuse, cancel: refuse };
+  const ticket = {
+    id,
+    reply: () => Promise.reject(addressedReply(id, "collect")),
+    cancel: () => Promise.reject(addressedReply(id, "cancel")),
+  };
   return once(runtime, to, route, payload, () => {
     const committed = runtime.delivery.accept(to, operation, payload, route); // if it throws, the id may be sent again
     return ticketAfter(runtime, committed, ticket);
@@ -129,11 +133,11 @@ export function ticketOf(
   caller = "",
 ): Ticket<unknown> {
   if (timeOfReplyName(id) === undefined || !isCaller(caller)) {
-    const refuse = async () => {
+    const refuse = async (aim: ReplyAim) => {
       await runtime.persistence?.opened; // if the store cannot be used, that is the error
-      throw noReply(id);
+      throw noReply(id, aim);
     };
-    return { id, reply: refuse, cancel: refuse };
+    return { id, reply: () => refuse("collect"), cancel: () => refuse("cancel") };
   }
   const Kept = runtime.persistence === undefined ? InMemoryTicket : DurableTicket;
   return new Kept(runtime, id, replyKey(id, caller), operation?.reply);
@@ -165,8 +169,8 @@ class InMemoryTicket extends ReplyTicket {
     waits: boolean,
   ): Promise<Cancellation | undefined> {
     const { timers, clock, remote, replies } = this.runtime;
-    const kept = replies.find(this.key) ?? await this.#findLater();
-    if (this.runtime.delivery.status === "stopped") throw stoppedCollecting(this.id);
+    const kept = replies.find(this.key) ?? await this.#findLater("cancel");
+    if (this.runtime.delivery.status === "stopped") throw stoppedCollecting(this.id, "cancel");
     if (kept.later !== undefined && kept.cancellation === undefined) {
       await withdraw(this.runtime, kept.later, waits ? late.promise : undefined);
     }
@@ -191,12 +195,12 @@ class InMemoryTicket extends ReplyTicket {
   }
 
   /** Looks again after a turn: the turn that submits may not have committed yet. */
-  async #findLater(): Promise<KeptReply> {
+  async #findLater(aim?: ReplyAim): Promise<KeptReply> {
     const { scheduler, replies } = this.runtime;
     await scheduler.turn();
     const kept = replies.find(this.key);
     if (kept !== undefined) return kept;
-    throw this.#isGone() ? expiredReply(this.id) : unknownReply(this.id);
+    throw this.#isGone() ? expiredReply(this.id, aim) : unknownReply(this.id, aim);
   }
 
   async #take(kept: KeptReply, peek: boolean, signal: AbortSignal | undefined): Promise<unknown> {

@@ -1,6 +1,6 @@
 import { requireSchedule } from "../turns/schedule_time.ts";
 import type { Clock } from "../base/clock.ts";
-import { PosthornError, ReplyPendingError } from "../base/errors.ts";
+import { PosthornError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import { requireDelay } from "../base/require.ts";
 import { within } from "../base/within.ts";
@@ -9,7 +9,7 @@ import type { Cancellation } from "../language/ticket.ts";
 import { namedOperation, Route } from "../messages/envelope.ts";
 import { Ids } from "../messages/ids.ts";
 import { withdrawalOf } from "../messages/later.ts";
-import { isCaller, noReply, replyKey, timeOfReplyName } from "../messages/reply_name.ts";
+import { isCaller, noReply, replyKey, timeOfReplyName, undecidedRequest } from "../messages/reply_name.ts";
 import type { BulkResult, CancelRequestOptions, WhichLetter } from "../ports/control.ts";
 import { requireFilter, requireProtocol } from "../ports/control_arguments.ts";
 import type { DeadLetterFilter } from "../ports/observation.ts";
@@ -135,7 +135,7 @@ class ControlOfStore implements OpenedControl {
     { caller = "", timeoutMs = 5_000 }: CancelRequestOptions = {},
   ): Promise<Cancellation> {
     requireDelay("timeoutMs", timeoutMs);
-    if (timeOfReplyName(reply) === undefined || !isCaller(caller)) throw noReply(reply);
+    if (timeOfReplyName(reply) === undefined || !isCaller(caller)) throw noReply(reply, "cancel");
     const ended = Promise.withResolvers<void>();
     const wait = { over: timeoutMs === 0, ended: ended.promise };
     const end = () => {
@@ -149,10 +149,7 @@ class ControlOfStore implements OpenedControl {
       for (let asked = false;; asked = true) {
         const told = await this.#cancellations.cancel(key, reply, wait, asked);
         if (typeof told === "string") return told;
-        if (told === undefined) {
-          const why = `it was not decided within ${timeoutMs} ms`;
-          throw new ReplyPendingError(`Cannot take back the request of the reply ${reply}: ${why}`);
-        }
+        if (told === undefined) throw undecidedRequest(reply, timeoutMs);
         await this.#withdraw(told.later);
       }
     } finally {

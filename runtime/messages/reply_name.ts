@@ -1,4 +1,4 @@
-import { NotFoundError, PosthornError, ReplyPendingError, StoppedError } from "../base/errors.ts";
+import { messageOf, NotFoundError, PosthornError, ReplyPendingError, StoppedError } from "../base/errors.ts";
 import { timeOfUlid } from "./ids.ts";
 import { TooLargeError } from "../base/store_errors.ts";
 
@@ -32,27 +32,47 @@ export function replyNameOf(key: string): string {
   return key.slice(key.lastIndexOf("\n") + 1);
 }
 
+/** What a caller wants: the reply, or to take back the request. Its errors say which of them it cannot. */
+export type ReplyAim = keyof typeof wordsOf;
+
+const wordsOf = {
+  collect: "Cannot collect the reply",
+  cancel: "Cannot take back the request of the reply",
+} as const;
+
 /** The error if a reply is not kept, and never was as far as is known. */
-export function unknownReply(name: string): NotFoundError {
-  return new NotFoundError("unknown-reply", `Cannot collect the reply ${name}: no such reply is kept`);
+export function unknownReply(name: string, aim: ReplyAim = "collect"): NotFoundError {
+  return new NotFoundError("unknown-reply", `${wordsOf[aim]} ${name}: no such reply is kept`);
+}
+
+/** The error if a reply goes to an address, so that no ticket has it; the name is the id of its request. */
+export function addressedReply(name: string, aim: ReplyAim): NotFoundError {
+  return new NotFoundError("unknown-reply", `${wordsOf[aim]} ${name}: it goes to an address`);
 }
 
 /** The error if what was given as the name of a reply, or of its caller, is none. */
-export function noReply(name: string): NotFoundError {
-  return unknownReply(typeof name === "string" ? JSON.stringify(name.slice(0, 80)) : `of a ${typeof name}`);
+export function noReply(name: string, aim?: ReplyAim): NotFoundError {
+  const shown = typeof name === "string" ? JSON.stringify(name.slice(0, 80)) : `of a ${typeof name}`;
+  return unknownReply(shown, aim);
 }
 
 /** The error if a reply was kept, and is kept no longer. */
-export function expiredReply(name: string): NotFoundError {
+export function expiredReply(name: string, aim: ReplyAim = "collect"): NotFoundError {
   return new NotFoundError(
     "expired-reply",
-    `Cannot collect the reply ${name}: it was kept for as long as replies are`,
+    `${wordsOf[aim]} ${name}: it was kept for as long as replies are`,
   );
 }
 
-/** The error for a caller that collects a reply after the system has stopped. */
-export function stoppedCollecting(name: string): StoppedError {
-  return new StoppedError(`Cannot collect the reply ${name}: the system has stopped`);
+/** The error for a caller after the system has stopped. */
+export function stoppedCollecting(name: string, aim: ReplyAim = "collect"): StoppedError {
+  return new StoppedError(`${wordsOf[aim]} ${name}: the system has stopped`);
+}
+
+/** The error if the row of a reply cannot be read. */
+export function unreadableReply(name: string, cause: unknown, aim: ReplyAim): PosthornError {
+  const why = `it cannot be read: ${messageOf(cause)}`;
+  return new PosthornError("failed", `${wordsOf[aim]} ${name}: ${why}`, { cause });
 }
 
 /** The most that may wait for one reply in a process. */
@@ -61,7 +81,12 @@ export const waitersMax = 100;
 /** The error if a reply has not come, and the collector does not wait, or may not because so many do. */
 export function pendingReply(name: string, waiting?: number): ReplyPendingError {
   const full = waiting === undefined ? "" : `, and ${waiting} of ${waitersMax} wait for it`;
-  return new ReplyPendingError(`Cannot collect the reply ${name}: it is pending${full}`);
+  return new ReplyPendingError(`${wordsOf.collect} ${name}: it is pending${full}`);
+}
+
+/** The error if it is not known yet how a request ended that is taken back. */
+export function undecidedRequest(name: string, timeoutMs: number): ReplyPendingError {
+  return new ReplyPendingError(`${wordsOf.cancel} ${name}: it was not decided within ${timeoutMs} ms`);
 }
 
 const callerBytesMax = 512;

@@ -269,7 +269,32 @@ Deno.test("a request whose reply goes to an address has nothing by which it coul
   await using world = new World([mill(), office(got)]);
   const replyTo = world.system.ref(Office, "head").at(Office.relay);
   const ticket = await mainOf(world.system).submit(Mill.grind, "a", { replyTo });
-  await assert.rejects(ticket.cancel(), { code: "unknown-reply" });
+  await assert.rejects(ticket.cancel(), {
+    code: "unknown-reply",
+    message: `Cannot take back the request of the reply ${ticket.id}: it goes to an address`,
+  });
+  await assert.rejects(ticket.reply(), {
+    message: `Cannot collect the reply ${ticket.id}: it goes to an address`,
+  });
+});
+
+Deno.test("what is no request that could be taken back is refused with words that say so", async () => {
+  await using world = new World([mill()]);
+  const { system } = world;
+  const ofAda = { id: "mine", caller: "ada" };
+  const { id } = await mainOf(system).submit(Mill.grind, "a", ofAda);
+  const what = "Cannot take back the request of the reply";
+  const refused = async (name: string, message: string) => {
+    await assert.rejects(system.ticket(name).cancel(), { message: `${what} ${message}` });
+    await assert.rejects(system.control.cancelRequest(name), { message: `${what} ${message}` });
+  };
+  await refused(id, `${id}: no such reply is kept`);
+  await refused("nonsense", '"nonsense": no such reply is kept');
+  await world.clock.advance(10 * 86_400_000); // longer than replies are kept
+  await refused(id, `${id}: it was kept for as long as replies are`);
+  const ticket = await mainOf(system).submit(Mill.grind, "b");
+  await world.stop();
+  await assert.rejects(ticket.cancel(), { message: `${what} ${ticket.id}: the system has stopped` });
 });
 
 Deno.test("a request that was taken back while it ran is no dead letter of a system that stops", async () => {

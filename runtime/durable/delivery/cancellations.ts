@@ -84,7 +84,7 @@ export class Cancellations {
     asked: boolean,
   ): Promise<Cancellation | { readonly later: string } | undefined> {
     for (;;) {
-      const stored = await this.#parts.replies.find(name, id);
+      const stored = await this.#parts.replies.find(name, id, "cancel");
       const { head: { status, at, later } } = stored;
       if (status !== "pending") return outcomeOf(stored);
       if (later !== undefined) return asked ? await this.#settled(name, id, wait) : { later };
@@ -137,7 +137,7 @@ export class Cancellations {
       session.probes?.reach("a request ended while it was taken back");
       return "again";
     }
-    return (await replies.find(name, id)).version === version ? "elsewhere" : "again";
+    return (await replies.find(name, id, "cancel")).version === version ? "elsewhere" : "again";
   }
 
   /** Takes back a request that is not due: removes its schedule, which sends nothing any more. */
@@ -153,7 +153,9 @@ export class Cancellations {
     const head = row && readableHead<StoredSchedule>(row.value)?.delayed?.head;
     if (row === undefined || head === undefined) {
       // It was due: it waits where it was sent, or in the memory of a process.
-      return (await replies.find(name, id)).version === version ? await this.#inMemory(name, at) : "again";
+      return (await replies.find(name, id, "cancel")).version === version
+        ? await this.#inMemory(name, at)
+        : "again";
     }
     const shown = `${at.protocol}/${at.key} ${head.operation}`;
     session.committer.requireRoom(shown);
@@ -197,7 +199,7 @@ export class Cancellations {
   /** Waits until somebody else has settled the reply. */
   async #settled(name: string, id: string, wait: ReplyWait): Promise<Cancellation | undefined> {
     try {
-      return outcomeOf(await this.#parts.replies.ended(name, id, wait));
+      return outcomeOf(await this.#parts.replies.ended(name, id, wait, "cancel"));
     } catch (error) {
       if (error instanceof ReplyPendingError) return undefined;
       throw error;

@@ -1,5 +1,4 @@
 import { errorOfFailure } from "../../ports/dead_letters.ts";
-import { messageOf, PosthornError } from "../../base/errors.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
 import { slicesOf } from "../../base/slices_of.ts";
 import type { ActorId } from "../../language/address.ts";
@@ -16,9 +15,11 @@ import { replyRowKey } from "../rows/keys.ts";
 import {
   expiredReply,
   pendingReply,
+  type ReplyAim,
   stoppedCollecting,
   timeOfReplyName,
   unknownReply,
+  unreadableReply,
   waitersMax,
 } from "../../messages/reply_name.ts";
 import type { StoreSession } from "../commits/store_session.ts";
@@ -153,30 +154,30 @@ export class ReplyRows {
     throw errorOfFailure({ ...head.failure!, outcome: takenBack(head.cancellation) });
   }
 
-  /** The row of that name, if it is still kept. Rejects as `Ticket.reply` does. */
-  async find(name: string, id: string): Promise<StoredReply> {
+  /** The row of that name, if it is still kept. Rejects as `Ticket.reply` does, or `Ticket.cancel`. */
+  async find(name: string, id: string, aim: ReplyAim = "collect"): Promise<StoredReply> {
     const [stored] = await this.#session.connection.read([replyRowKey(name)]);
-    const found = stored && readRow(stored, id);
+    const found = stored && readRow(stored, id, aim);
     if (found !== undefined && !this.#session.isOver(found.head.untilMs)) return found;
-    throw found !== undefined || this.#isOld(id) ? expiredReply(id) : unknownReply(id);
+    throw found !== undefined || this.#isOld(id) ? expiredReply(id, aim) : unknownReply(id, aim);
   }
 
-  /** The row of a request that has ended; waits for that until `wait` is over. Rejects as `Ticket.reply` does. */
-  async ended(name: string, id: string, wait: ReplyWait): Promise<StoredReply> {
+  /** The row of a request that has ended; waits for that until `wait` is over. Rejects as {@linkcode ReplyRows.find} does. */
+  async ended(name: string, id: string, wait: ReplyWait, aim: ReplyAim = "collect"): Promise<StoredReply> {
     for (;;) {
-      if (this.#ended) throw stoppedCollecting(id);
+      if (this.#ended) throw stoppedCollecting(id, aim);
       const woken = Promise.withResolvers<void>();
       const waiters = this.#waiting.get(name) ?? new Set();
       if (waiters.size >= waitersMax) throw pendingReply(id, waiters.size);
       this.#waiting.set(name, waiters.add(woken.resolve)); // before the read: the reply may come in between
       try {
-        const found = await this.find(name, id);
+        const found = await this.find(name, id, aim);
         if (found.head.status !== "pending") return found;
         if (this.#ended) continue; // it ended during the read
         if (wait.over) throw pendingReply(id);
         await Promise.race([woken.promise, wait.ended]);
       } catch (error) {
-        if (this.#ended && error instanceof StoreError) throw stoppedCollecting(id); // its connection was closed
+        if (this.#ended && error instanceof StoreError) throw stoppedCollecting(id, aim); // its connection was closed
         throw error;
       } finally {
         waiters.delete(woken.resolve);
@@ -231,12 +232,11 @@ export class ReplyRows {
 }
 
 /** What a row of a reply says. Throws a `PosthornError` (`failed`) if the row cannot be read. */
-export function readRow({ value, version }: Entry, id: string): StoredReply {
+export function readRow({ value, version }: Entry, id: string, aim: ReplyAim = "collect"): StoredReply {
   try {
     const { head, text } = decodeValue<ReplyHead>(value);
     return { head, reply: head.status === "done" ? fromText(text) : undefined, version };
   } catch (cause) {
-    const why = `it cannot be read: ${messageOf(cause)}`;
-    throw new PosthornError("failed", `Cannot collect the reply ${id}: ${why}`, { cause });
+    throw unreadableReply(id, cause, aim);
   }
 }

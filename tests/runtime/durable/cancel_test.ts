@@ -256,13 +256,17 @@ onEach(
     const options = { id: "mine", caller: "alice" };
     const { id } = await ref(system, "ada").submit(Worker.job, "down", options);
     for (const other of [undefined, { caller: "bob" }]) {
-      await assert.rejects(system.ticket(id, Worker.job, other).cancel(), { code: "unknown-reply" });
+      await assert.rejects(system.ticket(id, Worker.job, other).cancel(), {
+        code: "unknown-reply",
+        message: `Cannot take back the request of the reply ${id}: no such reply is kept`,
+      });
     }
     await assert.rejects(system.ticket("nonsense").cancel(), { code: "unknown-reply" });
     await stage.pass(50_000, 10_000);
     await stage.pass(20_000, 10_000);
     await assert.rejects(system.ticket(id, Worker.job, { caller: "alice" }).cancel(), {
       code: "expired-reply",
+      message: `Cannot take back the request of the reply ${id}: it was kept for as long as replies are`,
     });
   },
 );

@@ -135,7 +135,10 @@ inMemory("a request that nobody decides is pending, and what is not known is ref
     code: "deadline",
   });
   await assert.rejects(control.cancelRequest("nothing"), { code: "unknown-reply" });
-  await assert.rejects(control.cancelRequest(id, { caller: "somebody" }), { code: "unknown-reply" });
+  await assert.rejects(control.cancelRequest(id, { caller: "somebody" }), {
+    code: "unknown-reply",
+    message: `Cannot take back the request of the reply ${id}: no such reply is kept`,
+  });
   await assert.rejects(control.resend("nothing"), { code: "unknown-dead-letter" });
   await assert.rejects(control.pause("~later"), RangeError);
   await assert.rejects(control.cancelSchedule({ protocol: "~delayed", key: "x" }, "x"), RangeError);
@@ -154,10 +157,14 @@ inMemory("a request that nobody decides is pending, and what is not known is ref
   }
   assert.deepEqual(await control.discardAll(Object.create(null)), { done: 0, failed: 0, more: false });
   for (const odd of [undefined, null, 5, {}] as unknown as string[]) {
-    await assert.rejects(control.cancelRequest(odd), { code: "unknown-reply" });
+    await assert.rejects(control.cancelRequest(odd), {
+      code: "unknown-reply",
+      message: /^Cannot take back the request of the reply of a /,
+    });
     const caller = odd ?? 7 as unknown as string;
     await assert.rejects(control.cancelRequest("R01M8E5J646MDD6EGMSXHF28181", { caller }), {
       code: "unknown-reply",
+      message: /^Cannot take back the request of the reply "R01/,
     });
   }
   for (let count = 0; count < 999; count++) await control.pause(`p${count}`);
