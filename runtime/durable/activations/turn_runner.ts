@@ -71,15 +71,17 @@ export class TurnRunner {
     const { host, services } = this.#activation;
     const attempts = this.#attemptsOf(mail);
     if (mail.fault !== undefined) {
-      return this.#deadLetter(batch, mail, "failed", `cannot be handled: ${mail.fault}`, attempts);
+      return this.#deadLetter(batch, mail, "failed", ` cannot be handled: ${mail.fault}`, attempts);
     }
-    if (batch.stopped !== undefined) return this.#deadLetter(batch, mail, "stopped", batch.stopped, attempts);
+    if (batch.stopped !== undefined) {
+      return this.#deadLetter(batch, mail, "stopped", `: ${batch.stopped}`, attempts);
+    }
     if ((mail.head.deadlineMs ?? Infinity) <= services.clock.now()) {
-      return this.#deadLetter(batch, mail, "deadline", lateness(attempts), attempts);
+      return this.#deadLetter(batch, mail, "deadline", ` ${lateness(attempts)}`, attempts);
     }
     if (attempts >= host.actor.retry.attempts) {
       this.#activation.durable.session.probes?.reach("a message is given up that ended processes");
-      const why = `its process ended while it ran: ${attempts} of ${host.actor.retry.attempts} attempts`;
+      const why = `: its process ended while it ran: ${attempts} of ${host.actor.retry.attempts} attempts`;
       return this.#deadLetter(batch, mail, "failed", why, attempts);
     }
     const operation = host.operation(mail.head.operation);
@@ -90,7 +92,7 @@ export class TurnRunner {
     try {
       payload = mail.read();
     } catch (error) {
-      const why = `cannot be handled: its payload cannot be read: ${messageOf(error)}`;
+      const why = ` cannot be handled: its payload cannot be read: ${messageOf(error)}`;
       return this.#deadLetter(batch, mail, "failed", why, attempts, error);
     }
     try {
@@ -99,7 +101,7 @@ export class TurnRunner {
         : parse(operation.payload, payload, "Cannot accept", nameOf(operation, this.#activation.key));
     } catch (error) {
       // The schema would throw again at each attempt.
-      return this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
+      return this.#deadLetter(batch, mail, codeOf(error, "failed"), `: ${messageOf(error)}`, attempts, error);
     }
     const route = mail.route(operation, attempts, operation.unchecked ? undefined : { payload });
     const turn = new DurableTurn(this.#activation, route, batch.state, mail, value);
@@ -136,7 +138,7 @@ export class TurnRunner {
   /** Makes a dead letter of a message whose turn cannot be committed. */
   refuse(batch: Batch, mail: QueuedMessage, error: unknown): void {
     const attempts = this.#attemptsOf(mail) + 1;
-    this.#deadLetter(batch, mail, codeOf(error, "failed"), messageOf(error), attempts, error);
+    this.#deadLetter(batch, mail, codeOf(error, "failed"), `: ${messageOf(error)}`, attempts, error);
   }
 
   /** The same in a commit of its own, without the payload if that is too large. */
@@ -144,7 +146,7 @@ export class TurnRunner {
     const attempts = this.#attemptsOf(mail) + 1;
     const deadLetterReason = {
       reason: codeOf(error, "failed"),
-      message: `${this.#activation} ${mail.head.operation} ${messageOf(error)}`,
+      message: `${this.#activation} ${mail.head.operation}: ${messageOf(error)}`,
       attempts,
     };
     if (await this.#activation.deadLetterAlone(mail, deadLetterReason)) return;
@@ -264,7 +266,7 @@ export class TurnRunner {
     if (this.#activation.mailbox.mails[batch.taken] !== mail) return "last"; // its turn is in the batch already
     const attempts = this.#attemptsOf(mail) + 1;
     try {
-      return this.#deadLetter(batch, mail, "failed", `failed: ${messageOf(error)}`, attempts, error);
+      return this.#deadLetter(batch, mail, "failed", ` failed: ${messageOf(error)}`, attempts, error);
     } catch (worse) {
       return Promise.reject(worse);
     }
@@ -291,7 +293,7 @@ export class TurnRunner {
     const { mailbox, record } = this.#activation;
     if (turn.isFirst && record.version === undefined && mailbox.length === 0) this.#supervisor = undefined;
     if (retryAfterMs === undefined) {
-      this.#deadLetter(batch, mail, reasonOf(error), `failed: ${messageOf(error)}`, attempt, error);
+      this.#deadLetter(batch, mail, reasonOf(error), ` failed: ${messageOf(error)}`, attempt, error);
     } else {
       services.delivery.retrying(envelope, error, retryAfterMs, times);
       this.#retry(batch, mail, attempt, retryAfterMs, error);
@@ -345,7 +347,7 @@ export class TurnRunner {
     const { host, services, durable } = this.#activation;
     const writeSet = new WriteSet();
     writeSet.after(() => host.deadLettered++);
-    const message = `${this.#activation} ${mail.head.operation} ${why}`;
+    const message = `${this.#activation} ${mail.head.operation}${why}`;
     if (mail.replyTarget === undefined) {
       const words = isThrown(error, TerminalError) ? messageOf(error) : message; // the words of the handler for the caller
       const deadLetterReason = { reason, message, attempts, words, ...codeOfThrown(error) };
@@ -365,7 +367,7 @@ export class TurnRunner {
     const { host, services } = this.#activation;
     const sinceMs = services.clock.now() - timestampOf(mail.place) / 1_000;
     if (mail.replyTarget !== undefined || sinceMs >= unknownKeepMs) {
-      const why = `cannot be handled: its actor has no such operation`;
+      const why = ` cannot be handled: its actor has no such operation`;
       return this.#deadLetter(batch, mail, "unknown-operation", why, attempts);
     }
     if (batch.taken === 0) {

@@ -60,7 +60,10 @@ onEach(
     await stage.kill(first);
     const last = await untilDead(stage, victim, 3);
     assert.deepEqual(deadOf(last), ["ada run: failed"]);
-    assert.match(last.deadLetters.list()[0].message, /its process ended while it ran: 3 of 3 attempts/);
+    assert.match(
+      last.deadLetters.list()[0].message,
+      /^worker\/ada run: its process ended while it ran: 3 of 3 attempts/,
+    );
     assert.ok(victim.runs >= 3 && victim.runs <= 4, `${victim.runs} runs`);
     assert.deepEqual(await notesOf(last, "ada"), ["before", "behind"]);
     for (let index = 0; index < 30; index++) assert.deepEqual(await notesOf(last, `k${index}`), ["innocent"]);

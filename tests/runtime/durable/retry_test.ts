@@ -132,6 +132,10 @@ inMemory(
     gate.resolve();
     await stage.pass(3_000);
     assert.deepEqual(deadOf(system), ["ada run: failed", "ada note: stopped"]);
+    assert.deepEqual(system.deadLetters.list().map(({ message }) => message), [
+      "worker/ada run failed: boom",
+      "worker/ada note: its actor stopped: boom", // as in memory
+    ]);
     await ref(system, "ada").tell(Worker.note, "after");
     assert.deepEqual(await notesOf(system, "ada"), ["before", "after"]);
   },
