@@ -206,7 +206,7 @@ export class Envelope {
 }
 
 /** Receiver and operation of a message, for error messages: `order/ada add`. */
-export function nameOf(operation: Operation, key: string): string {
+export function nameOf(operation: Pick<Operation, "protocol" | "name">, key: string): string {
   return `${operation.protocol}/${key} ${operation.name}`;
 }
 

@@ -96,6 +96,11 @@ export class Interception {
   }
 }
 
+/** A message as an interceptor sees it: that of an event or a survey has no key. */
+function nameOfSeen(operation: Pick<Operation, "protocol" | "name">, key: string): string {
+  return key === "" ? `${operation.protocol}.${operation.name}` : nameOf(operation, key);
+}
+
 /** The way of a message that is sent through one interceptor. */
 class SendPassage extends Passage {
   readonly #interception: Interception;
@@ -126,7 +131,7 @@ class SendPassage extends Passage {
   }
 
   protected override get what(): string {
-    return `send ${nameOf(this.#operation, this.#key)}`;
+    return `send ${nameOfSeen(this.#operation, this.#key)}`;
   }
 
   protected override get headers(): AddedHeaders | undefined {
@@ -172,7 +177,8 @@ class TurnPassage extends Passage {
   }
 
   protected override get what(): string {
-    return `run the turn of ${this.#turn}`;
+    const { protocol, operation: name, key } = this.#view;
+    return `run the turn of ${nameOfSeen({ protocol, name }, key)}`;
   }
 
   protected override get headers(): AddedHeaders | undefined {

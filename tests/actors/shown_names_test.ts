@@ -67,3 +67,28 @@ inEach("a system that has stopped names what it was asked for", async (world) =>
     assert.deepEqual(await errorOf(world, act), ["stopping", `Cannot ${what}: the system has stopped`]);
   }
 });
+
+inEach(
+  "an interceptor that does not go on is told the event or the survey by its own name",
+  async (world) => {
+    const told: string[] = [];
+    const isTold = (error: unknown) => told.push((error as Error).message) > 0;
+    const sender = await world.start([worker()], { intercept: [{ send: () => {} }] });
+    await assert.rejects(sender.publish(Worker.happened, "de one"), isTold);
+    await assert.rejects(async () => await surveyed(sender, "a", "1"), isTold);
+    const stopped = sender.stop();
+  await world.pass(1_000, 100);
+  await stopped;
+    assert.deepEqual(told, [
+      "Cannot send worker.happened: its interceptor did not go on",
+      "Cannot send worker.quote: its interceptor did not go on",
+    ]);
+    const hearer = await world.start([worker()], { intercept: [{ turn: () => {} }] });
+    hearer.subscribe(Worker.happened, () => {});
+    const published = hearer.publish(Worker.happened, "de one");
+    await world.pass(20_000, 1_000);
+    await published;
+    const [{ message }] = hearer.deadLetters.list();
+    assert.match(message, /Cannot run the turn of worker\.happened: its interceptor did not go on/);
+  },
+);
