@@ -10,7 +10,7 @@ import { shownActor } from "../runtime/messages/shown_name.ts";
 import type { Scheduled, ScheduleFilter } from "../runtime/ports/scheduled.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { ScheduleCommand, scheduleOperation } from "../runtime/turns/schedule_command.ts";
-import { repeats, requireSchedule } from "../runtime/turns/schedule_time.ts";
+import { repeats, requireSchedule, requireScheduleName } from "../runtime/turns/schedule_time.ts";
 import type { ScheduleChange } from "../runtime/turns/schedules.ts";
 import { PendingReply } from "./ask.ts";
 
@@ -44,7 +44,7 @@ export async function cancelSchedule(
   { protocol, key }: ActorId,
   name: string,
 ): Promise<boolean> {
-  requireSchedule(name, { afterMs: 0 });
+  requireScheduleName("cancel the schedule", name);
   requireKey(protocol, key);
   const { delivery, persistence } = runtime;
   const host = delivery.hosts.get(protocol);

@@ -1,4 +1,4 @@
-import { requireSchedule } from "../turns/schedule_time.ts";
+import { requireScheduleName } from "../turns/schedule_time.ts";
 import type { Clock } from "../base/clock.ts";
 import { PosthornError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
@@ -124,7 +124,7 @@ class ControlOfStore implements OpenedControl {
   }
 
   async cancelSchedule({ protocol, key }: ActorId, name: string): Promise<boolean> {
-    requireSchedule(name, { afterMs: 0 });
+    requireScheduleName("cancel the schedule", name);
     requireProtocol("cancel a schedule of", protocol);
     requireKey(protocol, key);
     return await cancelStored(this.#session, { protocol, key }, name);

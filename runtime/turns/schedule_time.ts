@@ -34,13 +34,17 @@ export function printOf(when: Repetition, { protocol, key, operation }: Address,
   return fingerprint([time, protocol, key, operation, payload]);
 }
 
+/** Throws a `RangeError` if the name of a schedule is not valid. `verb` is what cannot be done then. */
+export function requireScheduleName(verb: string, name: string): void {
+  const fault = faultOfName(name);
+  if (fault === undefined) return;
+  const shown = JSON.stringify(String(name).slice(0, 80));
+  throw new RangeError(`Cannot ${verb} ${shown}: a name is 1 to 512 bytes of text: ${fault}`);
+}
+
 /** Throws a `RangeError` if the name or the time of a schedule is not valid. */
 export function requireSchedule(name: string, when: When): void {
-  const fault = faultOfName(name);
-  if (fault !== undefined) {
-    const shown = JSON.stringify(String(name).slice(0, 80));
-    throw new RangeError(`Cannot schedule ${shown}: a name is 1 to 512 bytes of text: ${fault}`);
-  }
+  requireScheduleName("schedule", name);
   requireOneTime(name, when);
   const { ifAbsent }: { readonly ifAbsent?: boolean } = when;
   if (ifAbsent === true && repeats(when)) {

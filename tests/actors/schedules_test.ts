@@ -155,6 +155,10 @@ Deno.test("what cannot be scheduled is refused, and nothing is set", async () =>
     code: "unknown-protocol",
   });
   await assert.rejects(system.cancelSchedule({ protocol: "box", key: "" }, "a"), { code: "invalid-key" });
+  await assert.rejects(system.cancelSchedule(ada, ""), {
+    name: "RangeError",
+    message: 'Cannot cancel the schedule "": a name is 1 to 512 bytes of text: it is empty',
+  });
   assert.deepEqual(await list(system.schedules()), []);
 });
 

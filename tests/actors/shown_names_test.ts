@@ -77,8 +77,8 @@ inEach(
     await assert.rejects(sender.publish(Worker.happened, "de one"), isTold);
     await assert.rejects(async () => await surveyed(sender, "a", "1"), isTold);
     const stopped = sender.stop();
-  await world.pass(1_000, 100);
-  await stopped;
+    await world.pass(1_000, 100);
+    await stopped;
     assert.deepEqual(told, [
       "Cannot send worker.happened: its interceptor did not go on",
       "Cannot send worker.quote: its interceptor did not go on",

@@ -142,6 +142,10 @@ inMemory("a request that nobody decides is pending, and what is not known is ref
   await assert.rejects(control.resend("nothing"), { code: "unknown-dead-letter" });
   await assert.rejects(control.pause("~later"), RangeError);
   await assert.rejects(control.cancelSchedule({ protocol: "~delayed", key: "x" }, "x"), RangeError);
+  await assert.rejects(control.cancelSchedule({ protocol: "worker", key: "x" }, ""), {
+    name: "RangeError",
+    message: 'Cannot cancel the schedule "": a name is 1 to 512 bytes of text: it is empty',
+  });
   const asMap = new Map([["protocol", "x"]]);
   for (
     const odd of [
