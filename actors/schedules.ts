@@ -38,7 +38,10 @@ export async function schedule(
   await change(runtime, { protocol, key }, { name, when: given, to: address, payload });
 }
 
-/** Cancels a schedule of an actor. Resolves with whether there was one. */
+/**
+ * Cancels a schedule of an actor. Resolves with whether there was one. Whatever nothing hosts has none in memory; in a store
+ * an earlier release may have left one.
+ */
 export async function cancelSchedule(
   runtime: Runtime,
   { protocol, key }: ActorId,
@@ -47,12 +50,12 @@ export async function cancelSchedule(
   requireScheduleName("cancel the schedule", name);
   requireKey(protocol, key);
   const { delivery, persistence } = runtime;
+  const what = `cancel the schedule ${name}`;
+  if (namePattern.test(protocol)) delivery.requireRunning(what);
+  else requireHost(runtime, { protocol, key }, what);
   const host = delivery.hosts.get(protocol);
-  const stored = host === undefined && persistence !== undefined && namePattern.test(protocol);
-  if (stored) delivery.requireRunning(`cancel the schedule ${name}`);
-  else requireHost(runtime, { protocol, key }, `cancel the schedule ${name}`);
-  if (stored) return await persistence.whenOpen((open) => open.cancelSchedule({ protocol, key }, name));
-  return host?.find(key)?.cancelSchedule(name) ?? false;
+  if (host !== undefined || persistence === undefined) return host?.find(key)?.cancelSchedule(name) ?? false;
+  return await persistence.whenOpen((open) => open.cancelSchedule({ protocol, key }, name));
 }
 
 /** The schedules of the actors in this process that are in memory alone, then those in the store, in bounded pages. */

@@ -286,7 +286,7 @@ export class System implements AsyncDisposable {
   /**
    * Cancels a schedule of an actor. Resolves with whether there was one that had not fired yet. It needs no turn of
    * that actor: with a store it can be cancelled although nothing hosts that any more, or its messages wait for long.
-   * Rejects as {@linkcode System.schedule} does.
+   * Rejects if the name or the key is invalid, and as {@linkcode Ref.ask} does if the system has stopped, or the store fails.
    */
   cancelSchedule(actor: ActorId, name: string): Promise<boolean> {
     return cancelSchedule(this.#runtime, actor, name);
