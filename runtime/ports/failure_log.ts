@@ -63,6 +63,8 @@ export class FailureLog {
       ? `a row of the store cannot be read: ${safeLine(event.row)}`
       : event.type === "transport-failed"
       ? `the transport ${safeLine(event.transport)} failed`
+      : event.callback === "erase"
+      ? "an actor was not erased"
       : `a function that was given to ${event.callback} failed`;
     this.#tell(`${what}: ${errorLine(event.error)}`, event);
   }

@@ -60,8 +60,8 @@ export interface InspectedMessage extends ActorId {
  * - `activated`, `passivated`, `restarted`, `stopped`, `erased`: the life cycle of an actor.
  * - `escalated`: a failure that stops the system.
  * - `callback-failed`: a function passed to the system threw, or its promise rejected: an `inspect` listener,
- *   which is then removed; an interceptor of a send, after the message was sent; the `watch` of an event log; a listener of a turn's `signal`; the option `onWakeAt`. Also if the `signal` to erase a
- *   durable actor cannot be carried out.
+ *   which is then removed; an interceptor of a send, after the message was sent; the `watch` of an event log; a listener
+ *   of a turn's `signal`; the option `onWakeAt`. Also if the signal to `erase` a durable actor cannot be carried out.
  * - `unreadable`: a row of the store that belongs to no message in a mailbox cannot be read and was skipped:
  *   an event, a subscription, a schedule, a reply to a survey, or a dead letter.
  * - `transport-failed`: the transport failed in a way that no call reports: a batch that is sent again, one that this
@@ -101,7 +101,7 @@ export type Inspection =
   | { readonly type: "escalated"; readonly actor: ActorId; readonly error: unknown }
   | {
     readonly type: "callback-failed";
-    readonly callback: "inspect" | "intercept" | "watch" | "signal" | "onWakeAt";
+    readonly callback: "inspect" | "intercept" | "watch" | "signal" | "erase" | "onWakeAt";
     readonly error: unknown;
   }
   | { readonly type: "unreadable"; readonly row: string; readonly error: unknown }

@@ -291,7 +291,7 @@ export class DurableActivation extends DurableMember {
   #keepAfterAll(error: unknown): void {
     if (this.wanted !== "erase") return;
     this.wanted = undefined;
-    this.services.delivery.callbackFailed("signal", error);
+    this.services.delivery.callbackFailed("erase", error);
   }
 
   /** Nothing of a batch was committed. */

@@ -78,17 +78,20 @@ onEach(
     await latest.ref(Purse, "ada").tell(Purse.put, 5);
     await stage.settle();
     await latest.stop();
-    const old = await stage.start([first]);
+    const lines: string[] = [];
+    const old = await stage.start([first], { log: (line) => lines.push(line.replace(/ at .*/, "")) });
     const failures: unknown[] = [];
     old.inspect((event) => void (event.type === "callback-failed" && failures.push(event)));
     await old.signal({ protocol: "purse", key: "ada" }, "erase");
     await stage.pass(1_000);
     assert.equal(failures.length, 1);
     const { callback, error } = failures[0] as { callback: string; error: unknown };
-    assert.equal(callback, "signal");
+    assert.equal(callback, "erase");
     assert.throws(() => {
       throw error;
     }, { code: "newer-state", message: "Cannot erase purse/ada: a newer program has written its state" });
+    const why = "PosthornError: Cannot erase purse/ada: a newer program has written its state";
+    assert.deepEqual(lines, [`posthorn: an actor was not erased: ${why}`]);
     await old.stop();
     const again = await stage.start([second]);
     await stage.pass(missedMs);

@@ -166,7 +166,7 @@ for (
     while (!over) await clock.advance(100);
     assert.equal(failures.length, 1);
     const { callback, error } = failures[0] as { callback: string; error: { code: string } };
-    assert.deepEqual([callback, error.code], ["signal", code]);
+    assert.deepEqual([callback, error.code], ["erase", code]);
   });
 }
 
