@@ -37,6 +37,8 @@ import { cancelStored } from "./stored_schedules.ts";
 
 /** How long it waits for the store when it ends, at each of its two steps. */
 const endMs = 5_000;
+/** Why nothing more can be done after that. */
+const disposed = "this control was disposed of";
 /** How often it looks whether a request has been decided elsewhere, in milliseconds. */
 const lookAgainMs = 250;
 
@@ -171,8 +173,8 @@ class ControlOfStore implements OpenedControl {
   async [Symbol.asyncDispose](): Promise<void> {
     const { clock, committer, connection } = this.#session;
     await within(clock, endMs, committer.idle());
-    this.#replies.end();
-    committer.end();
+    this.#replies.end(disposed);
+    committer.end(disposed);
     this.#timers.clear();
     await within(clock, endMs, connection.close());
   }

@@ -64,9 +64,13 @@ export function expiredReply(name: string, aim: ReplyAim = "collect"): NotFoundE
   );
 }
 
-/** The error for a caller after the system has stopped. */
-export function stoppedCollecting(name: string, aim: ReplyAim = "collect"): StoppedError {
-  return new StoppedError(`${wordsOf[aim]} ${name}: the system has stopped`);
+/** The error for a caller after the system has stopped, or what else gives replies. */
+export function stoppedCollecting(
+  name: string,
+  aim: ReplyAim = "collect",
+  because = "the system has stopped",
+): StoppedError {
+  return new StoppedError(`${wordsOf[aim]} ${name}: ${because}`);
 }
 
 /** The error if the row of a reply cannot be read. */

@@ -92,7 +92,7 @@ export class GroupCommitter {
   /** The parts that were sent to the store and not answered yet. */
   readonly #open = new Set<QueuedCommit>();
   readonly #pauses = new Set<() => void>();
-  #ended = false;
+  #ended: string | undefined = undefined;
   /** Why the last commit failed; absent if it succeeded. */
   failure: unknown;
   /** Called after each commit that the store has answered, with its begin by the monotonic clock and its number of parts. */
@@ -124,7 +124,7 @@ export class GroupCommitter {
     const { limits } = this.#traits;
     const size = request.size ?? sizeOfCommit(request.part, limits);
     try {
-      if (this.#ended) throw closed();
+      if (this.#ended !== undefined) throw closed(this.#ended);
       if (request.size === undefined) requireFits(request.name, size, limits);
     } catch (error) {
       return queueMicrotask(() => request.done(failed(error)));
@@ -158,15 +158,15 @@ export class GroupCommitter {
   }
 
   /** Refuses all further parts. Those that wait fail; of those that were sent to the store the outcome is unknown. */
-  end(): void {
+  end(because = "the system has stopped"): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#ended = because;
     for (const goOn of this.#pauses) goOn();
     this.#waitingBytes = 0;
-    for (const { request } of this.#waiting.splice(0)) request.done(failed(closed()));
+    for (const { request } of this.#waiting.splice(0)) request.done(failed(closed(because)));
     for (const { request } of this.#open) {
       const why =
-        `Cannot tell whether ${request.name} was committed: the system stopped before the store answered`;
+        `Cannot tell whether ${request.name} was committed: ${because}, and the store did not answer`;
       request.done(failed(new OutcomeUnknownError(why)));
     }
     this.#open.clear();
@@ -382,8 +382,8 @@ function cannotTell(cause: unknown): OutcomeUnknownError {
   return new OutcomeUnknownError("Cannot tell whether a commit landed", { cause });
 }
 
-function closed(): StoreError {
-  return new StoreError("store-closed", "Cannot commit: the system has stopped");
+function closed(because: string): StoreError {
+  return new StoreError("store-closed", `Cannot commit: ${because}`);
 }
 
 /** Whether a part checks a key that another of its group changes, or the other way round. */

@@ -96,7 +96,7 @@ export class ReplyRows {
   /** Those that wait in this process, by the name of the reply. */
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #look = new SingleFlight(() => this.#lookAtWaiting());
-  #ended = false;
+  #ended: string | undefined = undefined;
 
   constructor(session: StoreSession, keepMs: number, laterMs: number) {
     this.#session = session;
@@ -141,9 +141,9 @@ export class ReplyRows {
     return readableHead<ReplyHead>(row);
   }
 
-  /** The system has stopped: present and later waiters are told so. */
-  end(): void {
-    this.#ended = true;
+  /** The system has stopped, or what else gives replies: present and later waiters are told so. */
+  end(because = "the system has stopped"): void {
+    this.#ended = because;
     for (const name of this.#waiting.keys()) this.#wake(name);
   }
 
@@ -165,7 +165,7 @@ export class ReplyRows {
   /** The row of a request that has ended; waits for that until `wait` is over. Rejects as {@linkcode ReplyRows.find} does. */
   async ended(name: string, id: string, wait: ReplyWait, aim: ReplyAim = "collect"): Promise<StoredReply> {
     for (;;) {
-      if (this.#ended) throw stoppedCollecting(id, aim);
+      if (this.#ended) throw stoppedCollecting(id, aim, this.#ended);
       const woken = Promise.withResolvers<void>();
       const waiters = this.#waiting.get(name) ?? new Set();
       if (waiters.size >= waitersMax) throw pendingReply(id, waiters.size);
@@ -177,7 +177,7 @@ export class ReplyRows {
         if (wait.over) throw pendingReply(id);
         await Promise.race([woken.promise, wait.ended]);
       } catch (error) {
-        if (this.#ended && error instanceof StoreError) throw stoppedCollecting(id, aim); // its connection was closed
+        if (this.#ended && error instanceof StoreError) throw stoppedCollecting(id, aim, this.#ended); // its connection was closed
         throw error;
       } finally {
         waiters.delete(woken.resolve);

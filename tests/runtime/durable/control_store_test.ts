@@ -178,6 +178,24 @@ inMemory("a request that nobody decides is pending, and what is not known is ref
   await control.pause("over");
 });
 
+inMemory("what is under way when it is disposed of says so, and names no system", async (stage) => {
+  const system = await stage.start([worker(breakable(() => true))]);
+  const { id } = await ref(system, "ada").submit(Worker.job, "later");
+  await stage.settle();
+  await stage.kill(system);
+  const control = await outside(stage);
+  const cancelled = assert.rejects(control.cancelRequest(id), {
+    code: "stopping",
+    message: `Cannot take back the request of the reply ${id}: this control was disposed of`,
+  });
+  await stage.pass(1_000);
+  const paused = assert.rejects(control.pause("worker"), {
+    code: "store-closed",
+    message: "Cannot commit: this control was disposed of",
+  });
+  await during(stage, Promise.all([control[Symbol.asyncDispose](), cancelled, paused]));
+});
+
 inMemory("it writes nothing of itself, and leaves a store alone that no system has used", async (stage) => {
   await assert.rejects(controlStore(memoryStore()), { code: "unknown-format" });
   const system = await stage.start([worker()]);
