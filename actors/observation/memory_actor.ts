@@ -4,6 +4,7 @@ import { endAt } from "../../runtime/base/times.ts";
 import { Publication } from "../../runtime/messages/builtin_protocols.ts";
 import type { MessageId, Route, RouteExtras } from "../../runtime/messages/envelope.ts";
 import type { QueuedRoute } from "../../runtime/messages/ring.ts";
+import { comparePlaces } from "../../runtime/observation/listing.ts";
 import { valueText } from "../../runtime/observation/value_text.ts";
 import type {
   Count,
@@ -57,10 +58,16 @@ export function detailsOf(runtime: Runtime, actor: Activation, countMax: number)
     },
     waiting: countUpTo(waitingOf(actor), countMax),
     messages: messagesOf(runtime, actor),
-    schedules: actor.scheduled.slice(0, shownMax).map((schedule) => scheduleOf(actor, schedule)),
+    schedules: schedulesOf(actor),
     subscriptions: topicsFollowedBy(runtime, { protocol, key }).slice(0, shownMax),
     paused: host.paused,
   };
+}
+
+/** The first schedules of an actor by their names, as a store has them. */
+function schedulesOf(actor: Activation): ObservedSchedule[] {
+  return actor.scheduled.toSorted((a, b) => comparePlaces(a.name, b.name)).slice(0, shownMax)
+    .map((schedule) => scheduleOf(actor, schedule));
 }
 
 /** Whether the first message of an actor has failed. */

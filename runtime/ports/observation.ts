@@ -122,7 +122,7 @@ export interface ObservedActorDetails extends ActorId {
   readonly waiting: Count;
   /** The first of these messages, at most 100. */
   readonly messages: readonly ObservedMessage[];
-  /** Its schedules, at most 100. */
+  /** Its schedules in the order of their names, at most 100. */
   readonly schedules: readonly ObservedSchedule[];
   /** The topics that it subscribes to, at most 100: `order.settled`. */
   readonly subscriptions: readonly string[];

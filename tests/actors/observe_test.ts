@@ -179,6 +179,26 @@ inEach("schedules and delayed messages are listed in the order of time", async (
   assert.deepEqual(ada?.schedules, [items[1]]);
 });
 
+inEach("the schedules of an actor are in the order of their names, whenever they were set", async (world) => {
+  const system = await world.start([busy()]);
+  for (const name of ["b", "\u{1f4a4}", "\uff01", "B", "a"]) {
+    void ref(system, "ada").tell(Worker.run, `plan ${name}`);
+  }
+  for (let n = 120; n > 0; n--) {
+    void ref(system, "bob").tell(Worker.run, `plan n${String(n).padStart(3, "0")}`);
+  }
+  await world.settle();
+  const namesOf = async (key: string) => {
+    const found = await asking(world, system)((observe) => observe.actor({ protocol: "worker", key }));
+    return found?.schedules.map(({ name }) => name);
+  };
+  assert.deepEqual(await namesOf("ada"), ["B", "a", "b", "\uff01", "\u{1f4a4}"]);
+  assert.deepEqual(
+    await namesOf("bob"),
+    Array.from({ length: 100 }, (_, n) => `n${String(n + 1).padStart(3, "0")}`),
+  );
+});
+
 inEach("dead letters are listed the latest first, by reason, in pages and in groups", async (world) => {
   const system = await world.start([busy()]);
   const asked = asking(world, system);
