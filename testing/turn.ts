@@ -15,7 +15,7 @@ import {
   Topic,
 } from "../runtime/messages/builtin_protocols.ts";
 import type { InputOf, Operation, ReplyOutputOf } from "../runtime/language/protocol.ts";
-import type { OptionNames } from "../runtime/base/option_names.ts";
+import { type OptionNames, requireKnownOptions } from "../runtime/base/option_names.ts";
 import { optionsIn, payloadIn } from "../runtime/language/sent_options.ts";
 import { parse } from "../runtime/language/parse.ts";
 import { requireStorable } from "../runtime/base/storable.ts";
@@ -205,6 +205,7 @@ export async function turn<
   const [first, second] = args as [unknown?, TurnOptions<State>?];
   const payload = payloadIn(operation, first);
   const options = optionsIn(operation, first, second, optionNames) ?? {};
+  requireKnownOptions("turn", options, optionNames);
   if (actor.operations[operation.name] !== operation) {
     throw new TypeError(
       `Cannot run ${operation.protocol} ${operation.name}: it is not an operation of ${actor.name}`,

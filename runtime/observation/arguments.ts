@@ -1,5 +1,7 @@
 import { utf8Length } from "../base/ascii.ts";
+import { didYouMean } from "../base/did_you_mean.ts";
 import { PosthornError } from "../base/errors.ts";
+import type { OptionNames } from "../base/option_names.ts";
 import type { PageOptions } from "../ports/observation.ts";
 import type { Range } from "./listing.ts";
 
@@ -15,9 +17,20 @@ const textUnitsMax = 2_048;
  */
 const afterBytesMax = 1_600;
 
-/** The part of a list that is asked for. Throws a `PosthornError` (`invalid-question`) if there is no such part. */
-export function rangeOf(what: string, options: PageOptions = {}): Range {
+/** The names of what every list can be asked by. */
+export const pageNames: OptionNames<PageOptions> = { after: true, limit: true, countMax: true };
+
+/**
+ * The part of a list that is asked for. Throws a `PosthornError` (`invalid-question`) if there is no such part, or if it is
+ * asked by what is not among the names: a misspelt filter would list everything.
+ */
+export function rangeOf(
+  what: string,
+  options: PageOptions = {},
+  names: Readonly<Record<string, true>> = pageNames,
+): Range {
   requireObject(what, options);
+  requireNames(what, options, names);
   const { after, limit = limitDefault, countMax = countMost } = options;
   requireCount(what, "limit", limit, limitMax);
   requireCount(what, "countMax", countMax, countMost);
@@ -44,6 +57,12 @@ export function refuse(what: string, why: string): never {
 
 function requireObject(what: string, value: unknown): void {
   if (typeof value !== "object" || value === null) refuse(what, "what is asked for is no object");
+}
+
+function requireNames(what: string, options: object, names: Readonly<Record<string, true>>): void {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name))?.slice(0, 80);
+  if (unknown === undefined) return;
+  refuse(what, `there is no ${JSON.stringify(unknown)}${didYouMean(unknown, Object.keys(names))}`);
 }
 
 function requireCount(what: string, name: string, value: unknown, most: number): void {

@@ -1,3 +1,4 @@
+import type { OptionNames } from "../base/option_names.ts";
 import { type ActorId, faultOfName } from "../language/address.ts";
 import { namePattern } from "../language/protocol.ts";
 import type {
@@ -21,10 +22,19 @@ import type {
   PageOptions,
   RepliesFilter,
 } from "../ports/observation.ts";
-import { rangeOf, refuse, requireTexts } from "./arguments.ts";
+import { pageNames, rangeOf, refuse, requireTexts } from "./arguments.ts";
 import { type Direction, type Listing, pageOf, type Range } from "./listing.ts";
 import type { ObservationSource } from "./source.ts";
 
+const actorsNames: OptionNames<ActorsFilter> = { ...pageNames, protocol: true, prefix: true, waiting: true };
+const failingNames: OptionNames<FailingFilter> = { ...pageNames, protocol: true };
+const repliesNames: OptionNames<RepliesFilter> = { ...pageNames, status: true };
+const deadLettersNames: OptionNames<DeadLetterFilter & PageOptions> = {
+  ...pageNames,
+  protocol: true,
+  reason: true,
+  operation: true,
+};
 const nobody = (): Page<never> => ({ items: [] });
 const statuses: readonly unknown[] = ["pending", "done", "failed"];
 
@@ -45,7 +55,7 @@ export class Questions implements Observation {
   }
 
   async actors(filter: ActorsFilter): Promise<Page<ObservedActor>> {
-    const range = rangeOf("actors", filter);
+    const range = rangeOf("actors", filter, actorsNames);
     requireTexts("actors", filter, ["protocol", "prefix"]);
     const { protocol, prefix = "" } = filter;
     if (!isProtocol(protocol) || (prefix !== "" && faultOfName(prefix) !== undefined)) return nobody();
@@ -64,7 +74,7 @@ export class Questions implements Observation {
   }
 
   async failing(filter: FailingFilter = {}): Promise<Page<ObservedActor>> {
-    const range = rangeOf("failing actors", filter);
+    const range = rangeOf("failing actors", filter, failingNames);
     requireTexts("failing actors", filter, ["protocol"]);
     if (filter.protocol !== undefined && !isProtocol(filter.protocol)) return nobody();
     return await this.#list(range, (source, range) => source.failing(filter, range));
@@ -79,7 +89,7 @@ export class Questions implements Observation {
   }
 
   async deadLetters(filter: DeadLetterFilter & PageOptions = {}): Promise<Page<ObservedDeadLetter>> {
-    const range = rangeOf("dead letters", filter);
+    const range = rangeOf("dead letters", filter, deadLettersNames);
     requireTexts("dead letters", filter, ["protocol", "reason", "operation"]);
     return await this.#list(range, (source, range) => source.deadLetters(filter, range), "down");
   }
@@ -98,7 +108,7 @@ export class Questions implements Observation {
   }
 
   async replies(filter: RepliesFilter = {}): Promise<Page<ObservedReply>> {
-    const range = rangeOf("replies", filter);
+    const range = rangeOf("replies", filter, repliesNames);
     const { status } = filter;
     if (status !== undefined && !statuses.includes(status)) {
       refuse("replies", `status must be one of ${statuses.join(", ")}`);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { actor, event, protocol, submit, System, tell } from "@posthorn/posthorn";
-import { VirtualClock } from "@posthorn/posthorn/testing";
+import { turn, VirtualClock } from "@posthorn/posthorn/testing";
 import * as z from "zod";
 
 const Desk = protocol("desk", { decide: submit(z.string(), z.string()) });
@@ -77,4 +77,15 @@ Deno.test("a misspelt option of a subscription that a turn makes fails the turn"
   await clock.settle();
   assert.equal(system.deadLetters.size, 3);
   assert.deepEqual(await Array.fromAsync(system.subscriptions(Bell.rang)), []);
+});
+
+Deno.test("a misspelt option of the turn of a test is refused, with a payload and without one", async () => {
+  const Counter = protocol("counter", { add: tell(z.number()), clear: tell() });
+  const counter = actor(Counter, { state: () => 0, on: { add: () => {}, clear: () => {} } });
+  const refused = { name: "TypeError", message: /^Cannot use sate of turn: .*Did you mean state\?$/ };
+  await assert.rejects(turn(counter, Counter.add, 1, { sate: 5 } as never), refused);
+  await assert.rejects(
+    turn(counter, Counter.clear, { sate: 5 } as never),
+    /there is no sate\. Did you mean state\?/,
+  );
 });

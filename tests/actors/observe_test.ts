@@ -323,6 +323,22 @@ inEach("arguments that nobody may give get a code or an empty page", async (worl
   await assert.rejects(asked((observe) => observe.protocols({ countMax: 10_001 })), invalid);
   await assert.rejects(asked((observe) => observe.actors(odd(undefined))), invalid);
   await assert.rejects(asked((observe) => observe.replies({ status: odd("open") })), invalid);
+  const misspelt: readonly (readonly [(observe: Observation) => Promise<unknown>, string])[] = [
+    [
+      (to) => to.actors(odd({ protocol: "worker", prefx: "a" })),
+      'actors: there is no "prefx". Did you mean prefix?',
+    ],
+    [
+      (to) => to.failing(odd({ protocl: "worker" })),
+      'failing actors: there is no "protocl". Did you mean protocol?',
+    ],
+    [(to) => to.replies(odd({ staus: "done" })), 'replies: there is no "staus". Did you mean status?'],
+    [(to) => to.deadLetters(odd({ reasn: "x" })), 'dead letters: there is no "reasn". Did you mean reason?'],
+    [(to) => to.schedules(odd({ limt: 1 })), 'schedules: there is no "limt". Did you mean limit?'],
+  ];
+  for (const [ask, why] of misspelt) {
+    await assert.rejects(asked(ask), { ...invalid, message: `Cannot list ${why}` });
+  }
   const empty = { items: [] };
   assert.deepEqual(await asked((observe) => observe.actors(odd({}))), empty);
   assert.equal(await asked((observe) => observe.actor(odd({}))), undefined);
