@@ -2,7 +2,8 @@ import type { Activation } from "../runtime/activations/activation.ts";
 import { type Address, type Ref, requireKey } from "../runtime/language/address.ts";
 import type { AskOptions, SubmitOptions, TellOptions } from "../runtime/language/address.ts";
 import type { DelayOptions } from "../runtime/language/when.ts";
-import type { Operation } from "../runtime/language/protocol.ts";
+import type { NamedProtocol, Operation } from "../runtime/language/protocol.ts";
+import { nameOfProtocol } from "../runtime/language/protocol_name.ts";
 import type { Target } from "../runtime/target.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Ticket } from "../runtime/language/ticket.ts";
@@ -21,10 +22,11 @@ export class ActorRef implements Target, Handle {
   readonly key: string;
   target: Activation | undefined = undefined;
 
-  constructor(runtime: Runtime, protocol: string, key: string) {
-    requireKey(protocol, key);
+  constructor(runtime: Runtime, protocol: NamedProtocol<string>, key: string) {
+    const name = nameOfProtocol(protocol);
+    requireKey(name, key);
     this.services = runtime;
-    this.protocol = protocol;
+    this.protocol = name;
     this.key = key;
   }
 

@@ -97,7 +97,7 @@ export class System implements AsyncDisposable {
    * characters, and neither `.` nor `..`.
    */
   ref<Name extends string>(protocol: NamedProtocol<Name>, key: string): Ref<Name> {
-    return new ActorRef(this.#runtime, protocol["~protocol"].name, key).typed();
+    return new ActorRef(this.#runtime, protocol, key).typed();
   }
 
   /**

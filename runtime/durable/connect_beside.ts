@@ -5,6 +5,7 @@ import { isSound } from "../base/thrown.ts";
 import { within } from "../base/within.ts";
 import type { Store } from "../ports/store.ts";
 import { OtherClocks } from "./commits/other_clocks.ts";
+import { requireStore } from "./require_store.ts";
 import { TimelyConnection } from "./timely_connection.ts";
 
 /** How long opening the store may take. */
@@ -21,6 +22,7 @@ export interface ConnectedBeside {
  * store cannot be used, or does not answer.
  */
 export async function connectBeside(verb: string, store: Store, clock: Clock): Promise<ConnectedBeside> {
+  requireStore(verb, store);
   const { name, processes } = store.traits;
   // It does not know the clocks of the instances yet: by a clock that is ahead, a store would delete what they keep.
   const otherClocks = new OtherClocks(clock, processes === "one");

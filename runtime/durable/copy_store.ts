@@ -14,6 +14,7 @@ import type {
   StoreConnection,
   StoreTraits,
 } from "../ports/store.ts";
+import { requireStore } from "./require_store.ts";
 import { expiryOf } from "./rows/expiry_of.ts";
 import { instancePrefix, proofKey } from "./rows/keys.ts";
 import { copying, faultOfFormat, readDurabilityRow } from "./rows/store_format.ts";
@@ -50,6 +51,8 @@ const looks = 4;
 
 /** Copies a store into an empty one. Resolves with how many rows that were. */
 export async function copyAll({ from, to, clock, random, onProgress }: CopyParts): Promise<number> {
+  requireStore("copy from", from);
+  requireStore("copy to", to);
   const source = patient(await from.open({ clock }), clock);
   try {
     const proof = await proofOf(source, from.traits);

@@ -4,6 +4,7 @@ import { type OptionNames, requireKnownOptions } from "../base/option_names.ts";
 import type { Random } from "../base/random.ts";
 import { type Arguments, requireKey, type SendOptions, type SubmitOptions } from "../language/address.ts";
 import type { InputOf, NamedProtocol, Operation } from "../language/protocol.ts";
+import { nameOfProtocol } from "../language/protocol_name.ts";
 import { parse } from "../language/parse.ts";
 import { optionsIn, payloadIn } from "../language/sent_options.ts";
 import type { DelayOptions } from "../language/when.ts";
@@ -65,7 +66,7 @@ class Sends implements Transaction {
   }
 
   ref<Name extends string>(protocol: NamedProtocol<Name>, key: string): TransactionRef<Name> {
-    return new SendsToActor(this, protocol["~protocol"].name, key) as unknown as TransactionRef<Name>;
+    return new SendsToActor(this, nameOfProtocol(protocol), key) as unknown as TransactionRef<Name>;
   }
 
   async publish<Op extends Operation<"event">>(

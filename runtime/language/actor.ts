@@ -15,6 +15,7 @@ import {
   type Survey,
   type Tell,
 } from "./protocol.ts";
+import { nameOfProtocol } from "./protocol_name.ts";
 import type { TypedState } from "./typed_state.ts";
 
 /**
@@ -311,7 +312,7 @@ export function actor<
   protocol: NamedProtocol<Name, Ops>,
   options: ActorOptions<NoInfer<Name>, NoInfer<Ops>, State, Transient> & TypedState<State>,
 ): Actor<Name, State> {
-  const { name } = protocol["~protocol"];
+  const name = nameOfProtocol(protocol);
   const operations = operationsOf(protocol);
   requireKnownOptions(name, options, actorNames);
   requireKnownOptions(name, options.mailbox, mailboxNames, "mailbox");

@@ -11,6 +11,7 @@ import { fingerprint } from "../base/fingerprint.ts";
 import { Reply } from "../messages/builtin_protocols.ts";
 import { Envelope } from "../messages/envelope.ts";
 import type { NamedProtocol, Operation } from "../language/protocol.ts";
+import { nameOfProtocol } from "../language/protocol_name.ts";
 import { optionsIn, payloadIn } from "../language/sent_options.ts";
 import { replyName } from "../messages/reply_name.ts";
 import type { Turn } from "./turn.ts";
@@ -88,7 +89,7 @@ export class TurnActorRef implements Handle {
 /** A handle of a turn to the actor of a protocol, or to that of a handle that was made before. */
 export function refIn(turn: Turn, to: NamedProtocol<string> | Handle, key: string | undefined): TurnActorRef {
   if (key === undefined) return refAgain(turn, to as Handle);
-  const { name } = (to as NamedProtocol<string>)["~protocol"];
+  const name = nameOfProtocol(to as NamedProtocol<string>);
   return new TurnActorRef(turn, name, key, findNamed(turn, name, key));
 }
 

@@ -40,6 +40,9 @@ const optionNames: OptionNames<MemoryTransportOptions> = {
 export function memoryTransport(options: MemoryTransportOptions): Transport {
   requireKnownOptions("memoryTransport", options, optionNames);
   const { broker, expose = [] } = options;
+  if (typeof broker?.open !== "function") {
+    throw new TypeError("Cannot use broker of memoryTransport: it must be what memoryBroker() returned");
+  }
   return {
     engine: transportEngine,
     traits: broker.traits,
