@@ -7,7 +7,7 @@ import { Delivery } from "./delivery.ts";
 import { type Asker, deadlineAt, Route } from "./messages/envelope.ts";
 import { delayOf } from "./messages/delay.ts";
 import { messageOf } from "./base/errors.ts";
-import { requireDuration } from "./base/require.ts";
+import { requireDuration, requireOneOf } from "./base/require.ts";
 import { whyUnhandled } from "./require_handled.ts";
 import { withHeaders } from "./language/given_headers.ts";
 import type { Health, StopReport } from "./ports/health.ts";
@@ -18,7 +18,7 @@ import { Laters } from "./messages/later.ts";
 import { InMemoryReplies } from "./in_memory_replies.ts";
 import { Reply, Topic } from "./messages/builtin_protocols.ts";
 import type { Operation } from "./language/protocol.ts";
-import type { Signal } from "./activations/resident.ts";
+import { type Signal, signals } from "./activations/resident.ts";
 import type { Random } from "./base/random.ts";
 import type { RuntimeServices } from "./activations/runtime_services.ts";
 import type { Stats } from "./ports/stats.ts";
@@ -197,6 +197,7 @@ export class Runtime implements RuntimeServices {
 
   /** Gives an actor a signal, if there is such an actor. */
   signal(actor: ActorId, signal: Signal): void | Promise<void> {
+    requireOneOf("this signal", signal, signals);
     const { persistence } = this;
     if (persistence?.has(actor.protocol)) return persistence.signal(actor, signal);
     this.delivery.find(actor.protocol, actor.key)?.signal(signal);

@@ -14,6 +14,9 @@ import type { Turn } from "../turns/turn.ts";
 /** A command to an actor from outside. The actor obeys it before any message that waits. */
 export type Signal = "passivate" | "restart" | "erase";
 
+/** All of them. */
+export const signals: readonly Signal[] = ["passivate", "restart", "erase"];
+
 const activeFlag = 1;
 const keptFlag = 2;
 

@@ -5,7 +5,8 @@ import { actor, ask, protocol, System, unchecked } from "@posthorn/posthorn";
 import { copyStore } from "@posthorn/posthorn/copy";
 import { memoryStore, memoryTransport } from "@posthorn/posthorn/memory";
 import { controlStore, observeStore } from "@posthorn/posthorn/store";
-import { Worker, worker } from "../runtime/durable/durable_stage.ts";
+import { notesOf, ref, Worker, worker } from "../runtime/durable/durable_stage.ts";
+import { inEach } from "../runtime/durable/worlds.ts";
 
 const odd = <Value>(value: unknown) => value as Value;
 
@@ -65,4 +66,22 @@ Deno.test("a transport in memory without its broker is refused", () => {
   for (const options of [{}, { broker: "memory" }]) {
     assert.throws(() => memoryTransport(odd(options)), { name: "TypeError", message });
   }
+});
+
+inEach("what is no signal is refused, and leaves the actor as it is", async (world) => {
+  const system = await world.start([worker()]);
+  const sent = ref(system, "ada").tell(Worker.note, "kept");
+  await world.pass(100, 50);
+  await sent;
+  for (const signal of ["kill", "toString", undefined]) {
+    assert.throws(() => system.signal(ref(system, "ada"), odd<"erase">(signal)), {
+      name: "RangeError",
+      message: `Cannot use this signal: it must be one of passivate, restart, erase: current value is ` +
+        (signal === undefined ? "undefined" : JSON.stringify(signal)),
+    });
+  }
+  await world.pass(100, 50);
+  const notes = notesOf(system, "ada");
+  await world.pass(100, 50);
+  assert.deepEqual(await notes, ["kept"]);
 });
