@@ -83,9 +83,9 @@ export function unreadableReply(name: string, cause: unknown, aim: ReplyAim): Po
 export const waitersMax = 100;
 
 /** The error if a reply has not come, and the collector does not wait, or may not because so many do. */
-export function pendingReply(name: string, waiting?: number): ReplyPendingError {
+export function pendingReply(name: string, waiting?: number, aim: ReplyAim = "collect"): ReplyPendingError {
   const full = waiting === undefined ? "" : `, and ${waiting} of ${waitersMax} wait for it`;
-  return new ReplyPendingError(`${wordsOf.collect} ${name}: it is pending${full}`);
+  return new ReplyPendingError(`${wordsOf[aim]} ${name}: it is pending${full}`);
 }
 
 /** The error if it is not known yet how a request ended that is taken back. */

@@ -201,8 +201,8 @@ export class Cancellations {
     try {
       return outcomeOf(await this.#parts.replies.ended(name, id, wait, "cancel"));
     } catch (error) {
-      if (error instanceof ReplyPendingError) return undefined;
-      throw error;
+      if (wait.over && error instanceof ReplyPendingError) return undefined;
+      throw error; // also if as many wait for the reply as may: to look again at once would never end
     }
   }
 }

@@ -168,7 +168,7 @@ export class ReplyRows {
       if (this.#ended) throw stoppedCollecting(id, aim, this.#ended);
       const woken = Promise.withResolvers<void>();
       const waiters = this.#waiting.get(name) ?? new Set();
-      if (waiters.size >= waitersMax) throw pendingReply(id, waiters.size);
+      if (waiters.size >= waitersMax) throw pendingReply(id, waiters.size, aim);
       this.#waiting.set(name, waiters.add(woken.resolve)); // before the read: the reply may come in between
       try {
         const found = await this.find(name, id, aim);

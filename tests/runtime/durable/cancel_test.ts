@@ -16,6 +16,7 @@ import {
 import * as z from "zod";
 import {
   deadOf,
+  inMemory,
   kinds,
   missedMs,
   note,
@@ -323,6 +324,22 @@ onEach(
     assert.deepEqual(counts(system), { cancelled: 2, dead: 0, waiting: 0, running: 0 });
   },
 );
+
+inMemory("a request is not asked after without end when as many wait for its reply as may", async (stage) => {
+  const gate = Promise.withResolvers<string>();
+  const quick = actor(Quick, { transient: true, state: () => null, on: { work: () => gate.promise } });
+  const [system, other] = [await stage.start([quick]), await stage.start([])];
+  const { id } = await system.ref(Quick, "q").submit(Quick.work, "a");
+  const waiters = Array.from({ length: 100 }, () => other.ticket(id).reply());
+  await stage.settle();
+  await assert.rejects(other.ticket(id).cancel(), {
+    code: "deadline",
+    message: `Cannot take back the request of the reply ${id}: it is pending, and 100 of 100 wait for it`,
+  });
+  gate.resolve("done");
+  await stage.pass(1_000);
+  assert.deepEqual(new Set(await Promise.all(waiters)), new Set(["done"]));
+});
 
 onEach(kinds, "a delayed request is taken back before it is due, also after a restart", async (stage) => {
   const work = new Work();
