@@ -1,4 +1,4 @@
-import type { AtomicPart } from "./store.ts";
+import type { AtomicPart, Check } from "./store.ts";
 
 /**
  * Up to this number of pairs of a write and a removal, keys are compared pairwise; above it, through a set.
@@ -19,6 +19,16 @@ export function requireOneWord(parts: readonly AtomicPart[]): void {
     const written = new Set(writes.map(({ key }) => key));
     for (const { key } of removals) if (written.has(key)) refuse(key);
   }
+}
+
+/** What a part expects of each key that it checks; `undefined` if two of its checks contradict each other, so that it never holds. */
+export function expectedOf(checks: readonly Check[]): Map<string, string | undefined> | undefined {
+  const expected = new Map<string, string | undefined>();
+  for (const { key, version } of checks) {
+    if (expected.has(key) && expected.get(key) !== version) return undefined;
+    expected.set(key, version);
+  }
+  return expected;
 }
 
 function refuse(key: string): never {

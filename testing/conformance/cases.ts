@@ -101,6 +101,27 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     );
   },
 
+  async "a part whose checks of one key contradict each other is not applied"({ connection }) {
+    const old = await applied(connection, puts({ k: "1" }));
+    const now = await applied(connection, puts({ k: "2" }));
+    for (const [one, other] of [[old, now], [undefined, now]]) {
+      for (const versions of [[one, other], [other, one]]) {
+        const checks = versions.map((version) => ({ key: "k", version }));
+        for (const change of [{}, { writes: puts({ k: "3" }).writes }, { removals: [{ key: "k" }] }]) {
+          const beside = part({ writes: [...change.writes ?? [], ...puts({ new: "3" }).writes] });
+          const both = part({ ...change, ...beside, checks });
+          expectEqual(await connection.commit([both]), [undefined], "what a commit of it says");
+          expectEqual(await connection.commit([part({ checks })]), [undefined], "and of its checks alone");
+        }
+      }
+    }
+    const stored = await connection.read(["k", "new"]);
+    expectEqual(stored.map((entry) => entry?.version), [now, undefined], "what is there after it");
+    const checks = [{ key: "k", version: now }, { key: "k", version: now }];
+    const [version] = await connection.commit([part({ ...puts({ k: "3" }), checks })]);
+    expect(version !== undefined, "a part that says the same twice is applied");
+  },
+
   async "a check fails for a value that was removed and written again"({ connection }) {
     const first = await applied(connection, puts({ k: "the same" }));
     await applied(connection, part({ removals: [{ key: "k" }] }));

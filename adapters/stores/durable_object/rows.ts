@@ -2,6 +2,7 @@
 // indexes: without a rowid a row is one, and with it two.
 
 import { endOf } from "../../../runtime/base/key_order.ts";
+import { expectedOf } from "../../../runtime/ports/one_word.ts";
 import type { AtomicPart, Entry, KeyRange } from "../../../runtime/ports/store.ts";
 import type { ObjectSql } from "./storage.ts";
 
@@ -65,8 +66,8 @@ export class ObjectRows {
    * applied in part.
    */
   apply({ checks, writes, removals }: AtomicPart, version: string): boolean {
-    const expected = new Map<string, string | undefined>();
-    for (const check of checks) expected.set(check.key, check.version);
+    const expected = expectedOf(checks);
+    if (expected === undefined) return false;
     for (const { key, value, expiresAtMs } of writes) {
       const expires = expiresAtMs === undefined || expiresAtMs === Infinity ? null : Math.ceil(expiresAtMs);
       const was = expected.get(key);

@@ -16,6 +16,8 @@ export interface Change {
 }
 
 const nothing = new Uint8Array();
+/** A version that no entry has, for a key of which one part expects two versions: the part never holds. */
+const noEntry = "";
 
 /**
  * What parts do to keys, in the order of keys, so that all commits take their locks in one order. The changes of a key
@@ -30,7 +32,10 @@ export function changesOf(parts: readonly AtomicPart[]): Change[] {
 
 function add({ checks, writes, removals }: AtomicPart, part: number, changes: Change[]): void {
   const expected = new Map<string, string | undefined>();
-  for (const { key, version } of checks) expected.set(key, version);
+  for (const { key, version } of checks) {
+    const contradicts = expected.has(key) && expected.get(key) !== version;
+    expected.set(key, contradicts ? noEntry : version);
+  }
   for (const { key, value, expiresAtMs } of writes) {
     const was = expected.get(key);
     const kind = was !== undefined ? kinds.replace : expected.has(key) ? kinds.add : kinds.put;

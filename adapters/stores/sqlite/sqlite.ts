@@ -9,7 +9,7 @@ import { requireKnownOptions } from "../../../runtime/base/option_names.ts";
 import { requireOneOf } from "../../../runtime/base/require.ts";
 import { messageOf } from "../../../runtime/base/errors.ts";
 import { storeEngine } from "../../../runtime/durable/engine.ts";
-import { requireOneWord } from "../../../runtime/ports/one_word.ts";
+import { expectedOf, requireOneWord } from "../../../runtime/ports/one_word.ts";
 import type {
   AtomicPart,
   Entry,
@@ -328,8 +328,8 @@ class SqliteConnection implements StoreConnection {
    */
   #apply({ checks, writes, removals }: AtomicPart, version: number): boolean {
     const { put, add, replace, remove, removeVersion } = this.#statements;
-    const expected = new Map<string, string | undefined>();
-    for (const check of checks) expected.set(check.key, check.version);
+    const expected = expectedOf(checks);
+    if (expected === undefined) return false;
     for (const { key, value, expiresAtMs } of writes) {
       const expires = expiresAtMs === undefined ? null : Math.ceil(expiresAtMs);
       if (expires !== null) this.#expiring++;
