@@ -29,6 +29,8 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
       "some keys, one twice and one that is not there",
     );
     expectEqual(await connection.read([]), [], "no keys");
+    const names = ["__proto__", "constructor", "toString"]; // which every object of JavaScript has
+    expectEqual(await connection.read(names), [undefined, undefined, undefined], "keys that objects have");
   },
 
   // deno-lint-ignore require-await -- what is thrown rejects
@@ -52,6 +54,10 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     first!.value.fill(8);
     const [second] = await connection.read(["k"]);
     expectEqual([...second!.value], [1, 2, 3], "after the reader has changed what he got");
+    const [listed] = await connection.list({ prefix: "k", limit: 1 });
+    listed.value.fill(8);
+    const [again] = await connection.list({ prefix: "k", limit: 1 });
+    expectEqual([...again.value], [1, 2, 3], "after who listed it has changed what he got");
   },
 
   async "every write of a part has the version that its commit returned"({ connection }) {
@@ -68,6 +74,30 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
       if (round % 2 === 0) await applied(connection, part({ removals: [{ key: "k" }] }));
     }
     expectEqual(versions.size, 10, "how many versions 10 writes have");
+  },
+
+  async "writes of a key by several connections never have the same version"({ connection, connect }) {
+    const versions = new Set<string>();
+    const connections = [connection, await connect()];
+    for (let round = 0; round < 12; round++) {
+      if (round % 6 === 5) connections[1] = await connect();
+      versions.add(await applied(connections[round % 2], puts({ k: "the same" })));
+    }
+    expectEqual(versions.size, 12, "how many versions 12 writes have");
+  },
+
+  async "what was committed is there when all connections were closed, and no version comes again"(
+    { connection, connect, store },
+  ) {
+    if (store.traits.durability === "nothing") return;
+    const second = await connect();
+    const versions = [await applied(connection, puts({ a: "1" })), await applied(second, puts({ b: "1" }))];
+    for (const one of [connection, second]) await one.close();
+    const third = await connect();
+    const stored = await third.read(["a", "b"]);
+    expectEqual(stored.map((one) => one?.version), versions, "the versions of what was written before");
+    versions.push(await applied(third, puts({ a: "2" })), await applied(third, puts({ a: "3" })));
+    expectEqual(new Set(versions).size, 4, "how many versions 4 commits have");
   },
 
   async "a part is applied as a whole if all its checks hold, and not at all otherwise"({ connection }) {
@@ -224,6 +254,32 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     }
   },
 
+  async "no reader sees only some of what a commit applies"({ connection, connect }) {
+    const other = await connect();
+    const keys = ["s1", "s2", "s3", "s4"];
+    await applied(connection, puts(Object.fromEntries(keys.map((key) => [key, ""]))));
+    let ended = false;
+    const write = async () => {
+      for (let round = 0; round < 40; round++) {
+        const versions = await connection.commit(
+          [0, 2].map((from) =>
+            puts(Object.fromEntries(keys.slice(from, from + 2).map((key) => [key, String(round)])))
+          ),
+        );
+        expectEqual(versions.includes(undefined), false, "whether a part was left out");
+      }
+      ended = true;
+    };
+    const read = async () => {
+      for (let lists = 0; !ended || lists === 0; lists++) {
+        const list = await other.list({ prefix: "s", limit: 10 });
+        const texts = list.map(({ key, value }) => [key, shown({ key: "", value })]);
+        expectEqual(texts, keys.map((key) => [key, texts[0]?.[1]]), "what a list has during commits");
+      }
+    };
+    await Promise.all([write().finally(() => ended = true), read()]);
+  },
+
   async "one of several concurrent changes of a key succeeds, and no change is lost"(
     { connection, connect },
   ) {
@@ -260,8 +316,8 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
     watches[0][Symbol.dispose]();
     await advance(100);
     const before = [...heard];
-    await applied(other, ring);
-    await hears(([, b]) => b > before[1], "the one that goes on");
+    await other.commit([puts({ quiet: "x" }), ring]);
+    await hears(([, b]) => b > before[1], "the one that goes on, of a second part");
     expectEqual(heard[0], before[0], "how often the one heard that has ended it");
   },
 
@@ -274,19 +330,26 @@ export const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = 
       expiresAtMs,
     }));
     await applied(connection, part({ writes }));
+    await applied(connection, part({ writes: [{ ...writes[0], key: "again" }] }));
+    await applied(connection, puts({ again: "without an end" }));
     for (;;) {
+      await applied(connection, puts({ tick: "x" })); // a commit may delete what has expired
       const keys = await keysOf(connection);
-      const read = await connection.read(["soon"]);
       if (clock.now() >= soon) break;
       expectEqual(
-        [keys, read.length],
-        [["later", "never", "soon"], 1],
+        keys,
+        ["again", "later", "never", "soon", "tick"],
         "what is there before any of it expires",
       );
       await advance(25);
     }
     await advance(200);
-    expectEqual((await keysOf(connection)).filter((key) => key !== "soon"), ["later", "never"], "the others");
+    await applied(connection, puts({ tick: "x" }));
+    expectEqual(
+      (await keysOf(connection)).filter((key) => key !== "soon"),
+      ["again", "later", "never", "tick"],
+      "the others",
+    );
     // A value that is written again without expiry no longer expires.
     await applied(connection, puts({ later: "again" }));
     expect(

@@ -1,4 +1,4 @@
-import type { AtomicPart, StoreLimits } from "../../runtime/ports/store.ts";
+import type { AtomicPart, Put, StoreLimits } from "../../runtime/ports/store.ts";
 import { sizeOfCommit } from "../../runtime/ports/commit_size.ts";
 import {
   applied,
@@ -92,6 +92,15 @@ export const limitCases: Readonly<Record<string, (bench: Bench) => Promise<void>
         throw new Error(`The most ${what}: ${error}`, { cause: error });
       });
       const keys = one.writes.map(({ key }) => key);
+      if (one.checks.length > 0) {
+        const stale = { ...one.checks.at(-1)!, version };
+        const late = { ...one, checks: [...one.checks.slice(0, -1), stale] };
+        expectEqual(
+          await connection.commit([late]),
+          [undefined],
+          `the most ${what}, of which the last fails`,
+        );
+      }
       for (const [index, stored] of (await connection.read(keys)).entries()) {
         expectEqual(
           [shown(stored), stored?.version],
@@ -99,44 +108,43 @@ export const limitCases: Readonly<Record<string, (bench: Bench) => Promise<void>
           `the most ${what}`,
         );
       }
-      for (const { key, value } of one.writes) {
-        await applied(connection, part({ removals: [{ key, oldBytes: value.length }] }));
-      }
+      const removals = one.writes.map(({ key, value }) => ({ key, oldBytes: value.length }));
+      await applied(connection, part({ removals }));
     }
     expectEqual(await keysOf(connection), [], "what is left");
   },
 };
 
-/** For each finite limit, a part that reaches it exactly or as nearly as possible. */
+/** How many writes or checks, how many bytes of a key and of a value a store without a limit for them takes at least. */
+const countAtLeast = 1_000;
+const keyBytesAtLeast = 1_900;
+const bytesAtLeast = 4 * 1024 * 1024;
+
+/** For each limit, a part that reaches it exactly or as nearly as possible; without a limit, a large part. */
 function partsAtLimits(limits: StoreLimits): Record<string, AtomicPart> {
   const parts: Record<string, AtomicPart> = {};
-  const { keyBytes, valueBytes, checks, writes, bytes: most, keysBytes } = limits;
+  const { valueBytes, keysBytes } = limits;
   const [tiny, name] = [bytes(1, 1), (index: number) => `k${String(index).padStart(6, "0")}`];
   const many = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ key: name(index), value: tiny }));
-  if (keyBytes !== Infinity) {
-    parts["bytes of a key"] = part({ writes: [{ key: "k".repeat(keyBytes), value: tiny }] });
-  }
+  const ofOne = sizeOfCommit(
+    part({ checks: [{ key: name(0), version: undefined }], writes: many(1) }),
+    limits,
+  );
+  const room = Math.floor(Math.min(limits.bytes / ofOne.bytes, keysBytes / ofOne.keysBytes));
+  const countOf = (limit: number) => limit === Infinity ? Math.min(countAtLeast, room) : limit;
+  const keyBytes = limits.keyBytes === Infinity ? Math.min(keyBytesAtLeast, keysBytes / 2) : limits.keyBytes;
+  const keys = ["a", "b"].map((end) => "k".repeat(Math.floor(keyBytes) - 1) + end);
+  parts["bytes of a key"] = part({ writes: keys.map((key, index) => ({ key, value: bytes(9, index) })) });
   if (valueBytes !== Infinity) {
     parts["bytes of a value"] = part({ writes: [{ key: "k", value: bytes(valueBytes, 1) }] });
   }
-  if (checks !== Infinity) {
-    const each = many(checks).map(({ key }) => ({ key: `c${key}`, version: undefined }));
-    parts.checks = part({ checks: each, writes: many(1) });
-  }
-  if (writes !== Infinity) parts.writes = part({ writes: many(writes) });
-  if (most !== Infinity) {
-    const size = Math.min(valueBytes, most);
-    const filled = [];
-    for (let rest = most; rest > 0;) {
-      const key = name(filled.length);
-      const overhead = sizeOfCommit(part({ writes: [{ key, value: new Uint8Array(0) }] }), limits).bytes;
-      if (rest < overhead) break;
-      filled.push({ key, value: bytes(Math.min(size, rest - overhead), filled.length) });
-      rest -= overhead + filled.at(-1)!.value.length;
-    }
-    parts.bytes = part({ writes: filled });
-  }
+  const each = many(countOf(limits.checks)).map(({ key }) => ({ key: `c${key}`, version: undefined }));
+  parts.checks = part({ checks: each, writes: many(1) });
+  parts.writes = part({ writes: many(countOf(limits.writes)) });
+  parts.bytes = part({
+    writes: writesOf(limits.bytes === Infinity ? bytesAtLeast : limits.bytes, name, limits),
+  });
   if (keysBytes !== Infinity) {
     const length = Math.min(keyBytes, 1_024);
     const count = Math.floor(keysBytes / length);
@@ -145,4 +153,19 @@ function partsAtLimits(limits: StoreLimits): Record<string, AtomicPart> {
     });
   }
   return parts;
+}
+
+/** Writes that take so many bytes together. */
+function writesOf(most: number, name: (index: number) => string, limits: StoreLimits): Put[] {
+  const size = Math.min(limits.valueBytes, most);
+  const filled: Put[] = [];
+  for (let rest = most; rest > 0;) {
+    const key = name(filled.length);
+    const overhead = sizeOfCommit(part({ writes: [{ key, value: new Uint8Array(0) }] }), limits).bytes;
+    if (rest < overhead) break;
+    const value = bytes(Math.min(size, rest - overhead), filled.length);
+    filled.push({ key, value });
+    rest -= overhead + value.length;
+  }
+  return filled;
 }

@@ -16,12 +16,27 @@ export const listCases: Readonly<Record<string, (bench: Bench) => Promise<void>>
   async "a list is in the order of the bytes of its keys"({ connection }) {
     const ordered = [
       ...["\u0001", "\u001e", "\u001f", " ", "-", ".", "/", "0", "A", "_", "a", "a\u001f", "a\u001f1", "a "],
-      ...["a/", "aa", "ab", "b", "\u007f", "\u0080", "é", "é\u001f", "߿", "ࠀ", "日本", "\ud7ff", "\ue000"],
+      ...[
+        "a/",
+        "aa",
+        "ab",
+        "b",
+        "e\u0301",
+        "\u007f",
+        "\u0080",
+        "é",
+        "é\u001f",
+        "߿",
+        "ࠀ",
+        "日本",
+        "\ud7ff",
+        "\ue000",
+      ],
       ...["\uffff", "𐀀", "😀", "\u{10ffff}", "\u{10ffff}a"],
     ];
     // Written in another order, so that a list in write order fails.
     const writes = ordered.map((_, index) => ({
-      key: ordered[index * 11 % ordered.length],
+      key: ordered[index * 13 % ordered.length],
       value: bytes(1, index),
     }));
     expect(new Set(writes.map(({ key }) => key)).size === ordered.length, "all keys are written");
@@ -42,6 +57,7 @@ export const listCases: Readonly<Record<string, (bench: Bench) => Promise<void>>
       "m ",
       "n",
       "m",
+      ...["p_1", "p%1", "p*1", "p.1", "px1", "P_1"], // no character of a prefix stands for others
     ];
     const high = [
       "\ud7ff",
@@ -59,6 +75,11 @@ export const listCases: Readonly<Record<string, (bench: Bench) => Promise<void>>
       "m\u001fa": ["m\u001fa", "m\u001fa\u001f1", "m\u001fa\u001f2", "m\u001fab"],
       "m\u001f": ["m\u001fa", "m\u001fa\u001f1", "m\u001fa\u001f2", "m\u001fab", "m\u001fb\u001f1"],
       "n": ["n"],
+      "N": [],
+      "p_": ["p_1"],
+      "p%": ["p%1"],
+      "p*": ["p*1"],
+      "p.": ["p.1"],
       "o": [],
       "\ud7ff": ["\ud7ff", "\ud7ffa"],
       "z\u{10ffff}": ["z\u{10ffff}", "z\u{10ffff}a", "z\u{10ffff}\u{10ffff}"],

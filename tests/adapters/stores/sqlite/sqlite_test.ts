@@ -1,34 +1,9 @@
 import assert from "node:assert/strict";
 import { systemClock } from "@posthorn/posthorn";
-import { sqlite, type SqliteOptions } from "@posthorn/posthorn/sqlite";
+import { sqlite } from "@posthorn/posthorn/sqlite";
 import type { StoreConnection } from "@posthorn/posthorn/store";
 import { VirtualClock } from "@posthorn/posthorn/testing";
-import { storeConformance } from "@posthorn/posthorn/testing/conformance";
 import { temporary } from "../temporary.ts";
-
-async function openTemporary(options: SqliteOptions) {
-  const file = await temporary();
-  return { store: sqlite(file.path, options), dispose: () => file[Symbol.asyncDispose]() };
-}
-
-const oneConnection = "two connections to :memory: are two databases";
-const skip = {
-  "another connection sees at once what was committed": oneConnection,
-  "one of several concurrent changes of a key succeeds, and no change is lost": oneConnection,
-  "a watcher is called soon after another connection commits, until it is disposed of": oneConnection,
-  "a closed connection refuses calls, after those in progress have ended": oneConnection,
-  "random calls of two connections in turns give what a map would": oneConnection,
-};
-const kinds = {
-  "sqlite, full": storeConformance({ open: () => openTemporary({}) }),
-  "sqlite, normal": storeConformance({ open: () => openTemporary({ synchronous: "normal" }) }),
-  "sqlite, :memory:": storeConformance({ open: () => ({ store: sqlite(":memory:") }), skip }),
-};
-for (const [kind, cases] of Object.entries(kinds)) {
-  for (const { name, skipped, run } of cases) {
-    Deno.test({ name: `${kind}: ${name}`, ignore: skipped !== undefined, fn: run });
-  }
-}
 
 const encoder = new TextEncoder();
 const clock = systemClock();
