@@ -144,12 +144,22 @@ async function open(
     const inMemory = path === ":memory:";
     const open = (path: string, readOnly: boolean) => new library.DatabaseSync(path, { readOnly });
     const presence = inMemory ? undefined : await SqlitePresence.of(path, open);
-    const connection = new SqliteConnection(path, database, clock, presence);
+    const connection = connectionTo(path, database, clock, presence);
     if (!inMemory) connection.file = await StoreFile.of(path, clock);
     return connection;
   } catch (cause) {
     const why = messageOf(cause) + await hintOf(path, messageOf(cause));
     throw new StoreError("store-unavailable", `Cannot open ${path}: ${why}`, { cause });
+  }
+}
+
+/** Closes a database whose tables are not those of a store: who opens it tries again and again. */
+function connectionTo(...parts: ConstructorParameters<typeof SqliteConnection>): SqliteConnection {
+  try {
+    return new SqliteConnection(...parts);
+  } catch (error) {
+    parts[1].close();
+    throw error;
   }
 }
 

@@ -91,6 +91,19 @@ Deno.test("sqlite: no version is given twice, by any connection in any number of
   assert.equal(new Set(versions).size, 2_101);
 });
 
+Deno.test("sqlite: a file with another table of that name is closed again when it cannot be opened", async () => {
+  const { DatabaseSync } = await import("node:sqlite");
+  await using file = await temporary();
+  const other = new DatabaseSync(file.path);
+  other.exec("CREATE TABLE posthorn (key TEXT PRIMARY KEY, expires INTEGER)");
+  other.close();
+  await assert.rejects(sqlite(file.path).open({ clock }), {
+    code: "store-unavailable",
+    message: /no such column/,
+  });
+  await assert.rejects(Deno.stat(`${file.path}-wal`), Deno.errors.NotFound); // who closes it last removes its log
+});
+
 Deno.test("sqlite: what cannot be opened says which file, and why", async () => {
   await using file = await temporary();
   const path = `${file.path}-folder/posthorn.db`;
