@@ -16,7 +16,7 @@ import { messageOf } from "../runtime/base/errors.ts";
 import { type CopyOptions, type CopyReport, copyStore } from "../runtime/durable/copy.ts";
 import type { CopyProgress } from "../runtime/durable/copy_store.ts";
 import { type CommandOutput, runCommand } from "./run_command.ts";
-import { pathOf, storeNames, storeOf } from "./store_of.ts";
+import { existingStore, storeNames, storeOf } from "./store_of.ts";
 
 export { type CopyOptions, type CopyProgress, type CopyReport, copyStore };
 
@@ -30,16 +30,10 @@ Copies the store FROM into the empty store TO, while no system runs on either. I
 /** After so many rows it says how far it is. */
 const rowsOfLine = 1_000;
 
-/** The functions used of `node:fs`. */
-interface Files {
-  existsSync(path: string): boolean;
-}
-
 /** Runs the command. Returns its exit code. */
 async function run(
   args: readonly string[],
   { stdout, stderr }: CommandOutput,
-  files: Files,
 ): Promise<number> {
   if (args.includes("--help")) {
     stdout.write(`${usage}\n`);
@@ -49,10 +43,8 @@ async function run(
     const wrong = args.find((argument) => argument.startsWith("--"));
     if (wrong !== undefined) throw new RangeError(`Cannot copy: there is no option ${wrong}`);
     if (args.length !== 2) throw new RangeError("Cannot copy: it takes a store to copy and an empty one");
-    const [from, to] = await Promise.all(args.map((name) => storeOf(name)));
-    if (from.traits.name === "sqlite" && !files.existsSync(pathOf(args[0]))) {
-      throw new RangeError(`Cannot copy: there is no file ${args[0]}`);
-    }
+    const { store: from } = await existingStore("copy", args[0]);
+    const to = await storeOf(args[1]);
     let last: Pick<CopyProgress, "step" | "rows"> = { step: "waiting", rows: -Infinity };
     const onProgress = (progress: CopyProgress) => {
       if (progress.step === last.step && progress.rows < last.rows + rowsOfLine) return;
@@ -75,7 +67,5 @@ function lineOf({ step, rows, bytes }: CopyProgress): string {
 }
 
 if (import.meta.main) {
-  const ofFiles = "node:fs"; // not every consumer has the types of Node
-  const files = await import(ofFiles) as Files;
-  await runCommand((args, output) => run(args, output, files));
+  await runCommand(run);
 }

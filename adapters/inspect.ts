@@ -26,7 +26,7 @@ import type { Store } from "../runtime/ports/store.ts";
 import { actions } from "./inspect/actions.ts";
 import { type Arguments, readArguments } from "./inspect/arguments.ts";
 import type { Answer, Asked, Command } from "./inspect/command.ts";
-import { existingStore } from "./inspect/existing_store.ts";
+import { storeToInspect } from "./inspect/existing_store.ts";
 import { help, lineOf } from "./inspect/help.ts";
 import { questions } from "./inspect/questions.ts";
 import { runCommand } from "./run_command.ts";
@@ -97,7 +97,7 @@ async function answerTo(given: Arguments): Promise<Answer> {
   }
   requireTaken(command, names, given);
   const asked: Asked = { ...given, names, page: pageOf(given), nowMs: systemClock().now() };
-  return await run(command, await existingStore(name, command.ask !== undefined), asked);
+  return await run(command, await storeToInspect(name, command.ask !== undefined), asked);
 }
 
 async function run({ ask, act }: Command, store: Store, asked: Asked): Promise<Answer> {

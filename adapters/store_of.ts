@@ -1,4 +1,9 @@
+import { systemClock } from "../runtime/base/clock.ts";
 import type { Store } from "../runtime/ports/store.ts";
+
+/** Tables of a store. Another program may have one named like the first, but hardly both. */
+const tablesOfStore =
+  "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('posthorn', 'posthorn_versions')";
 
 /** How stores are named, for the help of commands. A path that ends with `.kv` is none of SQLite, unless it says so. */
 export const storeNames = "postgres://… (?schema=NAME); https://…, deno-kv:PATH or PATH.kv for Deno KV;\n" +
@@ -14,14 +19,14 @@ export async function storeOf(
   name: string,
   { migrate = true }: { readonly migrate?: boolean } = {},
 ): Promise<Store> {
-  if (/^postgres(ql)?:/.test(name)) return await postgresOf(name, migrate);
+  if (/^postgres(ql)?:/i.test(name)) return await postgresOf(name, migrate);
   const kv = /^deno-kv:/.test(name) ? name.slice("deno-kv:".length) : name;
   const path = pathOf(name);
   if (kv !== name || /^https?:/.test(name) || (path === name && name.endsWith(".kv"))) {
     const { denoKv } = await import("./stores/deno_kv/mod.ts");
     return kv === "" ? denoKv() : denoKv(kv);
   }
-  if (path === name && /^[a-z][a-z0-9+.-]+:/.test(name)) {
+  if (path === name && /^[a-z][a-z0-9+.-]+:/i.test(name)) {
     const known = "postgres://…, https://…, deno-kv:PATH, or the path of a file (PATH.kv is one of Deno KV)";
     throw new RangeError(`Cannot use the store ${name.split(":")[0]}:…: a store is ${known}`);
   }
@@ -38,6 +43,35 @@ export function pathOf(name: string): string {
 export async function readOnlyFileOf(name: string) {
   const { ReadOnlyFile } = await import("./stores/sqlite/read_only.ts");
   return await ReadOnlyFile.of(pathOf(name));
+}
+
+/** A store that is there, and the file of one of SQLite. */
+export interface ExistingStore {
+  readonly store: Store;
+  readonly file: Awaited<ReturnType<typeof readOnlyFileOf>> | undefined;
+}
+
+/**
+ * The store of a name, which must be there: to read one must not create one, nor tables in the database of somebody else.
+ * `verb` is what it is read for.
+ */
+export async function existingStore(verb: string, name: string): Promise<ExistingStore> {
+  const store = await storeOf(name, { migrate: false });
+  const isSqlite = store.traits.name === "sqlite";
+  const path = isSqlite ? pathOf(name) : /^(?:deno-kv:)?(.+)$/.exec(name)![1];
+  const isFile = isSqlite || (store.traits.name.startsWith("Deno KV, file") && name !== "deno-kv:");
+  if (!isFile) return { store, file: undefined };
+  const ofFiles = "node:fs"; // not every consumer has the types of Node
+  const files = await import(ofFiles) as { existsSync(path: string): boolean };
+  if (!files.existsSync(path)) throw new RangeError(`Cannot ${verb} ${path}: there is no such file`);
+  if (!isSqlite) return { store, file: undefined };
+  const file = await readOnlyFileOf(path);
+  const isStore = await file.ask(
+    systemClock(),
+    (database) => database.prepare(tablesOfStore).all().length === 2,
+  );
+  if (!isStore) throw new RangeError(`Cannot ${verb} ${path}: no system has used it as its store`);
+  return { store, file };
 }
 
 async function postgresOf(name: string, migrate: boolean): Promise<Store> {

@@ -1,43 +1,22 @@
-import { systemClock } from "../../runtime/base/clock.ts";
 import { StoreError } from "../../runtime/base/store_errors.ts";
 import type { Store } from "../../runtime/ports/store.ts";
-import { pathOf, readOnlyFileOf, storeOf } from "../store_of.ts";
-
-/** Tables of a store. Another program may have one named like the first, but hardly both. */
-const tablesOfStore =
-  "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('posthorn', 'posthorn_versions')";
+import { existingStore, pathOf } from "../store_of.ts";
 
 /** The functions used of Node. */
 interface Files {
-  existsSync(path: string): boolean;
   statSync(path: string): { readonly mode: number; readonly uid: number };
 }
 interface Process {
   readonly getuid?: () => number;
 }
 
-/**
- * The store of a name, which must be there: a look must not create one, nor tables in the database of somebody else. A file of
- * SQLite that is only asked (`readOnly`) need not be writable.
- */
-export async function existingStore(name: string, readOnly: boolean): Promise<Store> {
-  const store = await storeOf(name, { migrate: false });
-  const isSqlite = store.traits.name === "sqlite";
-  const path = isSqlite ? pathOf(name) : /^(?:deno-kv:)?(.+)$/.exec(name)![1];
-  const isFile = isSqlite || (store.traits.name.startsWith("Deno KV, file") && name !== "deno-kv:");
-  if (!isFile) return store;
-  const ofFiles = "node:fs"; // not every consumer has the types of Node
-  const files: Files = await import(ofFiles);
-  if (!files.existsSync(path)) throw new RangeError(`Cannot inspect ${path}: there is no such file`);
-  if (!isSqlite) return store;
-  const file = await readOnlyFileOf(path);
-  const isStore = await file.ask(
-    systemClock(),
-    (database) => database.prepare(tablesOfStore).all().length === 2,
-  );
-  if (!isStore) throw new RangeError(`Cannot inspect ${path}: no system has used it as its store`);
+/** A store that is there, to look at it. A file of SQLite that is only asked (`readOnly`) need not be writable. */
+export async function storeToInspect(name: string, readOnly: boolean): Promise<Store> {
+  const { store, file } = await existingStore("inspect", name);
+  if (file === undefined) return store;
   if (readOnly) return file.asked(store);
-  await requireWritable(path, files);
+  const ofFiles = "node:fs"; // not every consumer has the types of Node
+  await requireWritable(pathOf(name), await import(ofFiles));
   return store;
 }
 

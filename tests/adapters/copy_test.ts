@@ -101,7 +101,10 @@ Deno.test("copy says what is wrong with its arguments", async () => {
   const cases: [string[], number, RegExp][] = [
     [["--help"], 0, /copy FROM TO.* PATH\.kv .*sqlite:PATH/s],
     [["only.db"], 2, /it takes a store to copy and an empty one.*copy FROM TO/s],
-    [["no-such-file.db", "b.db"], 2, /there is no file no-such-file\.db/],
+    [["no-such-file.db", "b.db"], 2, /no-such-file\.db: there is no such file/],
+    [["no-such-file.kv", "b.db"], 2, /no-such-file\.kv: there is no such file/],
+    [["Postgres://root:secret@db/app", "b.db"], 2, /it must begin with postgres:\/\//],
+    [["HTTPS://root:secret@db/app", "b.db"], 2, /Cannot use the store HTTPS:…/],
     [["mysql://root:secret@db/app", "b.db"], 2, /Cannot use the store mysql:…: a store is postgres/],
     [["--force", "a.db", "b.db"], 2, /there is no option --force/],
   ];
@@ -111,6 +114,21 @@ Deno.test("copy says what is wrong with its arguments", async () => {
     assert.match(copied.out + copied.err, says);
     assert(!(copied.out + copied.err).includes("secret"));
   }
+});
+
+Deno.test("copy writes nothing into a source that is no store", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/orders.db`;
+    using other = new DatabaseSync(path);
+    other.exec("CREATE TABLE orders (id TEXT)");
+    const copied = await copy(path, `${folder}/to.db`);
+    assert.equal(copied.code, 2);
+    assert.match(copied.err, /Cannot copy .*orders\.db: no system has used it as its store/);
+    assert.deepEqual(other.prepare("SELECT name FROM sqlite_master").all().map(({ name }) => name), [
+      "orders",
+    ]);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["orders.db"]);
+  });
 });
 
 Deno.test("a store has a name", async () => {
@@ -127,6 +145,13 @@ Deno.test("a store has a name", async () => {
   for (const [name, traits] of names) assert.match((await storeOf(name)).traits.name, traits);
   await assert.rejects(storeOf("postgres://db.example/app?schema=Upper&x=1"), RangeError);
   await assert.rejects(storeOf("redis://db.example"), /Cannot use the store redis:…/);
+});
+
+postgresTest("copy creates no schema in its source", async ({ url, schema }) => {
+  const copied = await copy(`${url}?schema=${schema}`, "no-such-folder/to.db");
+  assert.equal(copied.code, 1);
+  assert.match(copied.err, new RegExp(`schema "${schema}" is not there`));
+  assert.match((await copy(`${url}?schema=${schema}`, "no-such-folder/to.db")).err, /is not there/);
 });
 
 postgresTest("copy moves a file of SQLite to PostgreSQL", async ({ url, schema }) => {
