@@ -113,12 +113,14 @@ const optionNames: OptionNames<DenoKvOptions> = {
  * to this store is closed
  * @param options prefix, and properties of the database that its target does not tell
  * @returns the store, which is not opened yet
+ * @throws {TypeError} if the target is neither a text nor a database
  * @throws {RangeError} if `prefix` or `checksMax` is out of its bounds
  */
 export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}): Store {
   requireKnownOptions("denoKv", options, optionNames);
+  requireTarget(target);
   const { prefix = "posthorn", random = systemRandom() } = options;
-  if (!/^[!-~]{1,32}$/.test(prefix)) {
+  if (typeof prefix !== "string" || !/^[!-~]{1,32}$/.test(prefix)) {
     throw new RangeError(
       `Cannot use prefix: it must be 1 to 32 characters of ASCII without blanks: current value is ${prefix}`,
     );
@@ -155,6 +157,17 @@ export function denoKv(target?: string | KvHandle, options: DenoKvOptions = {}):
       return new DenoKvConnection(open, shared, services, random, traits, file);
     },
   };
+}
+
+/** For programs that no compiler has checked: with what is no database every call would fail, and be tried again. */
+function requireTarget(target: unknown): void {
+  if (target === undefined || typeof target === "string") return;
+  const handle = target as { readonly atomic?: unknown; readonly then?: unknown } | null;
+  if (typeof handle?.atomic === "function") return;
+  const why = typeof handle?.then === "function" ? "a promise, which must be awaited" : typeof target;
+  throw new TypeError(
+    `Cannot use target of denoKv: it must be a path, a URL or an open Deno.Kv: it is ${why}`,
+  );
 }
 
 /**

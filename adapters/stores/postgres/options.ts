@@ -59,7 +59,7 @@ export function complete(options: PostgresOptions): Required<PostgresOptions> {
 
 /** Throws a `RangeError` unless it can be the name of a schema. */
 export function requireSchema(schema: string): void {
-  if (/^[a-z][a-z0-9_]{0,39}$/.test(schema) && !schema.startsWith("pg_")) return;
+  if (typeof schema === "string" && /^(?!pg_)[a-z][a-z0-9_]{0,39}$/.test(schema)) return;
   throw new RangeError(
     "Cannot use schema of postgres: it must be 1 to 40 lower-case letters, digits and _, begin with a letter and " +
       `not with pg_: current value is ${JSON.stringify(schema)}`,

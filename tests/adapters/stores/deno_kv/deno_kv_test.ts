@@ -85,6 +85,15 @@ Deno.test("the traits say what a target can do", async () => {
   }
   assert.throws(() => denoKv("x", { prefix: "" }), RangeError);
   assert.throws(() => denoKv("x", { prefix: "a b" }), RangeError);
+  for (const prefix of [5, null, ["a"]]) {
+    assert.throws(() => denoKv("x", { prefix: prefix as unknown as string }), RangeError);
+  }
+  for (const target of [null, 5, {}]) assert.throws(() => denoKv(target as never), TypeError);
+  const promise = Promise.resolve() as never; // of `Deno.openKv()`, without `await`
+  assert.throws(() => denoKv(promise), {
+    name: "TypeError",
+    message: /it is a promise, which must be awaited/,
+  });
   await Promise.resolve();
 });
 

@@ -35,6 +35,9 @@ Deno.test("postgres: options and targets out of their bounds are refused", () =>
     assert.throws(() => postgres(url, { schema }), /Cannot use schema of postgres: .* current value is "/);
     assert.throws(() => postgresMigration({ schema }), RangeError);
   }
+  for (const schema of [null, 5, ["own"]] as unknown as string[]) {
+    assert.throws(() => postgres(url, { schema }), { name: "RangeError", message: /^Cannot use schema of / });
+  }
   assert.throws(() => postgres(url, { watch: "notify" as "listen" }), /must be "listen" or "poll"/);
   assert.throws(() => postgres(url, { migrate: "no" as unknown as boolean }), /must be true or false/);
   assert.throws(() => postgres(url, { shcema: "x" } as PostgresOptions), /did you mean schema/i);
