@@ -82,9 +82,9 @@ export class System implements AsyncDisposable {
    * create it in the global scope of a platform that allows neither there.
    *
    * Throws a `RangeError` if an option is out of its bounds, and a `TypeError` if an option does not exist; if one of the
-   * actors is none, or two have the same protocol; if there is a transport without a name, `remote` without a transport, or `peers` without a
-   * store; if a protocol is in two of `actors`, `peers` and `remote`; if a tell, ask or submit is exposed that no actor
-   * here handles, or what is exposed or heard is `unchecked`.
+   * actors is none, or two have the same protocol; if there is a transport without a name, `remote` without a transport,
+   * or `peers` without a store; if a protocol is in two of `actors`, `peers` and `remote`; if a tell, ask or submit is
+   * exposed that no actor here handles, or what is exposed or heard is `unchecked`.
    */
   constructor(options: SystemOptions) {
     this.#runtime = new Runtime(options, modesOf);

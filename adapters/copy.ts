@@ -6,8 +6,9 @@
  * ```
  *
  * A store is `postgres://…` (`?schema=NAME` says in which schema); `https://…`, `deno-kv:PATH` or a path that ends with
- * `.kv` for Deno KV; or the path of a file of SQLite, also with `sqlite:` before it. The command exits with 0 if everything was copied and compared, with 1 if not, and with 2 if it was
- * called wrongly. Its progress goes to the standard error.
+ * `.kv` for Deno KV; or the path of a file of SQLite, also with `sqlite:` before it. The command exits with 0 if
+ * everything was copied and compared, with 1 if not, and with 2 if it was called wrongly. Its progress goes to the
+ * standard error.
  *
  * @module
  */

@@ -8,8 +8,8 @@
  * ```
  *
  * A store is `postgres://…` (`?schema=NAME` says in which schema); `https://…`, `deno-kv:PATH` or a path that ends with
- * `.kv` for Deno KV; or the path of a file of SQLite, also with `sqlite:` before it. `--help` lists the commands. The command exits with 0, with 1 if it could not do what was asked, and
- * with 2 if it was called wrongly.
+ * `.kv` for Deno KV; or the path of a file of SQLite, also with `sqlite:` before it. `--help` lists the commands. The
+ * command exits with 0, with 1 if it could not do what was asked, and with 2 if it was called wrongly.
  *
  * @module
  */

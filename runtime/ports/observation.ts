@@ -68,7 +68,10 @@ export interface ObservedProtocol {
 export interface ObservedRetry {
   /** How many attempts count: those that failed, and those whose process ended; one that is under way only without `nextMs`. */
   readonly attempts: number;
-  /** When the next one is made, in milliseconds since 1970: that has passed if it is under way. Absent if one is under way after a process had ended. */
+  /**
+   * When the next one is made, in milliseconds since 1970: that has passed if it is under way. Absent if one is under way after
+   * a process had ended.
+   */
   readonly nextMs?: number;
   /** The error of the last attempt in words, at most 1,000 UTF-16 units; absent if a process ended, or if its actor is so large that there was no room. */
   readonly error?: string;

@@ -21,7 +21,10 @@ export function requireOneWord(parts: readonly AtomicPart[]): void {
   }
 }
 
-/** What a part expects of each key that it checks; `undefined` if two of its checks contradict each other, so that it never holds. */
+/**
+ * What a part expects of each key that it checks; `undefined` if two of its checks contradict each other, so that it never
+ * holds.
+ */
 export function expectedOf(checks: readonly Check[]): Map<string, string | undefined> | undefined {
   const expected = new Map<string, string | undefined>();
   for (const { key, version } of checks) {

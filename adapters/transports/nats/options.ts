@@ -53,8 +53,8 @@ export interface NatsOptions {
    */
   readonly messageBytes?: number;
   /**
-   * How long a stream keeps a message, in milliseconds, 60,000 to 3,153,600,000,000: what a service has not read by then is lost. It
-   * is given to streams that this program creates; `nats stream edit` changes others.
+   * How long a stream keeps a message, in milliseconds, 60,000 to 3,153,600,000,000: what a service has not read by then
+   * is lost. It is given to streams that this program creates; `nats stream edit` changes others.
    *
    * @default {604_800_000} seven days
    */

@@ -177,7 +177,8 @@ export class ReplyRows {
         if (wait.over) throw pendingReply(id);
         await Promise.race([woken.promise, wait.ended]);
       } catch (error) {
-        if (this.#ended && error instanceof StoreError) throw stoppedCollecting(id, aim, this.#ended); // its connection was closed
+        // Its connection was closed.
+        if (this.#ended && error instanceof StoreError) throw stoppedCollecting(id, aim, this.#ended);
         throw error;
       } finally {
         waiters.delete(woken.resolve);

@@ -90,7 +90,10 @@ export class ActorRecord {
     this.bytes = bytes;
   }
 
-  /** The state for this program. Throws if `state` or `migrate` throws, if `migrate` gives a promise, or if the record cannot be read. */
+  /**
+   * The state for this program. Throws if `state` or `migrate` throws, if `migrate` gives a promise, or if the record cannot
+   * be read.
+   */
   stateFor(actor: Pick<Actor, "state" | "stateVersion" | "migrate">): unknown {
     const { schema } = this.head;
     if (this.fault !== undefined) throw new Error(this.fault);
