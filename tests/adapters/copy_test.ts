@@ -119,7 +119,7 @@ Deno.test("copy says what is wrong with its arguments", async () => {
 Deno.test("copy writes nothing into a source that is no store", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/orders.db`;
-    using other = new DatabaseSync(path);
+    const other = new DatabaseSync(path);
     other.exec("CREATE TABLE orders (id TEXT)");
     const copied = await copy(path, `${folder}/to.db`);
     assert.equal(copied.code, 2);
@@ -127,6 +127,7 @@ Deno.test("copy writes nothing into a source that is no store", async () => {
     assert.deepEqual(other.prepare("SELECT name FROM sqlite_master").all().map(({ name }) => name), [
       "orders",
     ]);
+    other.close();
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["orders.db"]);
   });
 });

@@ -99,7 +99,7 @@ Deno.test("sqlite: a file with another table of that name is closed again when i
   other.close();
   await assert.rejects(sqlite(file.path).open({ clock }), {
     code: "store-unavailable",
-    message: /no such column/,
+    message: /no such column|failed to prepare/, // an older Deno does not say why
   });
   await assert.rejects(Deno.stat(`${file.path}-wal`), Deno.errors.NotFound); // who closes it last removes its log
 });
