@@ -64,7 +64,7 @@ browserTest("every screen shows a live system, and anybody can use it", async (b
   await main.getByRole("link", { name: "order" }).click();
   await main.getByRole("link", { name: "order/ada" }).click();
   await main.getByText('"cents": 2449').waitFor();
-  await main.getByText("reminder", { exact: true }).waitFor();
+  await main.getByRole("rowheader", { name: "reminder" }).waitFor();
   await shows("Operations", "order.charge", "ledger.record");
   await shows("Failing", "order/eve", "The bank does not answer", /1, next in \d+ s/);
   await shows("Dead letters", "order/bob", "bank-closed", "The bank is closed");
