@@ -189,7 +189,7 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "letters-anew",
-    foundBy: 111,
+    foundBy: 327,
     says: "dead letters are counted again if instances removed different ones",
     faultPlan: (faultPlan) =>
       within("crowded", "spoiled", "deadlines")({
