@@ -58,7 +58,9 @@ export function slow(faultPlan: FaultPlan): FaultPlan {
 /** A store over a network whose client often retries a commit by itself. */
 export function repeated(faultPlan: FaultPlan): FaultPlan {
   if (faultPlan.shared !== undefined) return faultPlan;
-  return { ...faultPlan, store: { ...faultPlan.store, landedStale: 0.2 } };
+  const { unknownLanded = 0 } = faultPlan.store;
+  const store = { ...faultPlan.store, landedStale: 0.5, unknownLanded: Math.max(unknownLanded, 0.1) };
+  return { ...faultPlan, store };
 }
 
 /** Commits are often lost, and nobody hears of it; none is refused. */

@@ -189,10 +189,10 @@ export const sceneRules: readonly Rule[] = [
   },
   {
     name: "letters-anew",
-    foundBy: 327,
+    foundBy: 35,
     says: "dead letters are counted again if instances removed different ones",
-    faultPlan: (faultPlan) =>
-      within("crowded", "spoiled", "deadlines")({
+    faultPlan: (faultPlan) => ({
+      ...within("crowded", "spoiled", "deadlines")({
         ...faultPlan,
         ...faultPlan.shared,
         shared: undefined,
@@ -201,6 +201,8 @@ export const sceneRules: readonly Rule[] = [
         times: {},
         process: { ...faultPlan.process, pause: 4 },
       }),
+      capacity: 8,
+    }),
     code: (patches) => patches.method(DeadLetterRows.prototype, "countAnew", () => () => Promise.resolve()),
   },
   {

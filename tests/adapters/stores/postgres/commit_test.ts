@@ -97,9 +97,12 @@ postgresTest(
     statements.length = 0;
     for (let count = 0; count < 10; count++) await ref.tell(Cart.add, 1);
     // the instance looks for mail and says that it lives in the meantime, at most once
-    const others = statements.filter((text) =>
-      text !== "SELECT * FROM list" && text !== "SELECT * FROM read"
-    );
+    const looks = new Set([
+      "SELECT * FROM list",
+      "SELECT * FROM read",
+      "SELECT messages::text, sends::text FROM look",
+    ]);
+    const others = statements.filter((text) => !looks.has(text));
     assert.deepEqual([...new Set(others)], ["SELECT commit"]);
     assert(others.length <= 11, `${others.length} commits`);
     assert.equal(await ref.ask(Cart.total), 10);
