@@ -1,8 +1,5 @@
-// The engine that a store carries imports this module when the store is opened. It is loaded in advance, so that the
-// import takes no virtual time.
-import "../runtime/durable/open_store.ts";
-import "../runtime/remote/border.ts";
-import "../runtime/remote/store_border.ts";
+// What the runtime imports when it needs it is loaded in advance, so that the import takes no virtual time.
+import "./lazy_parts.ts";
 import { type Cancel, type Clock, macrotask } from "../runtime/base/clock.ts";
 
 /** Options of {@linkcode VirtualClock}. */
