@@ -238,10 +238,12 @@ onEach(kinds, "actors of a paused protocol make room for others, and come back",
   // two of them are those of events and of later answers, which are not in memory here
   const system = await stage.start([worker(), other], { limits: { actors: 4 } });
   await system.control.pause("worker");
-  for (let key = 0; key < 10; key++) await ref(system, `${key}`).tell(Worker.note, "waits");
+  for (let key = 0; key < 10; key++) {
+    await ref(system, `${key}`).tell(Worker.note, "waits");
+    await stage.settle(); // it is let go when its message is in the store
+  }
   for (let key = 0; key < 4; key++) await system.ref(Other, `${key}`).tell(Other.count);
-  await stage.settle();
-  assert.equal(system.stats().protocols.other.done, 4);
+  await stage.until("the others have had room", () => system.stats().protocols.other.done === 4);
   await system.control.resume("worker");
   await stage.pass(30_000);
   assert.equal(system.stats().protocols.worker.done, 10);
