@@ -119,7 +119,9 @@ export class Load {
       doubled: figures.doubled,
       untrue: figures.untrue,
       disordered: [...states].flatMap(([to, entries]) => this.#disorder(to, entries)),
-      deadLetters: this.#systems[0].deadLetters.list().map(({ message }) => message),
+      // An ask that could not be started in time is one as well, and whoever asked was told.
+      deadLetters: this.#systems[0].deadLetters.list().filter(({ reason }) => reason !== "deadline")
+        .map(({ message }) => message),
       codes,
     };
   }
