@@ -49,11 +49,11 @@ export class Activation extends Resident implements TurnActor, WaitingTurn {
   evict(): Envelope | undefined {
     const kept: QueuedRoute[] = [];
     for (let { route } = this; route?.operation === this.host.scheduling; { route } = this) {
-      kept.unshift({ route, value: this.value });
+      kept.push({ route, value: this.value });
       this.drop();
     }
     const evicted = this.route === undefined ? undefined : this.displace();
-    for (const { route, value } of kept) this.unshift(route, value);
+    for (const { route, value } of kept.reverse()) this.unshift(route, value);
     return evicted;
   }
 

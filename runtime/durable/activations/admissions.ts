@@ -11,7 +11,7 @@ import { batchMax } from "./suspicion.ts";
 /** A message that is being committed by itself, and the asks that wait until it is in the mailbox. */
 export interface Committing {
   readonly place: string;
-  readonly asks: QueuedMessage[];
+  asks: QueuedMessage[] | undefined;
 }
 
 /**
@@ -58,7 +58,7 @@ export class Admissions {
 
   /** A message at that position is being committed by itself, until what this returns is passed to `settled`. */
   begin(place: string): Committing {
-    const committing = { place, asks: [] };
+    const committing = { place, asks: undefined };
     const before = this.#committing.findLastIndex((other) => other.place < place);
     this.#committing.splice(before + 1, 0, committing);
     return committing;
@@ -69,7 +69,8 @@ export class Admissions {
     const before = this.#committing.findLast(({ place }) => place < mail.place);
     if (before === undefined) return this.#actor.ask(mail);
     this.#actor.accepting++;
-    before.asks.push(mail);
+    this.#actor.mailbox.arrivingBytes += mail.bytes;
+    (before.asks ??= []).push(mail);
   }
 
   /**
@@ -77,19 +78,16 @@ export class Admissions {
    * They fail if the store could not take it, since it would not answer them either.
    */
   settled(committing: Committing, error?: unknown): void {
-    const index = this.#committing.indexOf(committing);
-    this.#committing.splice(index, 1);
+    this.#committing.splice(this.#committing.indexOf(committing), 1);
     const { asks } = committing;
-    if (asks.length > 0 && (error instanceof StoreError || error instanceof OutcomeUnknownError)) {
-      this.#actor.accepting -= asks.length;
+    if (asks === undefined) return;
+    this.#actor.accepting -= asks.length;
+    for (const { bytes } of asks) this.#actor.mailbox.arrivingBytes -= bytes;
+    if (error instanceof StoreError || error instanceof OutcomeUnknownError) {
       const why = `Cannot ask ${this.#actor}: a message before it is not stored`;
       return failAsks(asks, new StoreError("store-unavailable", why, { cause: error }));
     }
-    if (index > 0) return void this.#committing[index - 1].asks.push(...asks);
-    for (const mail of asks) {
-      this.#actor.accepting--;
-      this.#actor.ask(mail);
-    }
+    for (const mail of asks) this.ask(mail);
   }
 
   /** Adds the admissions of a batch to it. A message that has come into the store meanwhile is removed from there. */

@@ -15,6 +15,7 @@ import {
 import { memoryStore } from "@posthorn/posthorn/memory";
 import { sqlite } from "@posthorn/posthorn/sqlite";
 import { VirtualClock } from "@posthorn/posthorn/testing";
+import { asIngress } from "../../as_ingress.ts";
 import { Cuttable } from "./cuttable.ts";
 
 const Log = protocol("log", {
@@ -124,6 +125,25 @@ Deno.test("asks that wait for a message count for the bound of the mailbox", asy
   await clock.settle();
   const told = log.tell(Log.add, "t1");
   const asked = ["a2", "a3", "a4"].map((text) => log.ask(Log.read, text).catch((error) => error.code));
+  await clock.settle();
+  await told;
+  assert.deepEqual(await Promise.all(asked), ["t0 t1 a2", "t0 t1 a2 a3", "mailbox-full"]);
+});
+
+Deno.test("asks that wait for a message count for the bytes of the mailbox", async () => {
+  const clock = new VirtualClock();
+  const actors = [logger(() => true)].map((actor) => ({
+    ...actor,
+    mailbox: { ...actor.mailbox, bytes: 1_000 },
+  }));
+  await using system = new System({ actors, store: memoryStore(), clock, log: false });
+  const log = system.ref(Log, "a");
+  await log.tell(Log.add, "t0");
+  await clock.settle();
+  const told = log.tell(Log.add, "t1");
+  const asked = ["a2", "a3", "a4"].map((text) =>
+    log.ask(Log.read, text, asIngress({ bytes: 400 })).catch((error) => error.code)
+  );
   await clock.settle();
   await told;
   assert.deepEqual(await Promise.all(asked), ["t0 t1 a2", "t0 t1 a2 a3", "mailbox-full"]);
